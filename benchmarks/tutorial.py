@@ -1,0 +1,111 @@
+"""The training loop that tutorials show, as the yardstick of `benchmarks/training.py`.
+
+A per-item data set of PIL images turned into tensors, a DataLoader, plain fp32 networks out of `nn.Sequential`-style
+layers, default Adam, a separate pass for real and for fake images, and `.item()` on every loss in every step. The
+networks, the losses, the noise and the batch size are those of Digitsmith's presets; nothing is slowed down on purpose.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from digitsmith.dataset import Dataset
+from digitsmith.training.config import NetworkConfig, TrainConfig
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """What torchvision's `ToTensor` does to a grey PIL image: float32[1, h, w] in [0, 1]."""
+    pixels = torch.from_numpy(np.array(image, dtype=np.uint8, copy=True))
+    pixels = pixels.view(image.size[1], image.size[0], 1).permute((2, 0, 1)).contiguous()
+    return pixels.to(dtype=torch.float32).div(255)
+
+
+def normalize(tensor: Tensor, mean: tuple[float, ...] = (0.5,), std: tuple[float, ...] = (0.5,)) -> Tensor:
+    """What torchvision's `Normalize` does."""
+    tensor = tensor.clone()
+    mean_tensor = torch.as_tensor(mean, dtype=tensor.dtype)
+    std_tensor = torch.as_tensor(std, dtype=tensor.dtype)
+    if (std_tensor == 0).any():
+        raise ValueError("division by zero")
+    return tensor.sub_(mean_tensor.view(-1, 1, 1)).div_(std_tensor.view(-1, 1, 1))
+
+
+class ImageDataset(torch.utils.data.Dataset):
+    """One image at a time: array, PIL image, tensor, normalised to [-1, 1]; as torchvision's MNIST does it."""
+
+    def __init__(self, data: Dataset) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image = Image.fromarray(self.data.images[index])
+        return normalize(to_tensor(image)), int(self.data.labels[index])
+
+
+class Net(nn.Module):
+    """Linear layers with batch norm, leaky ReLU and dropout, as the preset says."""
+
+    def __init__(self, inputs: int, outputs: int, config: NetworkConfig) -> None:
+        super().__init__()
+        widths = [inputs, *config.hidden]
+        layers: list[nn.Module] = []
+        for before, after in zip(widths, widths[1:], strict=False):
+            layers.append(nn.Linear(before, after))
+            if config.batch_norm:
+                layers.append(nn.BatchNorm1d(after))
+            layers.append(nn.LeakyReLU(config.slope) if config.slope else nn.ReLU())
+            if config.dropout:
+                layers.append(nn.Dropout(config.dropout))
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+def train(data: Dataset, config: TrainConfig, device: str = "cpu") -> Iterator[dict[str, float]]:
+    """Train for ever; yield the losses after every step."""
+    classes = len(data.classes) if config.conditional else 0
+    pixels = data.images[0].size
+    generator = Net(config.z_dim + classes, pixels, config.generator).to(device)
+    discriminator = Net(pixels + classes, 1, config.discriminator).to(device)
+    g_optimizer = torch.optim.Adam(generator.parameters(), lr=config.generator.lr, betas=config.generator.betas)
+    d_optimizer = torch.optim.Adam(
+        discriminator.parameters(), lr=config.discriminator.lr, betas=config.discriminator.betas
+    )
+    loader = DataLoader(ImageDataset(data), batch_size=config.batch_size, shuffle=True, drop_last=True)
+
+    def noise(n: int) -> Tensor:
+        return torch.randn(n, config.z_dim) if config.z_distribution == "normal" else torch.rand(n, config.z_dim) * 2 - 1
+
+    while True:
+        for images, labels in loader:
+            n = images.size(0)
+            real = images.view(n, -1).to(device)
+            onehot = F.one_hot(labels, classes).float().to(device) if classes else torch.empty(n, 0, device=device)
+
+            d_optimizer.zero_grad()
+            real_logits = discriminator(torch.cat([real, onehot], 1)).squeeze(1)
+            real_targets = torch.full((n,), 1 - config.label_smoothing, device=device)
+            d_loss_real = F.binary_cross_entropy_with_logits(real_logits, real_targets)
+            fake = torch.tanh(generator(torch.cat([noise(n).to(device), onehot], 1)))
+            fake_logits = discriminator(torch.cat([fake.detach(), onehot], 1)).squeeze(1)
+            d_loss_fake = F.binary_cross_entropy_with_logits(fake_logits, torch.zeros(n, device=device))
+            d_loss = d_loss_real + d_loss_fake
+            d_loss.backward()
+            d_optimizer.step()
+
+            g_optimizer.zero_grad()
+            fake = torch.tanh(generator(torch.cat([noise(n).to(device), onehot], 1)))
+            logits = discriminator(torch.cat([fake, onehot], 1)).squeeze(1)
+            g_loss = F.binary_cross_entropy_with_logits(logits, torch.ones(n, device=device))
+            g_loss.backward()
+            g_optimizer.step()
+
+            yield {"d_loss": d_loss.item(), "g_loss": g_loss.item()}

@@ -1,0 +1,93 @@
+"""The two networks: fully connected, with or without a label. They know no loss, no optimizer and no file."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from digitsmith.training.config import NetworkConfig, TrainConfig
+
+
+class Network(nn.Module):
+    """Linear layers `fc1`, `fc2`, …, with batch norm, leaky ReLU and dropout between them.
+
+    A label, where there is one, joins the input as a one-hot vector.
+
+    Args:
+        inputs: width of the input without the label.
+        outputs: width of the output.
+        classes: number of labels that can join the input; 0 for an unconditional network.
+        config: hidden widths, slope, dropout and batch norm.
+    """
+
+    def __init__(self, inputs: int, outputs: int, classes: int, config: NetworkConfig) -> None:
+        super().__init__()
+        self.inputs, self.classes = inputs, classes
+        self.slope, self.dropout, self.batch_norm = config.slope, config.dropout, config.batch_norm
+        widths = [inputs + classes, *config.hidden, outputs]
+        self.depth = len(widths) - 1
+        for i in range(1, self.depth + 1):
+            self.add_module(f"fc{i}", nn.Linear(widths[i - 1], widths[i]))
+        for i, layer in enumerate(self.linears[:-1] if config.batch_norm else [], start=1):
+            self.add_module(f"norm{i}", nn.BatchNorm1d(layer.out_features))
+            nn.init.zeros_(layer.bias)  # where it stays: batch norm cancels it, and has a shift of its own
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """The linear layers, from the input to the output."""
+        return [layer for layer in self.children() if isinstance(layer, nn.Linear)]
+
+    @property
+    def norms(self) -> list[nn.BatchNorm1d]:
+        """The batch norms of the hidden layers, if there are any."""
+        return [layer for layer in self.children() if isinstance(layer, nn.BatchNorm1d)]
+
+    def stack(self, x: Tensor, label: Tensor | None) -> Tensor:
+        """Run all layers: x float[n, inputs], label int64[n] or None, to float[n, outputs]."""
+        if self.classes:
+            assert label is not None
+            x = torch.cat([x, one_hot(label, self.classes, x.dtype)], dim=1)
+        *hidden, last = self.linears
+        norms = self.norms
+        for i, layer in enumerate(hidden):
+            x = layer(x)
+            if norms:
+                x = norms[i](x)
+            x = F.leaky_relu(x, self.slope) if self.slope else F.relu(x)
+            x = F.dropout(x, self.dropout, self.training)
+        return last(x)  # type: ignore[no-any-return]
+
+
+class Generator(Network):
+    """Noise, and a label if conditional, to an image.
+
+    `forward(z: float[n, z_dim], label: int64[n] | None) -> float[n, 1, h, w]` in (-1, 1).
+    """
+
+    def __init__(self, config: TrainConfig, image_size: tuple[int, int], classes: int) -> None:
+        height, width = image_size
+        super().__init__(config.z_dim, height * width, classes if config.conditional else 0, config.generator)
+        self.image_size = image_size
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        """Make images."""
+        return torch.tanh(self.stack(z, label)).view(-1, 1, *self.image_size)
+
+
+class Discriminator(Network):
+    """An image, and its label if conditional, to a logit; its sigmoid is the probability that the image is real.
+
+    `forward(image: float[n, 1, h, w] in [-1, 1], label: int64[n] | None) -> float[n]`.
+    """
+
+    def __init__(self, config: TrainConfig, image_size: tuple[int, int], classes: int) -> None:
+        height, width = image_size
+        super().__init__(height * width, 1, classes if config.conditional else 0, config.discriminator)
+
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        """Judge images."""
+        return self.stack(image.flatten(1), label).squeeze(1)
+
+
+def one_hot(label: Tensor, width: int, dtype: torch.dtype) -> Tensor:
+    """int64[n] to dtype[n, width], a one in the label's column. Columns past the last class stay zero."""
+    return (label[:, None] == torch.arange(width, device=label.device)).to(dtype)
