@@ -52,13 +52,13 @@ class ImageDataset(torch.utils.data.Dataset):
 class Net(nn.Module):
     """Linear layers with batch norm, leaky ReLU and dropout, as the preset says."""
 
-    def __init__(self, inputs: int, outputs: int, config: NetworkConfig) -> None:
+    def __init__(self, inputs: int, outputs: int, config: NetworkConfig, first_norm: int) -> None:
         super().__init__()
         widths = [inputs, *config.hidden]
         layers: list[nn.Module] = []
         for before, after in zip(widths, widths[1:], strict=False):
             layers.append(nn.Linear(before, after))
-            if config.batch_norm:
+            if config.batch_norm and len(layers) >= first_norm:
                 layers.append(nn.BatchNorm1d(after))
             layers.append(nn.LeakyReLU(config.slope) if config.slope else nn.ReLU())
             if config.dropout:
@@ -73,8 +73,8 @@ def train(data: Dataset, config: TrainConfig, device: str = "cpu") -> Iterator[d
     """Train for ever; yield the losses after every step."""
     classes = len(data.classes) if config.conditional else 0
     pixels = data.images[0].size
-    generator = Net(config.z_dim + classes, pixels, config.generator).to(device)
-    discriminator = Net(pixels + classes, 1, config.discriminator).to(device)
+    generator = Net(config.z_dim + classes, pixels, config.generator, first_norm=0).to(device)
+    discriminator = Net(pixels + classes, 1, config.discriminator, first_norm=2).to(device)
     g_optimizer = torch.optim.Adam(generator.parameters(), lr=config.generator.lr, betas=config.generator.betas)
     d_optimizer = torch.optim.Adam(
         discriminator.parameters(), lr=config.discriminator.lr, betas=config.discriminator.betas

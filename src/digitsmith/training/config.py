@@ -34,7 +34,10 @@ class NetworkConfig(_Strict):
         description="Slope of the hidden leaky ReLUs below zero; 0 is a plain ReLU."
     )
     dropout: Probability = Field(description="Probability that a hidden unit is dropped, in training.")
-    batch_norm: bool = Field(description="Normalise each hidden layer over the batch, before the activation.")
+    batch_norm: bool = Field(
+        description="Normalise each hidden layer over the batch, before the activation; in the discriminator "
+        "all but the first."
+    )
     optimizer: Literal["adam", "sgd", "rmsprop"] = Field(description="adam, sgd or rmsprop.")
     lr: Rate = Field(description="Learning rate.")
     betas: tuple[Probability, Probability] = Field(
@@ -152,11 +155,13 @@ def _read(preset: str | Path) -> dict[str, Any]:
             f"there is no preset {name!r}{hint}. Presets: {', '.join(presets())}; or give the path of a .toml file."
         )
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no valid TOML: {error}.") from error
+    values.pop("run", None)  # what a run folder's config.toml records beside the config
+    return values
 
 
 def _parse(change: str) -> tuple[str, Any]:

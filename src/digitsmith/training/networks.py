@@ -17,19 +17,22 @@ class Network(nn.Module):
         outputs: width of the output.
         classes: number of labels that can join the input; 0 for an unconditional network.
         config: hidden widths, slope, dropout and batch norm.
+        first_norm: the first hidden layer that is normalised, if `config.batch_norm`.
     """
 
-    def __init__(self, inputs: int, outputs: int, classes: int, config: NetworkConfig) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, classes: int, config: NetworkConfig, *, first_norm: int = 1
+    ) -> None:
         super().__init__()
         self.inputs, self.classes = inputs, classes
-        self.slope, self.dropout, self.batch_norm = config.slope, config.dropout, config.batch_norm
+        self.slope, self.dropout = config.slope, config.dropout
         widths = [inputs + classes, *config.hidden, outputs]
-        self.depth = len(widths) - 1
-        for i in range(1, self.depth + 1):
-            self.add_module(f"fc{i}", nn.Linear(widths[i - 1], widths[i]))
-        for i, layer in enumerate(self.linears[:-1] if config.batch_norm else [], start=1):
-            self.add_module(f"norm{i}", nn.BatchNorm1d(layer.out_features))
-            nn.init.zeros_(layer.bias)  # where it stays: batch norm cancels it, and has a shift of its own
+        for i in range(1, len(widths)):
+            layer = nn.Linear(widths[i - 1], widths[i])
+            self.add_module(f"fc{i}", layer)
+            if config.batch_norm and first_norm <= i < len(widths) - 1:
+                self.add_module(f"norm{i}", nn.BatchNorm1d(widths[i]))
+                nn.init.zeros_(layer.bias)  # where it stays: batch norm cancels it, and has a shift of its own
 
     @property
     def linears(self) -> list[nn.Linear]:
@@ -37,9 +40,9 @@ class Network(nn.Module):
         return [layer for layer in self.children() if isinstance(layer, nn.Linear)]
 
     @property
-    def norms(self) -> list[nn.BatchNorm1d]:
-        """The batch norms of the hidden layers, if there are any."""
-        return [layer for layer in self.children() if isinstance(layer, nn.BatchNorm1d)]
+    def norms(self) -> list[nn.BatchNorm1d | None]:
+        """The batch norm behind each linear layer, where there is one."""
+        return [getattr(self, f"norm{i}", None) for i in range(1, len(self.linears) + 1)]
 
     def stack(self, x: Tensor, label: Tensor | None) -> Tensor:
         """Run all layers: x float[n, inputs], label int64[n] or None, to float[n, outputs]."""
@@ -47,11 +50,10 @@ class Network(nn.Module):
             assert label is not None
             x = torch.cat([x, one_hot(label, self.classes, x.dtype)], dim=1)
         *hidden, last = self.linears
-        norms = self.norms
-        for i, layer in enumerate(hidden):
+        for layer, norm in zip(hidden, self.norms, strict=False):
             x = layer(x)
-            if norms:
-                x = norms[i](x)
+            if norm is not None:
+                x = norm(x)
             x = F.leaky_relu(x, self.slope) if self.slope else F.relu(x)
             x = F.dropout(x, self.dropout, self.training)
         return last(x)  # type: ignore[no-any-return]
@@ -65,7 +67,8 @@ class Generator(Network):
 
     def __init__(self, config: TrainConfig, image_size: tuple[int, int], classes: int) -> None:
         height, width = image_size
-        super().__init__(config.z_dim, height * width, classes if config.conditional else 0, config.generator)
+        classes = classes if config.conditional else 0
+        super().__init__(config.z_dim, height * width, classes, config.generator)
         self.image_size = image_size
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
@@ -77,11 +80,14 @@ class Discriminator(Network):
     """An image, and its label if conditional, to a logit; its sigmoid is the probability that the image is real.
 
     `forward(image: float[n, 1, h, w] in [-1, 1], label: int64[n] | None) -> float[n]`.
+
+    Batch norm leaves out the layer that sees the image (Radford et al. 2015, arXiv:1511.06434, section 3).
     """
 
     def __init__(self, config: TrainConfig, image_size: tuple[int, int], classes: int) -> None:
         height, width = image_size
-        super().__init__(height * width, 1, classes if config.conditional else 0, config.discriminator)
+        classes = classes if config.conditional else 0
+        super().__init__(height * width, 1, classes, config.discriminator, first_norm=2)
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """Judge images."""

@@ -35,7 +35,7 @@ def adversarial_step(
     fakes = torch.tanh(generator.forward(z, generator.label_columns(twice), groups=2))  # [2n, h * w]
 
     columns = discriminator.label_columns(twice)
-    logits = discriminator.forward(torch.cat([real, fakes[:n]]), columns, groups=2).squeeze(1)  # [2n]
+    logits = discriminator.forward(torch.cat([real, fakes[:n]]), columns).squeeze(1)  # [2n]
     with torch.enable_grad():
         logits.requires_grad_()
         loss_real = real_loss(logits[:n], config.label_smoothing)
@@ -44,12 +44,15 @@ def adversarial_step(
     discriminator.backward_weights(by_logits[:, None])
     discriminator.update()
 
-    judged = discriminator.forward(fakes[n:], None if columns is None else columns[n:]).squeeze(1)  # [n]
+    # Batch norm sees real and fake images together in both updates. By themselves, each kind would be normalised to
+    # the same mean, and what all fakes have in common, such as a speckled border, would never be unlearnt.
+    judged = torch.cat([real, fakes[n:]]) if config.discriminator.batch_norm else fakes[n:]
+    logits_again = discriminator.forward(judged, None if columns is None else columns[-len(judged) :]).squeeze(1)
     with torch.enable_grad():
-        judged.requires_grad_()
-        loss_generator = generator_loss(judged, saturating=config.generator_loss == "saturating")
-        (by_logits,) = torch.autograd.grad(loss_generator, judged)
-    by_image = discriminator.backward_input(by_logits[:, None])
+        logits_again.requires_grad_()
+        loss_generator = generator_loss(logits_again[-n:], saturating=config.generator_loss == "saturating")
+        (by_logits,) = torch.autograd.grad(loss_generator, logits_again)
+    by_image = discriminator.backward_input(by_logits[:, None], last=n)
     generator.backward_weights(by_image * (1 - fakes[n:] ** 2))  # the derivative of tanh
     generator.update()
 

@@ -31,22 +31,23 @@ def bfloat16_is_fast(device: torch.device) -> bool:
 
 
 @dataclass(slots=True)
+class _Norm:
+    """A batch norm, and the gradients of its parameters, as views into the flat tensor."""
+
+    module: nn.BatchNorm1d
+    weight_gradient: Tensor
+    bias_gradient: Tensor
+
+
+@dataclass(slots=True)
 class _Layer:
-    """A linear layer, as views into the flat tensors."""
+    """A linear layer, as views into the flat tensors, and the batch norm behind it."""
 
     weight: Tensor  # dtype[outputs, inputs], of the working copy
     weight_gradient: Tensor  # dtype[outputs, inputs]
     bias: Tensor | None  # dtype[outputs], of the working copy; None in front of a batch norm, which cancels it
     bias_gradient: Tensor | None  # float32[outputs]
-
-
-@dataclass(slots=True)
-class _Norm:
-    """The batch norm behind a hidden layer, and the gradients of its parameters, views into the flat tensor."""
-
-    module: nn.BatchNorm1d
-    weight_gradient: Tensor
-    bias_gradient: Tensor
+    norm: _Norm | None
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ class _Record:
     x: Tensor  # [rows, inputs], the layer's input
     y: Tensor  # [rows, outputs], after activation and dropout
     mask: Tensor | None  # [rows, outputs], the dropout factors
-    groups: list[tuple[Tensor, Tensor, Tensor]]  # of each batch: values before batch norm, mean, inverse deviation
+    batches: list[tuple[Tensor, Tensor, Tensor]]  # if normalised, of each batch: values before batch norm, mean, inverse deviation
 
 
 class Trainee:
@@ -98,15 +99,14 @@ class Trainee:
                 vector_at[parameter] = len(matrices) + len(vector_at)
                 parameter.data = weights[vector_at[parameter]]
         self._layers = []
-        for i, layer in enumerate(network.linears):
+        for i, (layer, norm) in enumerate(zip(network.linears, network.norms, strict=True)):
             layer.weight.data = weights[i][:, : layer.in_features]
-            at = vector_at[layer.bias]
-            cancelled = network.norms and i < len(matrices) - 1  # batch norm takes out a bias, which stays at zero
-            bias, bias_gradient = (None, None) if cancelled else (working[at], gradients[at])
-            self._layers.append(_Layer(working[i], products[i], bias, bias_gradient))
-        self._norms = [
-            _Norm(norm, gradients[vector_at[norm.weight]], gradients[vector_at[norm.bias]]) for norm in network.norms
-        ]
+            if norm is None:
+                at = vector_at[layer.bias]
+                self._layers.append(_Layer(working[i], products[i], working[at], gradients[at], None))
+            else:
+                with_gradients = _Norm(norm, gradients[vector_at[norm.weight]], gradients[vector_at[norm.bias]])
+                self._layers.append(_Layer(working[i], products[i], None, None, with_gradients))
         self._records: list[_Record] = []
         self.optimizer = _make_optimizer(self.flat, config)
 
@@ -133,14 +133,14 @@ class Trainee:
         self._records = []
         for i, layer in enumerate(self._layers[:-1]):
             y = nn.functional.linear(x, layer.weight, layer.bias)
-            statistics = []
-            if self._norms:
-                y, statistics = _normalise(self._norms[i].module, y, groups)
+            batches = []
+            if layer.norm is not None:
+                y, batches = _normalise(layer.norm.module, y, groups)
             y = nn.functional.leaky_relu_(y, self.network.slope)
             mask = masks[i] if masks else None
             if mask is not None:
                 y.mul_(mask)
-            self._records.append(_Record(x, y, mask, statistics))
+            self._records.append(_Record(x, y, mask, batches))
             x = y
         self._last_input = x
         return nn.functional.linear(x, self._layers[-1].weight, self._layers[-1].bias).float()
@@ -153,13 +153,17 @@ class Trainee:
             gradient: of the loss by the output of the last `forward`, [n, outputs], for its last n rows, whole
                 batches; the loss does not depend on the rows before them.
         """
-        g = self._backward(gradient, weights=True)
+        g = self._backward(gradient)
         _differentiate_linear(self._layers[0], self._records[0].x, g)
 
     @torch.no_grad()
-    def backward_input(self, gradient: Tensor) -> Tensor:
-        """From the gradient by the output, like `backward_weights`, to that by the input: dtype[n, inputs]."""
-        return self._backward(gradient, weights=False) @ self._layers[0].weight[:, : self.network.inputs]
+    def backward_input(self, gradient: Tensor, last: int) -> Tensor:
+        """From the gradient by the output, as for `backward_weights`, to that by the `last` rows of the input.
+
+        Returns:
+            dtype[last, inputs], without the label's columns.
+        """
+        return self._backward(gradient, last=last) @ self._layers[0].weight[:, : self.network.inputs]
 
     def update(self) -> None:
         """Move the weights down the gradients of the last `backward_weights`, and refresh the working copy."""
@@ -173,20 +177,26 @@ class Trainee:
         if self._working is not self.flat:
             self._working.copy_(self.flat)
 
-    def _backward(self, gradient: Tensor, *, weights: bool) -> Tensor:
-        """Back to the gradient by the output of the first product. It is left to the caller what to make of it."""
-        n, g = len(gradient), gradient.to(self.dtype)
+    def _backward(self, gradient: Tensor, *, last: int | None = None) -> Tensor:
+        """Back to the gradient by the output of the first product; what to make of it is left to the caller.
+
+        Writes the gradients of the layers above, unless only the `last` rows are asked for.
+        """
+        g = gradient.to(self.dtype)
         x = self._last_input
         for i in range(len(self._layers) - 1, 0, -1):
-            layer, record = self._layers[i], self._records[i - 1]
-            if weights:
+            layer, record, norm = self._layers[i], self._records[i - 1], self._layers[i - 1].norm
+            if last is None:
                 _differentiate_linear(layer, x, g)
+            elif all(below.norm is None for below in self._layers[:i]):
+                g = g[-last:]  # from here on down, rows go by themselves
+            n = len(g)
             g = g @ layer.weight
             if record.mask is not None:
                 g.mul_(record.mask[-n:])
             g = torch.ops.aten.leaky_relu_backward(g, record.y[-n:], self.network.slope, True)
-            if self._norms:
-                g = _backward_norm(self._norms[i - 1], g, record, weights=weights)
+            if norm is not None:
+                g = _backward_norm(norm, g, record, weights=last is None)
             x = record.x
         return g
 
@@ -235,9 +245,9 @@ def _normalise(norm: nn.BatchNorm1d, x: Tensor, groups: int) -> tuple[Tensor, li
 
 def _backward_norm(norm: _Norm, gradient: Tensor, record: _Record, *, weights: bool) -> Tensor:
     """Batch norm backward, for the last batches of the forward pass: as many as `gradient` has rows for."""
-    batches = len(gradient) * len(record.groups) // len(record.y)
+    batches = len(gradient) * len(record.batches) // len(record.y)
     module, parts = norm.module, []
-    for k, (x, mean, deviation) in enumerate(record.groups[-batches:]):
+    for k, (x, mean, deviation) in enumerate(record.batches[-batches:]):
         part, by_weight, by_bias = torch.ops.aten.native_batch_norm_backward(
             gradient[k * len(x) : (k + 1) * len(x)],
             *(x, module.weight, module.running_mean, module.running_var, mean, deviation, True, module.eps),

@@ -1,0 +1,132 @@
+"""From a trained generator to one ONNX file that runs anywhere."""
+
+import contextlib
+import copy
+import io
+import logging
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from digitsmith.atomic import staged_file
+from digitsmith.errors import ModelError
+from digitsmith.model import METADATA_KEY, Model, ModelMetadata, as_json
+from digitsmith.training.networks import Network
+
+OPSET = 18
+"""Of the exported graph: what ONNX Runtime has run on every platform, the browser among them, since 2023."""
+
+TOLERANCE = 1e-4
+"""The largest difference between a pixel of the file and of the torch generator, on a scale of [-1, 1]."""
+
+
+def export(
+    generator: Network, path: Path, metadata: ModelMetadata, weights: Literal["float32", "float16"] = "float32"
+) -> Model:
+    """Write a generator as ONNX, check it against torch, and load it back.
+
+    The graph takes `z: float32[n, z_dim]` and, if conditional, `label: int64[n]`, and gives
+    `image: float32[n, 1, h, w]` in [-1, 1], for any n.
+
+    Args:
+        generator: its batch norms are folded into its linear layers, which changes nothing but rounding.
+        path: the file to write.
+        metadata: what sampling needs, and where the model came from.
+        weights: float16 halves the file; the weights are rounded once, and computed with in float32 all the same.
+
+    Raises:
+        ModelError: the file differs from the generator by more than `TOLERANCE`.
+    """
+    folded = _fold(generator).cpu().eval()
+    if weights == "float16":
+        with torch.no_grad():
+            for parameter in folded.parameters():
+                parameter.copy_(parameter.half())
+    z = torch.randn(2, metadata.z_dim)
+    arguments: tuple[Tensor, ...] = (z, torch.zeros(2, dtype=torch.int64)) if metadata.classes else (z,)
+    names = ["z", "label"][: len(arguments)]
+    dynamic = tuple({0: torch.export.Dim("n", min=1)} for _ in arguments)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            folded, arguments, dynamo=True, opset_version=OPSET, input_names=names, output_names=["image"],
+            dynamic_shapes=dynamic, verbose=False,
+        )  # fmt: skip
+    assert program is not None
+    proto = program.model_proto
+    _strip(proto)
+    if weights == "float16":
+        _store_float16(proto)
+    proto.metadata_props.add(key=METADATA_KEY, value=as_json(metadata))
+    content = proto.SerializeToString()
+    _compare(folded, content, metadata)
+    model = Model(path.name, content)
+    with staged_file(path) as staged:
+        staged.write_bytes(content)
+    return model
+
+
+def _fold(generator: Network) -> Network:
+    """A copy without batch norms: at inference each is a scale and a shift, which its linear layer can do as well."""
+    folded = copy.deepcopy(generator).eval()
+    for i, (layer, norm) in enumerate(zip(folded.linears, folded.norms, strict=True), start=1):
+        if norm is not None:
+            layer.weight = nn.Parameter(layer.weight.contiguous())
+            setattr(folded, f"fc{i}", nn.utils.fuse_linear_bn_eval(layer, norm))
+            delattr(folded, f"norm{i}")
+    return folded
+
+
+def _strip(proto: onnx.ModelProto) -> None:
+    """Take out what the exporter notes of this machine: paths and stack traces."""
+    for node in proto.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for value in [*proto.graph.value_info, *proto.graph.input, *proto.graph.output, *proto.graph.initializer]:
+        value.doc_string = ""
+        del value.metadata_props[:]
+    del proto.graph.metadata_props[:]
+    del proto.metadata_props[:]
+    proto.producer_name = "digitsmith"
+    proto.producer_version = ""
+    proto.graph.name = "generator"
+
+
+def _store_float16(proto: onnx.ModelProto) -> None:
+    """Store float32 weights as float16, with a cast back behind each that the runtime does once, at load."""
+    casts = []
+    for tensor in proto.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT:
+            name = tensor.name
+            half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.float16")
+            tensor.CopyFrom(half)
+            casts.append(onnx.helper.make_node("Cast", [half.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = list(proto.graph.node)
+    del proto.graph.node[:]
+    proto.graph.node.extend(casts + nodes)
+
+
+def _compare(generator: Network, content: bytes, metadata: ModelMetadata) -> None:
+    """Refuse a file whose images are not the generator's."""
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    random = np.random.default_rng(0)
+    for n in (1, 7, 256):
+        z = random.standard_normal((n, metadata.z_dim), dtype=np.float32)
+        feed, arguments = {"z": z}, [torch.from_numpy(z)]
+        if metadata.classes:
+            feed["label"] = random.integers(len(metadata.classes), size=n)
+            arguments.append(torch.from_numpy(feed["label"]))
+        (image,) = session.run(["image"], feed)
+        with torch.no_grad():
+            expected = generator(*arguments).numpy()
+        difference = float(np.abs(image - expected).max())
+        if not difference <= TOLERANCE:
+            raise ModelError(f"the exported model differs from the trained one by {difference:.1e}, more than {TOLERANCE}.")

@@ -1,0 +1,317 @@
+"""The training loop: read it from the top."""
+
+import copy
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from torch import Tensor
+
+from digitsmith.dataset import Dataset, to_uint8, to_unit
+from digitsmith.errors import ConfigError, DataError, DivergedError
+from digitsmith.grid import save_png, tile
+from digitsmith.model import ModelMetadata
+from digitsmith.noise import noise
+from digitsmith.training import checkpoint, run as runs
+from digitsmith.training.checkpoint import State, new_sums
+from digitsmith.training.config import TrainConfig
+from digitsmith.training.export import export
+from digitsmith.training.logs import Display, Metrics
+from digitsmith.training.networks import Discriminator, Generator
+from digitsmith.training.run import Run
+from digitsmith.training.step import SCALARS, adversarial_step
+from digitsmith.training.trainee import Trainee, bfloat16_is_fast
+
+_SAMPLE_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended."""
+
+    run: Run
+    finished: bool
+    epochs: int
+    seconds: float
+
+
+def train(
+    config: TrainConfig,
+    data: Dataset,
+    source: str,
+    run: Run,
+    *,
+    device: str,
+    resume: bool,
+    command: str,
+    console: Console,
+) -> Outcome:
+    """Train a generator, or go on with a training, and export it at the end.
+
+    Args:
+        config: everything that decides what is computed. A precision of `auto` is settled here, and recorded.
+        data: the training images.
+        source: what the user calls them, for the record.
+        run: the folder to fill, or, with `resume`, to go on with.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        resume: continue from the run's checkpoint, to the same weights as if it had never stopped.
+        command: the command line that does the same, for the record.
+        console: where to show how it goes.
+
+    Returns:
+        The outcome. It is not finished if the training was interrupted (Ctrl-C, SIGTERM); then the state was saved.
+
+    Raises:
+        DataError: images that cannot be trained on.
+        ConfigError: a device that is not there.
+        OutputError: a folder that is not empty, or cannot be written.
+        RunError: a run that cannot be resumed.
+        DivergedError: weights or losses that are no longer finite. The last good checkpoint is kept.
+    """
+    check_data(data, config)
+    where = _find_device(device)
+    config = settle_precision(config, where)
+    torch.manual_seed(config.seed)
+    state = _new_state(config, data, where)
+    if resume:
+        record = runs.check_resumable(run, config, data.sha256())
+        checkpoint.load(run.checkpoint, state)
+        runs.write_config(run, config, record)
+    else:
+        record = runs.describe(data, source, str(where), command)
+        runs.start(run, config, record)
+        _save_real_images(run, data, config)
+    metrics = Metrics(run, state.position.step)
+    try:
+        finished = _run_epochs(config, data, run, state, metrics, console, where)
+    finally:
+        metrics.close()
+    if finished:
+        export(state.sampler, run.model, _metadata(config, data, record, state))
+    return Outcome(run, finished, state.position.epoch, state.position.seconds)
+
+
+def _run_epochs(
+    config: TrainConfig, data: Dataset, run: Run, state: State, metrics: Metrics, console: Console, device: torch.device
+) -> bool:
+    """Make all steps from the state's position to the last epoch; False if interrupted before."""
+    images = torch.tensor(data.images, device=device).view(len(data), -1)  # uint8[n, h * w]: a quarter of the floats
+    labels = torch.tensor(data.labels, device=device) if config.conditional and data.labels is not None else None
+    position = state.position
+    steps_per_epoch = len(data) // config.batch_size
+    saved = started = time.monotonic()
+    line_started, seconds_before = started, position.seconds
+
+    if position.step == 0:
+        _save_samples(run, data, config, state, metrics)
+        checkpoint.save(run.checkpoint, state)
+    with Display(console, config.epochs, steps_per_epoch, position.step) as display, _interruptible() as interrupted:
+        while position.epoch < config.epochs:
+            order = _shuffled(len(data), config.seed, position.epoch).to(device)
+            while position.epoch_step < steps_per_epoch:
+                batch = order[position.epoch_step * config.batch_size :][: config.batch_size]
+                real = to_unit(images.index_select(0, batch).float())
+                label = None if labels is None else labels.index_select(0, batch)
+                state.sums += adversarial_step(state.generator, state.discriminator, real, label, config)
+                _update_ema(state, config.ema)
+                position.step += 1
+                position.epoch_step += 1
+                position.summed_steps += 1
+
+                epoch_ends = position.epoch_step == steps_per_epoch
+                if epoch_ends or position.step % config.log_every == 0:
+                    now = time.monotonic()
+                    position.seconds = seconds_before + now - started
+                    values = _line(config, state, now - line_started)
+                    _require_finite(state, run, config)
+                    metrics.line(values)
+                    display.update(position.epoch + 1, position.step, values, epoch_ends=epoch_ends)
+                    line_started = now
+                if epoch_ends:
+                    break
+                if interrupted() or time.monotonic() - saved >= config.checkpoint_seconds:
+                    _save(state, run, config, metrics)
+                    saved = time.monotonic()
+                    if interrupted():
+                        return False
+            position.epoch += 1
+            position.epoch_step = 0
+            _save_samples(run, data, config, state, metrics)
+            done = position.epoch == config.epochs
+            if done or interrupted() or time.monotonic() - saved >= config.checkpoint_seconds:
+                _save(state, run, config, metrics)
+                saved = time.monotonic()
+                if interrupted() and not done:
+                    return False
+    return True
+
+
+def check_data(data: Dataset, config: TrainConfig) -> None:
+    """Refuse images that the config cannot be trained on."""
+    if len(data) < config.batch_size:
+        raise DataError(
+            f"{len(data)} training image{'s' * (len(data) != 1)} are fewer than one batch of {config.batch_size}: "
+            f"use more images, or a smaller batch (--set batch_size=…, at least 2)."
+        )
+    if config.conditional:
+        if data.labels is None:
+            raise DataError("these images have no labels: train an unconditional preset (gan), or add labels.")
+        if len(np.unique(data.labels)) < 2:
+            raise DataError("all images are of one class: a conditional model needs two or more; or train gan.")
+
+
+def settle_precision(config: TrainConfig, device: torch.device) -> TrainConfig:
+    """The config with a precision of `auto` replaced by what suits the chip."""
+    if config.precision != "auto":
+        return config
+    return config.model_copy(update={"precision": "bfloat16" if bfloat16_is_fast(device) else "float32"})
+
+
+def _find_device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"--device {name}: use auto, cpu, cuda or cuda:N.") from error
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"--device {name}: use auto, cpu, cuda or cuda:N.")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"--device {name}: torch finds no CUDA GPU here; use cpu, or a CUDA build of torch.")
+    return device
+
+
+def _new_state(config: TrainConfig, data: Dataset, device: torch.device) -> State:
+    classes = len(data.classes)
+    dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+    generator = Generator(config, data.image_size, classes).to(device).eval()  # eval: training has passes of its own
+    discriminator = Discriminator(config, data.image_size, classes).to(device).eval()
+    return State(
+        generator=Trainee(generator, config.generator, dtype),
+        discriminator=Trainee(discriminator, config.discriminator, dtype),
+        ema=copy.deepcopy(generator) if config.ema else None,
+        sums=new_sums(device),
+        position=checkpoint.Position(),
+    )
+
+
+@torch.no_grad()
+def _update_ema(state: State, decay: float) -> None:
+    """Move the averaged weights toward the generator's by `1 - decay`; batch-norm statistics are copied."""
+    if state.ema is None:
+        return
+    network = state.generator.network
+    torch._foreach_lerp_(list(state.ema.parameters()), list(network.parameters()), 1 - decay)
+    for averaged, current in zip(state.ema.buffers(), network.buffers(), strict=True):
+        averaged.copy_(current)
+
+
+def _shuffled(n: int, seed: int, epoch: int) -> Tensor:
+    """The order of the images in an epoch, which depends on nothing else."""
+    random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+    return torch.from_numpy(random.permutation(n))
+
+
+def _line(config: TrainConfig, state: State, seconds: float) -> dict[str, float]:
+    """The means since the last line of metrics, and start the next."""
+    position = state.position
+    means = (state.sums / position.summed_steps).tolist()
+    line = {
+        "epoch": position.epoch + 1,
+        "step": position.step,
+        "images": position.step * config.batch_size,
+        **dict(zip(SCALARS, means, strict=True)),
+        "images_per_second": round(position.summed_steps * config.batch_size / max(seconds, 1e-9), 1),
+        "seconds": round(position.seconds, 3),
+    }
+    if all(math.isfinite(mean) for mean in means):  # else they stay, for the error to be seen
+        state.sums.zero_()
+    position.summed_steps = 0
+    return line
+
+
+def _require_finite(state: State, run: Run, config: TrainConfig) -> None:
+    if not state.is_finite():
+        raise DivergedError(
+            f"the training diverged before step {state.position.step}: a loss or a weight is no finite number. "
+            f"The last good checkpoint is kept in {run.checkpoint.parent}. Try lower learning rates than "
+            f"{config.generator.lr} and {config.discriminator.lr} (--set generator.lr=…, --set discriminator.lr=…)."
+        )
+
+
+def _save(state: State, run: Run, config: TrainConfig, metrics: Metrics) -> None:
+    _require_finite(state, run, config)
+    metrics.sync()
+    checkpoint.save(run.checkpoint, state)
+
+
+def _save_samples(run: Run, data: Dataset, config: TrainConfig, state: State, metrics: Metrics) -> None:
+    """A grid from fixed noise: a column for each class, or ten by ten."""
+    columns, labels = _arrangement(data, config)
+    network = state.sampler
+    device = state.sums.device
+    z = torch.from_numpy(noise(config.seed, 0, len(labels), config.z_dim, config.z_distribution)).to(device)
+    with torch.no_grad():
+        images = network(z, torch.from_numpy(labels).to(device) if config.conditional else None)
+    sheet = tile(to_uint8(images[:, 0].cpu().numpy()), columns)
+    save_png(run.sample(state.position.epoch), sheet)
+    metrics.picture("samples", sheet, state.position.step)
+
+
+def _save_real_images(run: Run, data: Dataset, config: TrainConfig) -> None:
+    """Real images in the arrangement of the samples."""
+    columns, labels = _arrangement(data, config)
+    if config.conditional and data.labels is not None:
+        of_class = [np.flatnonzero(data.labels == c) for c in range(len(data.classes))]
+        rows = np.arange(len(labels)) // columns
+        chosen = [of_class[c][row % len(of_class[c])] if len(of_class[c]) else None for c, row in zip(labels, rows, strict=True)]
+        blank = np.zeros(data.image_size, np.uint8)
+        images = np.stack([blank if i is None else data.images[i] for i in chosen])
+    else:
+        images = data.images[np.arange(len(labels)) % len(data)]
+    save_png(run.real, tile(images, columns))
+
+
+def _arrangement(data: Dataset, config: TrainConfig) -> tuple[int, NDArray[np.int64]]:
+    """Columns of a sample grid, and the label of each of its images."""
+    columns = min(len(data.classes), 50) if config.conditional else 10
+    return columns, np.tile(np.arange(columns), _SAMPLE_ROWS)
+
+
+def _metadata(config: TrainConfig, data: Dataset, record: dict[str, Any], state: State) -> ModelMetadata:
+    return ModelMetadata(
+        classes=data.classes if config.conditional else (),
+        image_size=data.image_size,
+        z_dim=config.z_dim,
+        z_distribution=config.z_distribution,
+        training=record | {"config": config.model_dump(mode="json"), "steps": state.position.step},
+    )
+
+
+@contextmanager
+def _interruptible() -> Iterator[Any]:
+    """Give a function that tells whether Ctrl-C or SIGTERM came. The second Ctrl-C stops at once."""
+    received: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        received.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    try:
+        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread, where no signal arrives
+        yield lambda: False
+        return
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

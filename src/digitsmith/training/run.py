@@ -1,0 +1,157 @@
+"""The run folder: what it holds and where, how it is started and how it is taken up again. It knows no torch."""
+
+import json
+import platform
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from digitsmith.atomic import require_new, staged_file, writing
+from digitsmith.dataset import Dataset
+from digitsmith.errors import RunError
+from digitsmith.training.config import MAY_CHANGE, TrainConfig, flatten, load_config
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder. The attributes are the paths of what it holds."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """Everything needed to repeat the run: all hyperparameters; versions and data in the table [run]."""
+        return self.folder / "config.toml"
+
+    @property
+    def metrics(self) -> Path:
+        """One line of JSON per logging step."""
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The same, and sample grids, for TensorBoard."""
+        return self.folder / "tensorboard"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The latest training state."""
+        return self.folder / "checkpoint" / "state.safetensors"
+
+    @property
+    def real(self) -> Path:
+        """A grid of real images, arranged like the samples."""
+        return self.folder / "samples" / "real.png"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of pictures made from the metrics and the samples."""
+        return self.folder / "figures"
+
+    @property
+    def model(self) -> Path:
+        """The exported generator."""
+        return self.folder / "model.onnx"
+
+    def sample(self, epoch: int) -> Path:
+        """A grid of images from fixed noise, after `epoch` epochs."""
+        return self.folder / "samples" / f"epoch-{epoch:04d}.png"
+
+    def samples(self) -> dict[int, Path]:
+        """All sample grids, by epoch."""
+        paths = sorted((self.folder / "samples").glob("epoch-*.png"))
+        return {int(path.stem.removeprefix("epoch-")): path for path in paths}
+
+    def read(self) -> tuple[TrainConfig, dict[str, Any]]:
+        """The run's config, and what else was recorded when it started.
+
+        Raises:
+            RunError: there is no run in the folder.
+        """
+        if not self.config.is_file():
+            raise RunError(f"{self.folder} holds no run to resume: it has no config.toml. Leave out --resume to start one.")
+        config = load_config(self.config)
+        recorded: dict[str, Any] = tomllib.loads(self.config.read_text(encoding="utf-8")).get("run", {})
+        return config, recorded
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        """All lines of metrics."""
+        with self.metrics.open(encoding="utf-8") as lines:
+            return [json.loads(line) for line in lines]
+
+
+def start(run: Run, config: TrainConfig, record: dict[str, Any]) -> None:
+    """Make a new run folder.
+
+    Raises:
+        OutputError: the folder holds something already.
+    """
+    require_new(run.folder)
+    write_config(run, config, record)
+    with writing(run.metrics):
+        run.metrics.touch()
+
+
+def write_config(run: Run, config: TrainConfig, record: dict[str, Any]) -> None:
+    """Save the config whole, and the record beside it in the table [run]."""
+    with staged_file(run.config) as staged:
+        staged.write_text(tomli_w.dumps(config.model_dump(mode="json") | {"run": record}), encoding="utf-8")
+
+
+def check_resumable(run: Run, config: TrainConfig, data_hash: str) -> dict[str, Any]:
+    """Refuse to resume with hyperparameters or data that differ from the run's own; return its record.
+
+    Raises:
+        RunError: a difference, which the message shows.
+    """
+    recorded_config, record = run.read()
+    before, after = flatten(recorded_config), flatten(config)
+    different = [
+        f"{key}: {before[key]} in the run, {after[key]} now" for key in before if before[key] != after[key] and key not in MAY_CHANGE
+    ]
+    if record.get("data_sha256") != data_hash:
+        different.append("the training images are not the ones that the run started with")
+    if config.epochs < recorded_config.epochs:
+        different.append(f"epochs: {before['epochs']} in the run, {config.epochs} now; a run can only be made longer")
+    if different:
+        raise RunError(
+            f"{run.folder} cannot be resumed with other settings:\n  "
+            + "\n  ".join(different)
+            + "\nResume it with its own, or start a new run in another folder."
+        )
+    return record
+
+
+def describe(data: Dataset, source: str, device: str, command: str) -> dict[str, Any]:
+    """The record of a run: what it is trained on, where, and by which versions."""
+    return {
+        "command": command,
+        "data": source,
+        "data_sha256": data.sha256(),
+        "images": len(data),
+        "image_size": list(data.image_size),
+        "classes": list(data.classes),
+        "device": device,
+        "digitsmith": version("digitsmith"),
+        "git": _git_version(),
+        "torch": version("torch"),
+        "numpy": version("numpy"),
+        "python": platform.python_version(),
+    }
+
+
+def _git_version() -> str:
+    """The commit of a source checkout; empty for an installed package."""
+    package = Path(__file__).resolve().parents[1]
+    if package.parent.name != "src":
+        return ""
+    command = ["git", "-C", str(package), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
