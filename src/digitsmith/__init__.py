@@ -1,1 +1,137 @@
-"""Digitsmith."""
+"""Digitsmith: train a GAN on handwritten digits, and generate as many labelled digits as you need.
+
+>>> import digitsmith
+>>> model = digitsmith.load()                    # the model that comes with the package
+>>> model.sample([3, 1, 4], seed=1).shape        # uint8 images, 0 background to 255 ink
+(3, 28, 28)
+
+The verbs are those of the command line: `load`, `generate`, `train`, `load_dataset`. Only `train` needs torch
+(`pip install 'digitsmith[train]'`).
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version as _version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from digitsmith.dataset import Dataset
+    from digitsmith.formats import Format, Split
+    from digitsmith.generation import Request
+    from digitsmith.model import Model, load
+    from digitsmith.sources import load_dataset
+    from digitsmith.training.loop import Outcome
+
+__version__ = _version("digitsmith")
+__all__ = ["Dataset", "DigitsmithError", "Model", "generate", "load", "load_dataset", "train"]
+
+_LAZY = {  # loaded at first use, so that `import digitsmith` is quick
+    "Dataset": "digitsmith.dataset",
+    "DigitsmithError": "digitsmith.errors",
+    "Model": "digitsmith.model",
+    "load": "digitsmith.model",
+    "load_dataset": "digitsmith.sources",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'digitsmith' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def generate(
+    folder: str | Path,
+    count: int,
+    *,
+    model: "Model | str | Path | None" = None,
+    labels: Sequence[int | str] | None = None,
+    draw: bool = False,
+    seed: int = 0,
+    shard: tuple[int, int] = (1, 1),
+    format: "Format" = "idx",
+    split: "Split" = "train",
+) -> Path:
+    """Generate a labelled data set into a new folder.
+
+    Args:
+        folder: where to write; it must not hold anything.
+        count: how many images.
+        model: a model, or what `load` takes; the shipped one by default.
+        labels: which classes, as indices or names; all by default. They take turns.
+        draw: draw each label at random from `labels` instead.
+        seed: which series of images; image i depends on the seed and i alone.
+        shard: (i, n) makes only the i-th of n parts, counted from 1.
+        format: idx (MNIST's own), npz, png, parquet or webdataset.
+        split: train or test: names the files.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ModelError: no such model, or labels that it does not have.
+        OutputError: the folder holds something already, or cannot be written.
+
+    >>> folder = digitsmith.generate("made", count=1000, labels=[0, 1])
+    >>> digitsmith.load_dataset(folder).images.shape
+    (1000, 28, 28)
+    """
+    from digitsmith import generation
+    from digitsmith.model import DEFAULT, Model, load
+
+    if not isinstance(model, Model):
+        model = load(DEFAULT if model is None else model)
+    request = generation.Request(count, labels, draw, seed, shard)
+    generation.generate(model, Path(folder), request, format=format, split=split)
+    return Path(folder)
+
+
+def train(
+    preset: str | Path | None = None,
+    data: "str | Path | Dataset | None" = None,
+    out: str | Path = "runs/run",
+    *,
+    changes: Sequence[str] | Mapping[str, Any] = (),
+    resize: tuple[int, int] | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    quiet: bool = True,
+) -> "Outcome":
+    """Train a generator, export it, and draw the figures of the run.
+
+    Args:
+        preset: `gan`, `cgan`, or the path of a TOML file; with `resume`, the run's own config by default.
+        data: what `load_dataset` takes, of which the training split is used, or a data set; `digits` by default, or,
+            with `resume`, the run's own.
+        out: the run folder.
+        changes: hyperparameters to change: `{"epochs": 20}` or `["epochs=20"]`.
+        resize: scale the images to this height and width.
+        device: auto, cpu, cuda or cuda:N.
+        resume: continue the run in `out`.
+        quiet: show nothing.
+
+    Returns:
+        How it ended: `.run` holds the paths of what it left, `.finished` is False if it was interrupted.
+
+    Raises:
+        DigitsmithError: see `digitsmith.errors`.
+
+    >>> outcome = digitsmith.train("cgan", "digits", "runs/tour", changes={"epochs": 1})
+    >>> digitsmith.load(outcome.run.folder).sample([5]).shape
+    (1, 28, 28)
+    """
+    try:
+        from digitsmith.training import verb
+    except ImportError as error:
+        from digitsmith.errors import ConfigError
+
+        raise ConfigError(f"training needs {error.name}: pip install 'digitsmith[train]'.") from error
+    from digitsmith.report.figures import draw_figures
+
+    outcome = verb.train(
+        preset, data, Path(out), changes=changes, resize=resize, device=device, resume=resume, quiet=quiet
+    )
+    draw_figures(outcome.run)
+    return outcome

@@ -152,7 +152,7 @@ def _read(preset: str | Path) -> dict[str, Any]:
     if path.suffix != ".toml":
         hint = _nearest(name, presets())
         raise ConfigError(
-            f"there is no preset {name!r}{hint}. Presets: {', '.join(presets())}; or give the path of a .toml file."
+            f"there is no preset {name!r}{hint}; presets: {', '.join(presets())}; or give the path of a .toml file."
         )
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -178,7 +178,7 @@ def _parse(change: str) -> tuple[str, Any]:
 def _assign(values: dict[str, Any], key: str, value: Any) -> None:
     known = [name for name, _ in describe_keys()]
     if key not in known:
-        raise ConfigError(f"there is no key {key!r}{_nearest(key, known)}. `digitsmith train --keys` lists them all.")
+        raise ConfigError(f"there is no key {key!r}{_nearest(key, known)}; `digitsmith train --keys` lists them all.")
     *sections, name = key.split(".")
     for section in sections:
         values = values.setdefault(section, {})
@@ -200,10 +200,10 @@ def _explain(error: ValidationError) -> Iterator[str]:
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
-    """', did you mean …?' for the valid names closest to `name`, or nothing."""
+    """' (did you mean …?)' for the valid names closest to `name`, or nothing."""
     close = [full for full in known if full.split(".")[-1] == name.split(".")[-1]]
     close = close or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if not close:
         last_parts = {full.split(".")[-1]: full for full in known}
         close = [last_parts[part] for part in difflib.get_close_matches(name, list(last_parts), n=1, cutoff=0.6)]
-    return f", did you mean {' or '.join(repr(full) for full in close)}?" if close else ""
+    return f" (did you mean {' or '.join(repr(full) for full in close)}?)" if close else ""

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,9 +19,10 @@ from torch import Tensor
 from digitsmith.dataset import Dataset, to_uint8, to_unit
 from digitsmith.errors import ConfigError, DataError, DivergedError
 from digitsmith.grid import save_png, tile
-from digitsmith.model import ModelMetadata
+from digitsmith.model import Model, ModelMetadata
 from digitsmith.noise import noise
-from digitsmith.training import checkpoint, run as runs
+from digitsmith.training import checkpoint
+from digitsmith.training import run as runs
 from digitsmith.training.checkpoint import State, new_sums
 from digitsmith.training.config import TrainConfig
 from digitsmith.training.export import export
@@ -80,7 +82,7 @@ def train(
     where = _find_device(device)
     config = settle_precision(config, where)
     torch.manual_seed(config.seed)
-    state = _new_state(config, data, where)
+    state = _new_state(config, data.image_size, len(data.classes), where)
     if resume:
         record = runs.check_resumable(run, config, data.sha256())
         checkpoint.load(run.checkpoint, state)
@@ -95,7 +97,7 @@ def train(
     finally:
         metrics.close()
     if finished:
-        export(state.sampler, run.model, _metadata(config, data, record, state))
+        export(state.sampler, run.model, _metadata(config, record, state))
     return Outcome(run, finished, state.position.epoch, state.position.seconds)
 
 
@@ -154,6 +156,19 @@ def _run_epochs(
     return True
 
 
+def export_checkpoint(folder: Path, path: Path, weights: Literal["float32", "float16"] = "float32") -> Model:
+    """Export the generator of a run's latest checkpoint.
+
+    Raises:
+        RunError: the folder holds no run, or its checkpoint is damaged.
+    """
+    run = Run(folder)
+    config, record = run.read()
+    state = _new_state(config, record["image_size"], len(record["classes"]), torch.device("cpu"))
+    checkpoint.load(run.checkpoint, state)
+    return export(state.sampler, path, _metadata(config, record, state), weights)
+
+
 def check_data(data: Dataset, config: TrainConfig) -> None:
     """Refuse images that the config cannot be trained on."""
     if len(data) < config.batch_size:
@@ -189,11 +204,10 @@ def _find_device(name: str) -> torch.device:
     return device
 
 
-def _new_state(config: TrainConfig, data: Dataset, device: torch.device) -> State:
-    classes = len(data.classes)
+def _new_state(config: TrainConfig, image_size: tuple[int, int], classes: int, device: torch.device) -> State:
     dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
-    generator = Generator(config, data.image_size, classes).to(device).eval()  # eval: training has passes of its own
-    discriminator = Discriminator(config, data.image_size, classes).to(device).eval()
+    generator = Generator(config, image_size, classes).to(device).eval()  # eval: training has passes of its own
+    discriminator = Discriminator(config, image_size, classes).to(device).eval()
     return State(
         generator=Trainee(generator, config.generator, dtype),
         discriminator=Trainee(discriminator, config.discriminator, dtype),
@@ -286,10 +300,10 @@ def _arrangement(data: Dataset, config: TrainConfig) -> tuple[int, NDArray[np.in
     return columns, np.tile(np.arange(columns), _SAMPLE_ROWS)
 
 
-def _metadata(config: TrainConfig, data: Dataset, record: dict[str, Any], state: State) -> ModelMetadata:
+def _metadata(config: TrainConfig, record: dict[str, Any], state: State) -> ModelMetadata:
     return ModelMetadata(
-        classes=data.classes if config.conditional else (),
-        image_size=data.image_size,
+        classes=tuple(record["classes"]) if config.conditional else (),
+        image_size=tuple(record["image_size"]),
         z_dim=config.z_dim,
         z_distribution=config.z_distribution,
         training=record | {"config": config.model_dump(mode="json"), "steps": state.position.step},

@@ -1,0 +1,244 @@
+"""The command line: parse, call one function, print. Whatever is slow to import is imported inside a command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+import digitsmith
+from digitsmith.errors import ConfigError, DigitsmithError
+
+Format = Literal["idx", "npz", "png", "parquet", "webdataset"]
+Split = Literal["train", "test"]
+
+app = typer.Typer(
+    help="Train a GAN on handwritten digits, and generate as many labelled digits as you need.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend end it with one message and exit code 2."""
+    try:
+        app()
+    except DigitsmithError as error:
+        print(f"digitsmith: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"digitsmith {digitsmith.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and end.")] = False,
+) -> None:
+    pass
+
+
+def _list_keys(show: bool) -> None:
+    if show:
+        from digitsmith.training.config import describe_keys
+
+        for key, sentence in describe_keys():
+            typer.echo(f"{key}\n    {sentence}")
+        raise typer.Exit
+
+
+@app.command()
+def train(
+    preset: Annotated[
+        str | None, typer.Argument(help="gan, cgan, or the path of a TOML file. With --resume: the run's own config.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="What to train on: a name from `digitsmith data`, or a path. Default: digits.", metavar="SOURCE"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder. Default: runs/PRESET.", metavar="RUN")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the images. Short for --set epochs=N.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Short for --set seed=N.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a hyperparameter, e.g. --set generator.lr=1e-4. Repeat it.", metavar="KEY=VALUE"),
+    ] = None,
+    resize: Annotated[str | None, typer.Option(help="Scale the images, e.g. 28x28 (height x width).", metavar="HxW")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    keys: Annotated[
+        bool, typer.Option("--keys", callback=_list_keys, is_eager=True, help="List all hyperparameters and end.")
+    ] = False,
+) -> None:
+    """Train a generator.
+
+    \b
+    digitsmith train cgan --data digits --out runs/first
+    digitsmith train cgan --data mnist --out runs/mnist
+    digitsmith train gan --data mnist --set discriminator.optimizer=sgd
+    digitsmith train --resume --out runs/mnist --epochs 200
+
+    The run folder gets the model (model.onnx), figures, samples of every epoch, metrics and checkpoints.
+    Ctrl-C saves and stops.
+    """  # noqa: D301
+    if out is None:
+        if preset is None:
+            raise ConfigError("say what to train (gan, cgan or a .toml file), or which run to resume (--resume --out RUN).")
+        out = Path("runs") / Path(preset).stem
+    changes = [*(change or ())]
+    changes += [f"epochs={epochs}"] if epochs is not None else []
+    changes += [f"seed={seed}"] if seed is not None else []
+    outcome = digitsmith.train(
+        preset, data, out, changes=changes, resize=_size(resize), device=device, resume=resume, quiet=False
+    )
+    run = outcome.run
+    if not outcome.finished:
+        typer.echo(f"\nStopped after {outcome.epochs} epochs; all is saved. To go on:\n  digitsmith train --resume --out {out}")
+        raise typer.Exit(130)
+    typer.echo(
+        f"\nTrained {outcome.epochs} epochs in {_duration(outcome.seconds)}. In {run.folder}:\n"
+        f"  {run.figures / 'real-vs-fake.png'}  real digits, each row over a generated one\n"
+        f"  {run.figures / 'losses.png'}        the losses; equilibrium.png: D(x) and D(G(z))\n"
+        f"  {run.figures / 'progress.gif'}      from noise to digits\n"
+        f"  {run.model}                 the generator, ready to use\n\n"
+        f"Next, make digits with it:\n  digitsmith generate made --count 1000 --model {run.folder}"
+    )
+
+
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Argument(help="The folder to make.")],
+    count: Annotated[int, typer.Option(help="How many images.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="A shipped model (see `digitsmith models`), a run folder or an .onnx file. Default: mnist."),
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="The classes to make: 0-9, or 3,5,7. They take turns. Default: all.")
+    ] = None,
+    draw: Annotated[bool, typer.Option("--draw", help="Draw each label at random, instead of taking turns.")] = False,
+    seed: Annotated[int, typer.Option(help="Which series of images; image i depends on the seed and i alone.")] = 0,
+    format: Annotated[Format, typer.Option(help="idx is MNIST's own format.")] = "idx",
+    split: Annotated[Split, typer.Option(help="Names the files, e.g. t10k-… for test.")] = "train",
+    gzip: Annotated[bool, typer.Option("--gzip", help="Gzip the files of idx, as MNIST's are.")] = False,
+    shard: Annotated[
+        str, typer.Option(help="Make only part I of N, e.g. 2/4. All parts together are the whole.", metavar="I/N")
+    ] = "1/1",
+) -> None:
+    """Generate a labelled data set.
+
+    \b
+    digitsmith generate made --count 60000
+    digitsmith generate sevens --count 500 --labels 7 --format png
+    digitsmith generate made --count 60000 --model runs/mnist --seed 1
+    """  # noqa: D301
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from digitsmith import generation
+    from digitsmith.model import DEFAULT, load
+
+    if gzip and format != "idx":
+        raise ConfigError(f"--gzip is for --format idx; {format} needs none.")
+    loaded = load(model or DEFAULT)
+    chosen = None if labels is None else _parse_labels(labels, loaded.metadata.classes)
+    request = generation.Request(count, chosen, draw, seed, _parse_shard(shard))
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        first, last = request.range()
+        task = bar.add_task("", total=last - first)
+        header = generation.generate(
+            loaded, out, request, format=format, split=split, compress=gzip, progress=lambda n: bar.advance(task, n)
+        )
+    what = f"{len(chosen or header.classes)} labels" if header.classes else "no labels, as this model is unconditional"
+    typer.echo(
+        f"{header.count:,} images of {header.image_size[0]}x{header.image_size[1]}, {what}, in {out}\n"
+        f"  {out / 'preview.png'}  the first of them"
+    )
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="The run folder.")],
+    out: Annotated[Path, typer.Argument(help="The .onnx file to write.")],
+    half: Annotated[bool, typer.Option("--half", help="Store the weights as float16: half the size.")] = False,
+) -> None:
+    """Export the generator of a run's latest checkpoint, whether or not the training has ended."""
+    _require_training()
+    from digitsmith.training.loop import export_checkpoint
+
+    model = export_checkpoint(run, out, weights="float16" if half else "float32")
+    typer.echo(f"{out}  {out.stat().st_size:,} bytes, sha256 {model.sha256}")
+
+
+@app.command()
+def models() -> None:
+    """List the models that come with the package."""
+    from digitsmith.model import load, shipped
+
+    for name in shipped():
+        metadata = load(name).metadata
+        height, width = metadata.image_size
+        typer.echo(
+            f"{name}  {height}x{width}, classes {' '.join(metadata.classes) or 'none'}, "
+            f"trained on {metadata.training.get('data', '?')}"
+        )
+
+
+@app.command()
+def data() -> None:
+    """List the data sets that can be asked for by name, and where downloads are kept."""
+    from digitsmith.sources import TITLES, data_home
+
+    for name, title in TITLES.items():
+        typer.echo(f"{name:14} {title}")
+    typer.echo(f"\nDownloads are kept in {data_home()} (DIGITSMITH_DATA_HOME).\nA path works as well as a name.")
+
+
+def _require_training() -> None:
+    import importlib.util
+
+    if importlib.util.find_spec("torch") is None:
+        raise ConfigError("this needs torch: pip install 'digitsmith[train]'.")
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    height, x, width = text.partition("x")
+    if not (x and height.isdigit() and width.isdigit()):
+        raise ConfigError(f"--resize {text}: write it as height x width, for example 28x28.")
+    return int(height), int(width)
+
+
+def _parse_shard(text: str) -> tuple[int, int]:
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdigit() and parts.isdigit()):
+        raise ConfigError(f"--shard {text}: write it as I/N, for example 2/4.")
+    return int(part), int(parts)
+
+
+def _parse_labels(text: str, classes: tuple[str, ...]) -> list[str]:
+    """'0-9', '3,5,7' or names of classes, to names. What is no name or range is left for the model to refuse."""
+    names: list[str] = []
+    for word in (word.strip() for word in text.split(",")):
+        first, dash, last = word.partition("-")
+        if word not in classes and dash and first in classes and last in classes:
+            names.extend(classes[classes.index(first) : classes.index(last) + 1])
+        else:
+            names.append(word)
+    return names
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Pictures of a run, made from what it left on disk. Nothing is computed anew."""

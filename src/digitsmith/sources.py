@@ -1,0 +1,325 @@
+"""Where images come from: named data sets, downloaded once and checked, or any path."""
+
+import contextlib
+import gzip
+import hashlib
+import os
+import shutil
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import requests
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from digitsmith import formats
+from digitsmith.atomic import staged_file, writing
+from digitsmith.dataset import SIDES, Dataset, numbered_classes
+from digitsmith.errors import ConfigError, DataError, DownloadError
+from digitsmith.formats import Split
+from digitsmith.formats.idx import read_array
+
+_ATTEMPTS = 3  # for each mirror; each goes on where the last one broke off
+_TIMEOUT = (10, 30)  # seconds to connect, and between two packets
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A data set of IDX files on the web.
+
+    Attributes:
+        title: one line about it.
+        mirrors: base addresses, tried in turn.
+        images: file name of each split's images, on the mirror and in the cache.
+        labels: file name of each split's labels.
+        sha256: of the decompressed files, where it is known; gzip bytes differ between mirrors.
+        md5: of the files as the mirrors serve them, where that is known instead.
+        archive: name of the zip file that holds all of them, if they come in one.
+        transposed: images lie on their side.
+        label_column: the labels are int32[n, k], and this column is the class.
+        classes: class names, if not 0, 1, ….
+    """
+
+    title: str
+    mirrors: tuple[str, ...]
+    images: Mapping[Split, str]
+    labels: Mapping[Split, str]
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    md5: Mapping[str, str] = field(default_factory=dict)
+    archive: str = ""
+    transposed: bool = False
+    label_column: int | None = None
+    classes: tuple[str, ...] = ()
+
+
+_MNIST_IMAGES: dict[Split, str] = {"train": "train-images-idx3-ubyte.gz", "test": "t10k-images-idx3-ubyte.gz"}
+_MNIST_LABELS: dict[Split, str] = {"train": "train-labels-idx1-ubyte.gz", "test": "t10k-labels-idx1-ubyte.gz"}
+
+REMOTES: dict[str, Remote] = {
+    "mnist": Remote(
+        "70,000 handwritten digits, 28x28 (LeCun, Cortes & Burges; CC BY-SA 3.0)",
+        (
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            "http://yann.lecun.com/exdb/mnist/",
+        ),
+        _MNIST_IMAGES,
+        _MNIST_LABELS,
+        sha256={
+            "train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "train-labels-idx1-ubyte.gz": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "t10k-images-idx3-ubyte.gz": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "t10k-labels-idx1-ubyte.gz": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        },
+    ),
+    "fashion-mnist": Remote(
+        "70,000 pictures of clothes, 28x28 (Xiao, Rasul & Vollgraf 2017; MIT)",
+        (
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+        ),
+        _MNIST_IMAGES,
+        _MNIST_LABELS,
+        md5={
+            "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+            "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+            "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+        },
+        classes=("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+    ),
+    "kmnist": Remote(
+        "70,000 cursive Japanese characters of 10 classes, 28x28 (Clanuwat et al. 2018; CC BY-SA 4.0)",
+        ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+        _MNIST_IMAGES,
+        _MNIST_LABELS,
+        md5={
+            "train-images-idx3-ubyte.gz": "bdb82020997e1d708af4cf47b453dcf7",
+            "train-labels-idx1-ubyte.gz": "e144d726b3acfaa3e44228e80efcd344",
+            "t10k-images-idx3-ubyte.gz": "5c965bf0a639b31b8f53240b1b52f4d7",
+            "t10k-labels-idx1-ubyte.gz": "7320c461ea6c1c855c0b718fb2a4b134",
+        },
+        classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+    ),
+    "emnist-digits": Remote(
+        "280,000 handwritten digits, 28x28 (Cohen et al. 2017); a download of 540 MB",
+        ("https://biometrics.nist.gov/cs_links/EMNIST/", "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/"),
+        {"train": "emnist-digits-train-images-idx3-ubyte.gz", "test": "emnist-digits-test-images-idx3-ubyte.gz"},
+        {"train": "emnist-digits-train-labels-idx1-ubyte.gz", "test": "emnist-digits-test-labels-idx1-ubyte.gz"},
+        md5={"gzip.zip": "58c8d27c78d21e728a6bc7b3cc06412e"},
+        archive="gzip.zip",
+        transposed=True,
+    ),
+    "qmnist": Remote(
+        "120,000 handwritten digits, MNIST's with 50,000 more to test on, 28x28 (Yadav & Bottou 2019; BSD)",
+        ("https://raw.githubusercontent.com/facebookresearch/qmnist/master/",),
+        {"train": "qmnist-train-images-idx3-ubyte.gz", "test": "qmnist-test-images-idx3-ubyte.gz"},
+        {"train": "qmnist-train-labels-idx2-int.gz", "test": "qmnist-test-labels-idx2-int.gz"},
+        md5={
+            "qmnist-train-images-idx3-ubyte.gz": "ed72d4157d28c017586c42bc6afe6370",
+            "qmnist-train-labels-idx2-int.gz": "0058f8dd561b90ffdd0f734c6a30e5e4",
+            "qmnist-test-images-idx3-ubyte.gz": "1394631089c404de565df7b7aeaf9412",
+            "qmnist-test-labels-idx2-int.gz": "5b5b05890a5e13444e108efe57b788aa",
+        },
+        label_column=0,
+    ),
+}
+
+TITLES: dict[str, str] = {
+    "digits": "1,797 handwritten digits that come with scikit-learn, scaled from 8x8 to 28x28; no download"
+} | {name: remote.title for name, remote in REMOTES.items()}
+
+
+def data_home() -> Path:
+    """The folder of downloaded data sets: `DIGITSMITH_DATA_HOME`, or the user's cache folder."""
+    return Path(os.environ.get("DIGITSMITH_DATA_HOME") or platformdirs.user_cache_dir("digitsmith"))
+
+
+def load_dataset(source: str | Path, split: Split = "train", *, resize: tuple[int, int] | None = None) -> Dataset:
+    """Load one split of a data set.
+
+    Args:
+        source: a name from `TITLES`, or a path: a folder of IDX files, of PNG class folders or of tar shards, or an
+            `.npz` or `.parquet` file. A path may end in `:train` or `:test` to choose the split.
+        split: which split, if the source does not say.
+        resize: scale the images to this height and width.
+
+    Raises:
+        DataError: no such source, a damaged one, or images of a size that models do not take.
+        DownloadError: a named data set that could not be fetched.
+
+    >>> import digitsmith
+    >>> digits = digitsmith.load_dataset("digits", "test")
+    >>> len(digits), digits.image_size, digits.classes[3]
+    (360, (28, 28), '3')
+    """
+    name = str(source)
+    for ending in ("train", "test"):
+        if name.endswith(f":{ending}"):
+            name, split = name.removesuffix(f":{ending}"), ending  # type: ignore[assignment]
+    if name == "digits":
+        data = _load_embedded(split)
+    elif name in REMOTES:
+        data = _load_remote(name, split)
+    elif Path(name).exists() or any(mark in name for mark in "/\\."):
+        data = formats.read(Path(name), split)
+    else:
+        raise DataError(f"there is no data set {name!r}: use {', '.join(TITLES)}, or the path of a folder or file.")
+    if resize is not None:
+        if any(side not in SIDES for side in resize):
+            raise ConfigError(f"--resize {resize[0]}x{resize[1]}: use sides from {SIDES.start} to {SIDES.stop - 1} pixels.")
+        data = data.resize(resize)
+    if any(side not in SIDES for side in data.image_size):
+        h, w = data.image_size
+        raise DataError(
+            f"{name}: images of {h}x{w}; models take sides from {SIDES.start} to {SIDES.stop - 1} pixels. "
+            f"Scale them with --resize 28x28."
+        )
+    return data
+
+
+def _load_embedded(split: Split) -> Dataset:
+    """Scikit-learn's scans of 1797 digits (Alpaydin & Kaynak 1998); every fifth one is for the test."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise DataError("the data set digits comes with scikit-learn: pip install 'digitsmith[train]'.") from error
+    bunch = load_digits()
+    is_test = np.arange(len(bunch.target)) % 5 == 4
+    chosen = is_test if split == "test" else ~is_test
+    levels = np.round(bunch.images[chosen] * (255 / 16)).astype(np.uint8)  # 17 levels, 0 to 16
+    return Dataset(levels, bunch.target[chosen], tuple("0123456789")).resize((28, 28))
+
+
+def _load_remote(name: str, split: Split) -> Dataset:
+    remote = REMOTES[name]
+    with _downloads(name, remote) as fetch:
+        images_path, labels_path = fetch(remote.images[split]), fetch(remote.labels[split])
+    images = read_array(images_path, 3).astype(np.uint8, copy=False)
+    if remote.transposed:
+        images = images.swapaxes(1, 2).copy()
+    if remote.label_column is None:
+        labels = read_array(labels_path, 1).astype(np.int64)
+    else:
+        labels = read_array(labels_path, 2)[:, remote.label_column].astype(np.int64)
+    return Dataset(images, labels, remote.classes or numbered_classes(labels))
+
+
+@contextlib.contextmanager
+def _downloads(name: str, remote: Remote) -> Iterator[Callable[[str], Path]]:
+    """Give a function that returns the path of a file in the cache, and downloads it if it is not there."""
+    folder = data_home() / name
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+
+        def fetch(file: str) -> Path:
+            for present in (folder / file, folder / file.removesuffix(".gz")):
+                if present.is_file():
+                    _verify(present, file, replace(remote, md5={}))  # an md5 is that of a download
+                    return present
+            if not remote.archive:
+                _download(name, remote, file, folder, progress)
+                return folder / file
+            archive = _download(name, remote, remote.archive, folder, progress)
+            for member in (*remote.images.values(), *remote.labels.values()):
+                _extract(archive, member, folder)
+            archive.unlink()
+            return folder / file
+
+        yield fetch
+
+
+def _download(name: str, remote: Remote, file: str, folder: Path, progress: Progress) -> Path:
+    """Download a file into the cache: mirrors in turn, each tried again where it broke off."""
+    target, part = folder / file, folder / f"{file}.part"
+    failures = []
+    with writing(target):
+        folder.mkdir(parents=True, exist_ok=True)
+    for mirror in remote.mirrors:
+        for _ in range(_ATTEMPTS):
+            try:
+                _fetch(mirror + file, part, progress, f"{name}: {file}")
+                _verify(part, file, remote)
+            except requests.RequestException as error:
+                failures.append(f"{mirror}{file}: {_reason(error)}")
+                if not isinstance(error, requests.exceptions.ChunkedEncodingError):
+                    break  # this mirror is away, or has no such file; only a broken transfer is worth going on with
+            except DataError as error:
+                failures.append(f"{mirror}{file}: {error}")
+                part.unlink()  # what is wrong from the start is not to be gone on with
+            else:
+                part.replace(target)
+                return target
+    raise DownloadError(
+        f"{name} could not be downloaded:\n  " + "\n  ".join(dict.fromkeys(failures)) + f"\nWithout a connection: get {file} elsewhere, "
+        f"and put it into {folder} (the folder {name} under DIGITSMITH_DATA_HOME)."
+    )
+
+
+def _fetch(url: str, part: Path, progress: Progress, description: str) -> None:
+    """Append to `part` what is still missing of the file at `url`, or start it again if the server cannot go on."""
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            return  # nothing is missing; if what is there is wrong, the check will say so
+        response.raise_for_status()
+        goes_on = response.status_code == requests.codes.partial_content
+        length = response.headers.get("Content-Length")
+        total = None if length is None else int(length) + have * goes_on
+        task = progress.add_task(description, total=total, completed=have * goes_on)
+        try:
+            with writing(part), part.open("ab" if goes_on else "wb") as file:
+                for chunk in response.iter_content(2**16):
+                    file.write(chunk)
+                    progress.advance(task, len(chunk))
+        finally:
+            progress.remove_task(task)
+
+
+def _extract(archive: Path, member: str, folder: Path) -> None:
+    """Take one file out of a zip archive, in whichever of its folders it lies."""
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            names = [name for name in zipped.namelist() if Path(name).name == member]
+            if not names:
+                raise DataError(f"{archive} holds no {member}.")
+            with zipped.open(names[0]) as content, staged_file(folder / member) as staged, staged.open("wb") as file:
+                shutil.copyfileobj(content, file)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise DataError(f"{archive} is damaged ({error}): remove it, to have it fetched again.") from error
+
+
+def _reason(error: requests.RequestException) -> str:
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"the server says {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off"
+    return "no connection" if isinstance(error, requests.ConnectionError) else str(error)
+
+
+def _verify(path: Path, file: str, remote: Remote) -> None:
+    """Check a file's hash where it is known, and that it decompresses whole."""
+    if file in remote.md5:
+        with path.open("rb") as content:
+            if hashlib.file_digest(content, "md5").hexdigest() != remote.md5[file]:
+                raise DataError(f"{path} is not what it should be (its MD5 is wrong): remove it, to have it fetched again.")
+    if file in remote.sha256:
+        digest = hashlib.sha256()
+        try:
+            with path.open("rb") as content:
+                zipped = content.read(2) == b"\x1f\x8b"
+            with gzip.open(path) if zipped else path.open("rb") as content:
+                while chunk := content.read(2**20):
+                    digest.update(chunk)
+        except (EOFError, OSError, zlib.error) as error:
+            raise DataError(f"{path} is cut short or corrupt ({error}): remove it, to have it fetched again.") from error
+        if digest.hexdigest() != remote.sha256[file]:
+            raise DataError(f"{path} is not what it should be (its SHA-256 is wrong): remove it, to have it fetched again.")
