@@ -5,6 +5,7 @@ layers, default Adam, a separate pass for real and for fake images, and `.item()
 networks, the losses, the noise and the batch size are those of Digitsmith's presets; nothing is slowed down on purpose.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -56,7 +57,7 @@ class Net(nn.Module):
         super().__init__()
         widths = [inputs, *config.hidden]
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in itertools.pairwise(widths):
             layers.append(nn.Linear(before, after))
             if config.batch_norm and len(layers) >= first_norm:
                 layers.append(nn.BatchNorm1d(after))
@@ -82,7 +83,9 @@ def train(data: Dataset, config: TrainConfig, device: str = "cpu") -> Iterator[d
     loader = DataLoader(ImageDataset(data), batch_size=config.batch_size, shuffle=True, drop_last=True)
 
     def noise(n: int) -> Tensor:
-        return torch.randn(n, config.z_dim) if config.z_distribution == "normal" else torch.rand(n, config.z_dim) * 2 - 1
+        return (
+            torch.randn(n, config.z_dim) if config.z_distribution == "normal" else torch.rand(n, config.z_dim) * 2 - 1
+        )
 
     while True:
         for images, labels in loader:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from digitsmith.dataset import Dataset
     from digitsmith.formats import Format, Split
-    from digitsmith.generation import Request
     from digitsmith.model import Model, load
     from digitsmith.sources import load_dataset
     from digitsmith.training.loop import Outcome

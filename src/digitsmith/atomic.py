@@ -48,11 +48,12 @@ def staged_file(path: Path) -> Iterator[Path]:
 
 def require_new(folder: Path) -> None:
     """Refuse an output folder that holds something already."""
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
-    if folder.exists():
-        kind = "is not empty" if folder.is_dir() else "is a file"
-        raise OutputError(f"{folder} exists and {kind}: choose another place, or remove it first.")
+    with writing(folder):
+        if folder.is_dir() and not any(folder.iterdir()):
+            return
+        if folder.exists():
+            kind = "is not empty" if folder.is_dir() else "is a file"
+            raise OutputError(f"{folder} exists and {kind}: choose another place, or remove it first.")
 
 
 @contextlib.contextmanager

@@ -38,7 +38,9 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and end.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and end.")
+    ] = False,
 ) -> None:
     pass
 
@@ -55,11 +57,15 @@ def _list_keys(show: bool) -> None:
 @app.command()
 def train(
     preset: Annotated[
-        str | None, typer.Argument(help="gan, cgan, or the path of a TOML file. With --resume: the run's own config.")
+        str | None,
+        typer.Argument(help="gan, cgan, or the path of a TOML file. With --resume: the run's own config."),
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="What to train on: a name from `digitsmith data`, or a path. Default: digits.", metavar="SOURCE"),
+        typer.Option(
+            help="What to train on: a name from `digitsmith data`, or a path. Default: digits.",
+            metavar="SOURCE",
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder. Default: runs/PRESET.", metavar="RUN")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the images. Short for --set epochs=N.")] = None,
@@ -67,12 +73,19 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     change: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change a hyperparameter, e.g. --set generator.lr=1e-4. Repeat it.", metavar="KEY=VALUE"),
+        typer.Option(
+            "--set",
+            help="Change a hyperparameter, e.g. --set generator.lr=1e-4. Repeat it.",
+            metavar="KEY=VALUE",
+        ),
     ] = None,
-    resize: Annotated[str | None, typer.Option(help="Scale the images, e.g. 28x28 (height x width).", metavar="HxW")] = None,
+    resize: Annotated[
+        str | None, typer.Option(help="Scale the images, e.g. 28x28 (height x width).", metavar="HxW")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     keys: Annotated[
-        bool, typer.Option("--keys", callback=_list_keys, is_eager=True, help="List all hyperparameters and end.")
+        bool,
+        typer.Option("--keys", callback=_list_keys, is_eager=True, help="List all hyperparameters and end."),
     ] = False,
 ) -> None:
     """Train a generator.
@@ -85,10 +98,12 @@ def train(
 
     The run folder gets the model (model.onnx), figures, samples of every epoch, metrics and checkpoints.
     Ctrl-C saves and stops.
-    """  # noqa: D301
+    """
     if out is None:
         if preset is None:
-            raise ConfigError("say what to train (gan, cgan or a .toml file), or which run to resume (--resume --out RUN).")
+            raise ConfigError(
+                "say what to train (gan, cgan or a .toml file), or which run to resume (--resume --out RUN)."
+            )
         out = Path("runs") / Path(preset).stem
     changes = [*(change or ())]
     changes += [f"epochs={epochs}"] if epochs is not None else []
@@ -98,7 +113,9 @@ def train(
     )
     run = outcome.run
     if not outcome.finished:
-        typer.echo(f"\nStopped after {outcome.epochs} epochs; all is saved. To go on:\n  digitsmith train --resume --out {out}")
+        typer.echo(
+            f"\nStopped after {outcome.epochs} epochs; all is saved. To go on:\n  digitsmith train --resume --out {out}"
+        )
         raise typer.Exit(130)
     typer.echo(
         f"\nTrained {outcome.epochs} epochs in {_duration(outcome.seconds)}. In {run.folder}:\n"
@@ -127,7 +144,8 @@ def generate(
     split: Annotated[Split, typer.Option(help="Names the files, e.g. t10k-… for test.")] = "train",
     gzip: Annotated[bool, typer.Option("--gzip", help="Gzip the files of idx, as MNIST's are.")] = False,
     shard: Annotated[
-        str, typer.Option(help="Make only part I of N, e.g. 2/4. All parts together are the whole.", metavar="I/N")
+        str,
+        typer.Option(help="Make only part I of N, e.g. 2/4. All parts together are the whole.", metavar="I/N"),
     ] = "1/1",
 ) -> None:
     """Generate a labelled data set.
@@ -136,7 +154,7 @@ def generate(
     digitsmith generate made --count 60000
     digitsmith generate sevens --count 500 --labels 7 --format png
     digitsmith generate made --count 60000 --model runs/mnist --seed 1
-    """  # noqa: D301
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -153,7 +171,13 @@ def generate(
         first, last = request.range()
         task = bar.add_task("", total=last - first)
         header = generation.generate(
-            loaded, out, request, format=format, split=split, compress=gzip, progress=lambda n: bar.advance(task, n)
+            loaded,
+            out,
+            request,
+            format=format,
+            split=split,
+            compress=gzip,
+            progress=lambda n: bar.advance(task, n),
         )
     what = f"{len(chosen or header.classes)} labels" if header.classes else "no labels, as this model is unconditional"
     typer.echo(

@@ -15,13 +15,14 @@ from digitsmith.errors import DataError
 SIDES = range(8, 65)
 """The image heights and widths that models take, in pixels."""
 
-_CLASS_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,64}")
+_CLASS_NAME = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,64}")
 _Pixels = TypeVar("_Pixels", bound=Any)  # a NumPy array or a torch tensor, of floats
 
 
 def to_unit(pixels: _Pixels) -> _Pixels:
     """Map grey levels [0, 255] (an array or a tensor of floats) to [-1, 1], the range that networks see."""
-    return pixels * (1 / 127.5) - 1
+    scaled: _Pixels = pixels * (1 / 127.5) - 1
+    return scaled
 
 
 def to_uint8(images: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -87,7 +88,7 @@ class Dataset:
             object.__setattr__(self, "classes", check_class_names(self.classes))
         except ValueError as error:
             raise DataError(f"{error}.") from error
-        if len(labels) and not (0 <= labels.min() and labels.max() < len(self.classes)):
+        if len(labels) and not (labels.min() >= 0 and labels.max() < len(self.classes)):
             raise DataError(
                 f"labels run from {labels.min()} to {labels.max()}, "
                 f"but there are {len(self.classes)} class names: labels index class names from 0."
@@ -108,20 +109,22 @@ class Dataset:
         height, width = image_size
         scaled = np.empty((len(self), height, width), np.uint8)
         for i, image in enumerate(self.images):
-            scaled[i] = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
+            scaled[i] = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
         return Dataset(scaled, self.labels, self.classes)
 
     def sha256(self) -> str:
         """A hash of the content, whatever file it came from: pixels, labels and class names."""
         digest = hashlib.sha256(repr((self.images.shape, self.classes, self.labels is None)).encode())
-        digest.update(np.ascontiguousarray(self.images))
+        digest.update(np.ascontiguousarray(self.images).data)
         if self.labels is not None:
-            digest.update(self.labels.astype("<i8"))
+            digest.update(self.labels.astype("<i8").data)
         return digest.hexdigest()
 
 
 def numbered_classes(labels: NDArray[np.integer[Any]]) -> tuple[str, ...]:
     """Class names for labels that come with none: '0', '1', … to the highest label."""
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"labels must be whole numbers; these are {labels.dtype}.")
     highest = int(labels.max(initial=0))
     if highest > 9999:
         raise DataError(f"a label of {highest} is no class index: labels count classes from 0.")

@@ -41,7 +41,8 @@ class ModelMetadata(BaseModel):
     z_dim: Annotated[int, Field(ge=1, le=4096)]
     z_distribution: Distribution
     training: dict[str, Any] = Field(
-        default_factory=dict, description="Data and its hash, config, seed, epochs, versions, and the command."
+        default_factory=dict,
+        description="Data and its hash, config, seed, epochs, versions, and the command.",
     )
 
     @field_validator("classes")
@@ -167,7 +168,9 @@ def load(model: str | Path = DEFAULT) -> Model:
             raise ModelError(f"{path} holds no model.onnx: its training has not ended yet, or it is no run folder.")
         path = path / "model.onnx"
     if not path.is_file():
-        raise ModelError(f"there is no model {name!r}: give a run folder, an .onnx file or one of {', '.join(shipped())}.")
+        raise ModelError(
+            f"there is no model {name!r}: give a run folder, an .onnx file or one of {', '.join(shipped())}."
+        )
     if path.stat().st_size > _MAX_BYTES:
         raise ModelError(f"{path} is larger than {_MAX_BYTES >> 20} MiB: it is no Digitsmith model.")
     return Model(name, path.read_bytes())
@@ -185,7 +188,9 @@ def check_range(start: int, count: int, seed: int) -> None:
     if count < 1:
         raise ModelError(f"a count of {count}: ask for at least one image.")
     if start < 0 or start + count > MAX_INDEX:
-        raise ModelError(f"images {start} to {start + count - 1}: one seed has images 0 to {MAX_INDEX - 1}; use another.")
+        raise ModelError(
+            f"images {start} to {start + count - 1}: one seed has images 0 to {MAX_INDEX - 1}; use another."
+        )
 
 
 def _check(name: str, content: bytes) -> ModelMetadata:
@@ -214,12 +219,16 @@ def _check(name: str, content: bytes) -> ModelMetadata:
     return metadata
 
 
-def _check_graph(proto: onnx.ModelProto, inputs: Mapping[str, tuple[int, ...]], outputs: Mapping[str, tuple[int, ...]]) -> None:
+def _check_graph(
+    proto: onnx.ModelProto, inputs: Mapping[str, tuple[int, ...]], outputs: Mapping[str, tuple[int, ...]]
+) -> None:
     """Raise `ValueError` unless the graph is self-contained, has these inputs and outputs, and needs bounded memory."""
     graph = proto.graph
     if proto.functions or any(node.domain not in ("", "ai.onnx") for node in graph.node):
         raise ValueError("it uses operators that are not ONNX's own")
-    if any(a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for node in graph.node for a in node.attribute):
+    if any(
+        a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for node in graph.node for a in node.attribute
+    ):
         raise ValueError("it holds graphs within its graph")
     constants = [a.t for node in graph.node for a in node.attribute if a.type == onnx.AttributeProto.TENSOR]
     for tensor in [*graph.initializer, *constants]:
@@ -272,7 +281,11 @@ def _first_line(error: Exception) -> str:
 
 def provenance(model: Model) -> dict[str, Any]:
     """Where generated images came from, to be kept beside them."""
-    return {"model": model.name, "model_sha256": model.sha256, "trained_on": model.metadata.training.get("data", "")}
+    return {
+        "model": model.name,
+        "model_sha256": model.sha256,
+        "trained_on": model.metadata.training.get("data", ""),
+    }
 
 
 def as_json(metadata: ModelMetadata) -> str:

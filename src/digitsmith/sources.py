@@ -91,7 +91,18 @@ REMOTES: dict[str, Remote] = {
             "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
             "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
         },
-        classes=("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        classes=(
+            "T-shirt",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
     ),
     "kmnist": Remote(
         "70,000 cursive Japanese characters of 10 classes, 28x28 (Clanuwat et al. 2018; CC BY-SA 4.0)",
@@ -108,9 +119,18 @@ REMOTES: dict[str, Remote] = {
     ),
     "emnist-digits": Remote(
         "280,000 handwritten digits, 28x28 (Cohen et al. 2017); a download of 540 MB",
-        ("https://biometrics.nist.gov/cs_links/EMNIST/", "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/"),
-        {"train": "emnist-digits-train-images-idx3-ubyte.gz", "test": "emnist-digits-test-images-idx3-ubyte.gz"},
-        {"train": "emnist-digits-train-labels-idx1-ubyte.gz", "test": "emnist-digits-test-labels-idx1-ubyte.gz"},
+        (
+            "https://biometrics.nist.gov/cs_links/EMNIST/",
+            "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/",
+        ),
+        {
+            "train": "emnist-digits-train-images-idx3-ubyte.gz",
+            "test": "emnist-digits-test-images-idx3-ubyte.gz",
+        },
+        {
+            "train": "emnist-digits-train-labels-idx1-ubyte.gz",
+            "test": "emnist-digits-test-labels-idx1-ubyte.gz",
+        },
         md5={"gzip.zip": "58c8d27c78d21e728a6bc7b3cc06412e"},
         archive="gzip.zip",
         transposed=True,
@@ -161,18 +181,20 @@ def load_dataset(source: str | Path, split: Split = "train", *, resize: tuple[in
     name = str(source)
     for ending in ("train", "test"):
         if name.endswith(f":{ending}"):
-            name, split = name.removesuffix(f":{ending}"), ending  # type: ignore[assignment]
+            name, split = name.removesuffix(f":{ending}"), ending
     if name == "digits":
         data = _load_embedded(split)
     elif name in REMOTES:
         data = _load_remote(name, split)
-    elif Path(name).exists() or any(mark in name for mark in "/\\."):
+    elif any(mark in name for mark in "/\\.") or Path(name).exists():
         data = formats.read(Path(name), split)
     else:
         raise DataError(f"there is no data set {name!r}: use {', '.join(TITLES)}, or the path of a folder or file.")
     if resize is not None:
         if any(side not in SIDES for side in resize):
-            raise ConfigError(f"--resize {resize[0]}x{resize[1]}: use sides from {SIDES.start} to {SIDES.stop - 1} pixels.")
+            raise ConfigError(
+                f"--resize {resize[0]}x{resize[1]}: use sides from {SIDES.start} to {SIDES.stop - 1} pixels."
+            )
         data = data.resize(resize)
     if any(side not in SIDES for side in data.image_size):
         h, w = data.image_size
@@ -256,7 +278,9 @@ def _download(name: str, remote: Remote, file: str, folder: Path, progress: Prog
                 part.replace(target)
                 return target
     raise DownloadError(
-        f"{name} could not be downloaded:\n  " + "\n  ".join(dict.fromkeys(failures)) + f"\nWithout a connection: get {file} elsewhere, "
+        f"{name} could not be downloaded:\n  "
+        + "\n  ".join(dict.fromkeys(failures))
+        + f"\nWithout a connection: get {file} elsewhere, "
         f"and put it into {folder} (the folder {name} under DIGITSMITH_DATA_HOME)."
     )
 
@@ -289,7 +313,11 @@ def _extract(archive: Path, member: str, folder: Path) -> None:
             names = [name for name in zipped.namelist() if Path(name).name == member]
             if not names:
                 raise DataError(f"{archive} holds no {member}.")
-            with zipped.open(names[0]) as content, staged_file(folder / member) as staged, staged.open("wb") as file:
+            with (
+                zipped.open(names[0]) as content,
+                staged_file(folder / member) as staged,
+                staged.open("wb") as file,
+            ):
                 shutil.copyfileobj(content, file)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DataError(f"{archive} is damaged ({error}): remove it, to have it fetched again.") from error
@@ -310,7 +338,9 @@ def _verify(path: Path, file: str, remote: Remote) -> None:
     if file in remote.md5:
         with path.open("rb") as content:
             if hashlib.file_digest(content, "md5").hexdigest() != remote.md5[file]:
-                raise DataError(f"{path} is not what it should be (its MD5 is wrong): remove it, to have it fetched again.")
+                raise DataError(
+                    f"{path} is not what it should be (its MD5 is wrong): remove it, to have it fetched again."
+                )
     if file in remote.sha256:
         digest = hashlib.sha256()
         try:
@@ -320,6 +350,10 @@ def _verify(path: Path, file: str, remote: Remote) -> None:
                 while chunk := content.read(2**20):
                     digest.update(chunk)
         except (EOFError, OSError, zlib.error) as error:
-            raise DataError(f"{path} is cut short or corrupt ({error}): remove it, to have it fetched again.") from error
+            raise DataError(
+                f"{path} is cut short or corrupt ({error}): remove it, to have it fetched again."
+            ) from error
         if digest.hexdigest() != remote.sha256[file]:
-            raise DataError(f"{path} is not what it should be (its SHA-256 is wrong): remove it, to have it fetched again.")
+            raise DataError(
+                f"{path} is not what it should be (its SHA-256 is wrong): remove it, to have it fetched again."
+            )

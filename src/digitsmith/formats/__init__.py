@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.atomic import staged_folder
-from digitsmith.dataset import Dataset, check_class_names
+from digitsmith.dataset import Dataset, check_class_names, numbered_classes
 from digitsmith.errors import DataError, OutputError
 
 Format = Literal["idx", "npz", "png", "parquet", "webdataset"]
@@ -65,7 +65,7 @@ class Writer(Protocol):
 class _FormatModule(Protocol):
     def read(self, path: Path, split: Split) -> Dataset: ...
     def holds(self, path: Path, split: Split) -> bool: ...
-    def Writer(self, folder: Path, header: Header) -> Writer: ...  # noqa: N802
+    def Writer(self, folder: Path, header: Header) -> Writer: ...
 
 
 def format_module(name: str) -> _FormatModule:
@@ -98,6 +98,13 @@ def read(path: Path, split: Split = "train") -> Dataset:
     Raises:
         DataError: nothing there that we can read, or a file that is damaged.
     """
+    try:
+        return _read(path, split)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}.") from error
+
+
+def _read(path: Path, split: Split) -> Dataset:
     if not path.exists():
         raise DataError(f"there is no file or folder {path}.")
     for name in FORMATS:
@@ -113,6 +120,25 @@ def read(path: Path, split: Split = "train") -> Dataset:
         f"{path} holds no images that Digitsmith can read: give a folder of IDX files, of PNG class folders or of "
         f"tar shards, or an .npz or .parquet file."
     )
+
+
+def assemble(
+    path: Path,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.integer[Any]] | None = None,
+    classes: tuple[str, ...] | None = None,
+) -> Dataset:
+    """Put together what was read from `path`; labels without class names are numbered.
+
+    Raises:
+        DataError: parts that do not fit together; it names the path.
+    """
+    try:
+        if labels is None:
+            return Dataset(images)
+        return Dataset(images, cast(NDArray[np.int64], labels), classes or numbered_classes(labels))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def write_about(folder: Path, header: Header) -> None:

@@ -8,21 +8,21 @@ import gzip
 import math
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.dataset import Dataset, numbered_classes
+from digitsmith.dataset import Dataset
 from digitsmith.errors import DataError
-from digitsmith.formats import Header, Split, read_classes, write_about
+from digitsmith.formats import Header, Split, assemble, read_classes, write_about
 
 PREFIXES = {"train": "train", "test": "t10k"}
-_TYPES = {0x08: np.dtype("u1"), 0x0C: np.dtype(">i4")}
+_TYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype("u1"), 0x0C: np.dtype(">i4")}
 _MAX_BYTES = 2**34
 
 
-def read_array(path: Path, dimensions: int) -> NDArray[np.int32] | NDArray[np.uint8]:
+def read_array(path: Path, dimensions: int) -> NDArray[Any]:
     """Read one IDX file, plain or gzipped.
 
     Args:
@@ -30,7 +30,7 @@ def read_array(path: Path, dimensions: int) -> NDArray[np.int32] | NDArray[np.ui
         dimensions: how many the array must have: 3 for images, 1 for labels, 2 for QMNIST's labels.
 
     Returns:
-        uint8 or big-endian int32, of the shape in the header.
+        uint8 of the shape in the header; labels may be big-endian int32.
 
     Raises:
         DataError: not IDX, another type or number of dimensions, cut short, too long, or corrupt gzip.
@@ -39,7 +39,7 @@ def read_array(path: Path, dimensions: int) -> NDArray[np.int32] | NDArray[np.ui
         with path.open("rb") as file:
             if file.read(2) == b"\x1f\x8b":
                 with gzip.open(path) as unzipped:
-                    return _read(path, unzipped, dimensions)
+                    return _read(path, cast(IO[bytes], unzipped), dimensions)
             file.seek(0)
             return _read(path, file, dimensions)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -48,10 +48,11 @@ def read_array(path: Path, dimensions: int) -> NDArray[np.int32] | NDArray[np.ui
         raise DataError(f"cannot read {path}: {error.strerror or error}.") from error
 
 
-def _read(path: Path, file: IO[bytes], dimensions: int) -> NDArray[np.int32] | NDArray[np.uint8]:
+def _read(path: Path, file: IO[bytes], dimensions: int) -> NDArray[Any]:
     magic = file.read(4)
-    if len(magic) < 4 or magic[:2] != b"\x00\x00" or magic[2] not in _TYPES or magic[3] != dimensions:
-        types = " or ".join(f"0000{code:02x}{dimensions:02x}" for code in _TYPES)
+    magics = [bytes([0, 0, code, dimensions]) for code in _TYPES if code == 0x08 or dimensions < 3]  # pixels are bytes
+    if magic not in magics:
+        types = " or ".join(known.hex() for known in magics)
         raise DataError(f"{path} is no IDX file of {dimensions} dimensions: it starts with {magic.hex()}, not {types}.")
     dtype = _TYPES[magic[2]]
     header = file.read(4 * dimensions)
@@ -59,13 +60,15 @@ def _read(path: Path, file: IO[bytes], dimensions: int) -> NDArray[np.int32] | N
         raise DataError(f"{path} is cut short in its header: get it again.")
     shape = tuple(int(size) for size in np.frombuffer(header, ">u4"))
     size = math.prod(shape) * dtype.itemsize
-    if size > _MAX_BYTES:
+    if math.prod(max(1, side) for side in shape) * dtype.itemsize > _MAX_BYTES:
         raise DataError(f"{path} claims {' x '.join(map(str, shape))} values: its header is damaged.")
     content = bytearray()
     while len(content) < size and (chunk := file.read(min(size - len(content), 2**24))):
         content += chunk
     if len(content) < size:
-        raise DataError(f"{path} is cut short: {len(content)} bytes of data where its header says {size}. Get it again.")
+        raise DataError(
+            f"{path} is cut short: {len(content)} bytes of data where its header says {size}. Get it again."
+        )
     if file.read(1):
         raise DataError(f"{path} has more data than the {size} bytes that its header says: its count is wrong.")
     return np.frombuffer(content, dtype).reshape(shape)
@@ -87,11 +90,11 @@ def read(path: Path, split: Split) -> Dataset:
     if labels_path is None:
         if classes:
             raise DataError(f"{path} has class names, but no {PREFIXES[split]}-labels-idx1-ubyte.")
-        return Dataset(images)
+        return assemble(images_path, images)
     labels = read_array(labels_path, 1).astype(np.int64)
     if len(images) != len(labels):
         raise DataError(f"{images_path} has {len(images)} images, but {labels_path} {len(labels)} labels.")
-    return Dataset(images, labels, classes or numbered_classes(labels))
+    return assemble(images_path, images, labels, classes)
 
 
 def _find(path: Path, split: Split, kind: str) -> Path | None:
@@ -116,7 +119,9 @@ class Writer:
         self._labels: IO[bytes] | None = None
         if header.classes:
             if len(header.classes) > 256:
-                raise DataError(f"{len(header.classes)} classes do not fit into IDX labels of one byte: use npz or parquet.")
+                raise DataError(
+                    f"{len(header.classes)} classes do not fit into IDX labels of one byte: use npz or parquet."
+                )
             self._labels = _open(folder / f"{prefix}-labels-idx1-ubyte{ending}")
             self._labels.write(_header(header.count))
         write_about(folder, header)
@@ -136,7 +141,9 @@ class Writer:
 
 def _open(path: Path) -> IO[bytes]:
     if path.suffix == ".gz":
-        return gzip.GzipFile(path, "wb", compresslevel=6, mtime=0)  # no time stamp: equal images, equal files
+        return cast(
+            IO[bytes], gzip.GzipFile(path, "wb", compresslevel=6, mtime=0)
+        )  # no time stamp: equal images, equal files
     return path.open("wb")
 
 

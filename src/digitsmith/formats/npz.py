@@ -13,9 +13,14 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.dataset import Dataset, numbered_classes
+from digitsmith.dataset import Dataset
 from digitsmith.errors import DataError
-from digitsmith.formats import Header, Split, as_classes, write_about
+from digitsmith.formats import Header, Split, as_classes, assemble, write_about
+
+_DAMAGES = (  # what zipfile and NumPy raise on files that are no NPZ, or a damaged or hostile one
+    *(ValueError, TypeError, KeyError, RuntimeError, OSError, EOFError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def holds(path: Path, split: Split) -> bool:
@@ -28,23 +33,20 @@ def read(path: Path, split: Split) -> Dataset:
     path = path / f"{split}.npz" if path.is_dir() else path
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return _from_arrays(arrays, split)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
+            return assemble(path, *_from_arrays(arrays, split))
+    except _DAMAGES as error:
         raise DataError(f"{path} cannot be read ({error}).") from error
 
 
-def _from_arrays(arrays: Mapping[str, NDArray[Any]], split: Split) -> Dataset:
+def _from_arrays(
+    arrays: Mapping[str, NDArray[Any]], split: Split
+) -> tuple[NDArray[Any], NDArray[Any] | None, tuple[str, ...] | None]:
     if f"x_{split}" in arrays:
-        images, labels, classes = arrays[f"x_{split}"], arrays[f"y_{split}"], None
-    elif "images" in arrays:
-        images = arrays["images"]
-        labels = arrays["labels"] if "labels" in arrays else None
-        classes = as_classes(arrays["classes"].tolist()) if "classes" in arrays else None
-    else:
+        return arrays[f"x_{split}"], arrays.get(f"y_{split}"), None
+    if "images" not in arrays:
         raise ValueError(f"it has the arrays {', '.join(arrays)}, but neither images nor x_{split}")
-    if labels is None:
-        return Dataset(images)
-    return Dataset(images, labels, classes or numbered_classes(labels))
+    classes = as_classes(arrays["classes"].tolist()) if "classes" in arrays else None
+    return arrays["images"], arrays.get("labels"), classes
 
 
 class Writer:

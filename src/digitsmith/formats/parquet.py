@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.dataset import Dataset, numbered_classes
+from digitsmith.dataset import Dataset
 from digitsmith.errors import DataError, OutputError
-from digitsmith.formats import Header, Split, as_classes, write_about
+from digitsmith.formats import Header, Split, as_classes, assemble, write_about
 from digitsmith.formats.png import decode, encode, stack
 
 try:
@@ -47,10 +47,10 @@ def read(path: Path, split: Split) -> Dataset:
         contents = [cell["bytes"] if isinstance(cell, dict) else cell for cell in cells]
         images = stack((f"{path}, row {i}", decode(content, f"{path}, row {i}")) for i, content in enumerate(contents))
         if "label" not in table.column_names:
-            return Dataset(images)
+            return assemble(path, images)
         labels = table.column("label").to_numpy().astype(np.int64, casting="same_kind")
-        return Dataset(images, labels, _classes(table.schema.metadata or {}) or numbered_classes(labels))
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        return assemble(path, images, labels, _classes(table.schema.metadata or {}))
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} cannot be read ({error}).") from error
 
 

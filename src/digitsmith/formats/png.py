@@ -32,7 +32,7 @@ def decode(content: bytes, what: str) -> NDArray[np.uint8]:
             if image.width * image.height > _MAX_PIXELS:
                 raise DataError(f"{what} has {image.width} x {image.height} pixels: too large for a digit.")
             return np.asarray(image.convert("L"))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{what} is no image that can be read ({error}).") from error
 
 
@@ -64,8 +64,7 @@ def holds(path: Path, split: Split) -> bool:
     """Whether there are images of this split, or class folders."""
     folder = _folder(path, split)
     return folder is not None and any(
-        _is_image(entry) or (entry.is_dir() and entry.name not in ("train", "test") and any(map(_is_image, entry.iterdir())))
-        for entry in folder.iterdir()
+        _is_image(entry) or (entry.is_dir() and any(map(_is_image, entry.iterdir()))) for entry in folder.iterdir()
     )
 
 
@@ -75,13 +74,18 @@ def read(path: Path, split: Split) -> Dataset:
     if folder is None:
         raise DataError(f"{path} has no folder {split}.")
     names = read_classes(path) or read_classes(folder) or ()
-    found = {entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
+    folders = {entry.name for entry in folder.iterdir() if entry.is_dir()}
+    found = {name for name in folders if name in names or not name.startswith(".")}
     classes = names or tuple(sorted(found, key=_natural))
     if found - set(classes):
-        raise DataError(f"{folder} has folders that are no class of its dataset.json: {', '.join(sorted(found - set(classes)))}.")
+        raise DataError(
+            f"{folder} has folders that are no class of its dataset.json: {', '.join(sorted(found - set(classes)))}."
+        )
     if not classes:
         files = _image_files(folder)
         return Dataset(stack((str(file), decode(file.read_bytes(), str(file))) for file in files))
+    if beside := [entry.name for entry in folder.iterdir() if entry.is_file() and _is_image(entry)]:
+        raise DataError(f"{folder / min(beside)} lies beside the class folders: move it into one, or take it out.")
     labelled = [
         (file, label) for label, name in enumerate(classes) if name in found for file in _image_files(folder / name)
     ]
@@ -111,7 +115,9 @@ def _image_files(folder: Path) -> list[Path]:
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
-    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name) if part]
+    return [
+        (not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", name) if part
+    ]
 
 
 class Writer:

@@ -1,4 +1,4 @@
-"""WebDataset: tar shards `train-000000.tar`, …, each sample a `.png` and, if labelled, a `.cls` with the class index."""
+"""WebDataset: tar shards `train-000000.tar`, …; each sample is a `.png` and, if labelled, a `.cls`, the class index."""
 
 import io
 import tarfile
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.dataset import Dataset, numbered_classes
+from digitsmith.dataset import Dataset
 from digitsmith.errors import DataError
-from digitsmith.formats import Header, Split, read_classes, write_about
+from digitsmith.formats import Header, Split, assemble, read_classes, write_about
 from digitsmith.formats.png import decode, encode, stack
 
 SAMPLES_PER_SHARD = 10_000
@@ -36,12 +36,11 @@ def read(path: Path, split: Split) -> Dataset:
         except (tarfile.TarError, OSError, EOFError, ValueError) as error:
             raise DataError(f"{shard} cannot be read ({error}).") from error
     if not labels:
-        return Dataset(stack(images))
+        return assemble(path, stack(images))
     if len(labels) != len(images):
         raise DataError(f"{path}: {len(images)} images, but {len(labels)} labels (.cls).")
     classes = read_classes(path if path.is_dir() else path.parent)
-    indices = np.array(labels, np.int64)
-    return Dataset(stack(images), indices, classes or numbered_classes(indices))
+    return assemble(path, stack(images), np.array(labels), classes)
 
 
 def _samples(shard: Path) -> Iterator[tuple[str, bytes, bytes | None]]:
@@ -53,16 +52,27 @@ def _samples(shard: Path) -> Iterator[tuple[str, bytes, bytes | None]]:
                 continue
             if member.size > _MAX_MEMBER_BYTES:
                 raise DataError(f"{shard}: {member.name} is too large for a digit.")
-            stem, _, ending = member.name.partition(".")
+            folder, _, file = member.name.rpartition("/")
+            stem, _, ending = file.partition(".")
+            stem = f"{folder}/{stem}"
             if stem != key and "png" in parts:
-                yield f"{shard}, {key}.png", parts["png"], parts.get("cls")
+                yield f"{shard}, {key.lstrip('/')}.png", parts["png"], parts.get("cls")
             if stem != key:
                 key, parts = stem, {}
             content = tar.extractfile(member)
             assert content is not None
             parts[ending] = content.read()
+        _check_end(shard, tar)
     if "png" in parts:
-        yield f"{shard}, {key}.png", parts["png"], parts.get("cls")
+        yield f"{shard}, {key.lstrip('/')}.png", parts["png"], parts.get("cls")
+
+
+def _check_end(shard: Path, tar: tarfile.TarFile) -> None:
+    """A tar ends with zeros; `tarfile` takes a damaged header for the end, too."""
+    assert tar.fileobj is not None
+    tar.fileobj.seek(tar.offset)
+    if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise DataError(f"{shard} is cut short or damaged {tar.offset} bytes from its start: get it again.")
 
 
 def _shards(folder: Path, split: Split) -> list[Path]:

@@ -23,7 +23,7 @@ def draw_figures(run: Run) -> list[Path]:
 
     Returns:
         Their paths.
-    """  # noqa: D205
+    """
     run.figures.mkdir(parents=True, exist_ok=True)
     epochs, means = _epoch_means(run)
     losses = _curves(

@@ -75,7 +75,8 @@ class TrainConfig(_Strict):
         description="Images per step. A last batch that is not full is left for the next epoch's shuffle."
     )
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
-        default=0, description="Decides the first weights, the order of the images, the noise and the dropout."
+        default=0,
+        description="Decides the first weights, the order of the images, the noise and the dropout.",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",

@@ -28,7 +28,10 @@ TOLERANCE = 1e-4
 
 
 def export(
-    generator: Network, path: Path, metadata: ModelMetadata, weights: Literal["float32", "float16"] = "float32"
+    generator: Network,
+    path: Path,
+    metadata: ModelMetadata,
+    weights: Literal["float32", "float16"] = "float32",
 ) -> Model:
     """Write a generator as ONNX, check it against torch, and load it back.
 
@@ -120,7 +123,8 @@ def _compare(generator: Network, content: bytes, metadata: ModelMetadata) -> Non
     random = np.random.default_rng(0)
     for n in (1, 7, 256):
         z = random.standard_normal((n, metadata.z_dim), dtype=np.float32)
-        feed, arguments = {"z": z}, [torch.from_numpy(z)]
+        feed: dict[str, np.ndarray] = {"z": z}
+        arguments = [torch.from_numpy(z)]
         if metadata.classes:
             feed["label"] = random.integers(len(metadata.classes), size=n)
             arguments.append(torch.from_numpy(feed["label"]))
@@ -129,4 +133,6 @@ def _compare(generator: Network, content: bytes, metadata: ModelMetadata) -> Non
             expected = generator(*arguments).numpy()
         difference = float(np.abs(image - expected).max())
         if not difference <= TOLERANCE:
-            raise ModelError(f"the exported model differs from the trained one by {difference:.1e}, more than {TOLERANCE}.")
+            raise ModelError(
+                f"the exported model differs from the trained one by {difference:.1e}, more than {TOLERANCE}."
+            )

@@ -36,7 +36,7 @@ class Metrics:
         self._path = run.metrics
         self._file = run.metrics.open("a", encoding="utf-8")
         with writing(run.tensorboard):
-            self._board = SummaryWriter(str(run.tensorboard), purge_step=step + 1)  # type: ignore[no-untyped-call]
+            self._board = SummaryWriter(str(run.tensorboard), purge_step=step + 1)
 
     def line(self, values: Mapping[str, float]) -> None:
         """Log one step's values."""
@@ -45,25 +45,25 @@ class Metrics:
             self._file.flush()
             for name, value in values.items():
                 if name not in ("epoch", "step", "images", "seconds"):
-                    self._board.add_scalar(name, value, int(values["step"]))  # type: ignore[no-untyped-call]
+                    self._board.add_scalar(name, value, int(values["step"]))
 
     def picture(self, name: str, sheet: NDArray[np.uint8], step: int) -> None:
         """Log a grey picture, uint8[height, width]."""
         with writing(self._path):
-            self._board.add_image(name, sheet[None], step)  # type: ignore[no-untyped-call]
+            self._board.add_image(name, sheet[None], step)
 
     def sync(self) -> None:
         """Flush to disk, so that the lines are there whenever the checkpoint that follows is."""
         with writing(self._path):
             self._file.flush()
             os.fsync(self._file.fileno())
-            self._board.flush()  # type: ignore[no-untyped-call]
+            self._board.flush()
 
     def close(self) -> None:
         """Write out what is left."""
         with writing(self._path):
             self._file.close()
-            self._board.close()  # type: ignore[no-untyped-call]
+            self._board.close()
 
 
 def _is_line_until(line: str, step: int) -> bool:
@@ -90,7 +90,12 @@ class Display:
                 console=console,
             )
             self._task = self._bar.add_task(
-                "", total=epochs * steps_per_epoch, completed=step, epoch=step // steps_per_epoch, epochs=epochs, status=""
+                "",
+                total=epochs * steps_per_epoch,
+                completed=step,
+                epoch=step // steps_per_epoch,
+                epochs=epochs,
+                status="",
             )
 
     def __enter__(self) -> "Display":

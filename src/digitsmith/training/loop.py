@@ -85,11 +85,13 @@ def train(
     state = _new_state(config, data.image_size, len(data.classes), where)
     if resume:
         record = runs.check_resumable(run, config, data.sha256())
-        checkpoint.load(run.checkpoint, state)
+        if run.checkpoint.exists() or run.read_metrics():
+            checkpoint.load(run.checkpoint, state)  # else the run was killed before its first one, and starts again
         runs.write_config(run, config, record)
     else:
         record = runs.describe(data, source, str(where), command)
         runs.start(run, config, record)
+    if not run.real.exists():
         _save_real_images(run, data, config)
     metrics = Metrics(run, state.position.step)
     try:
@@ -102,7 +104,13 @@ def train(
 
 
 def _run_epochs(
-    config: TrainConfig, data: Dataset, run: Run, state: State, metrics: Metrics, console: Console, device: torch.device
+    config: TrainConfig,
+    data: Dataset,
+    run: Run,
+    state: State,
+    metrics: Metrics,
+    console: Console,
+    device: torch.device,
 ) -> bool:
     """Make all steps from the state's position to the last epoch; False if interrupted before."""
     images = torch.tensor(data.images, device=device).view(len(data), -1)  # uint8[n, h * w]: a quarter of the floats
@@ -115,7 +123,10 @@ def _run_epochs(
     if position.step == 0:
         _save_samples(run, data, config, state, metrics)
         checkpoint.save(run.checkpoint, state)
-    with Display(console, config.epochs, steps_per_epoch, position.step) as display, _interruptible() as interrupted:
+    with (
+        Display(console, config.epochs, steps_per_epoch, position.step) as display,
+        _interruptible() as interrupted,
+    ):
         while position.epoch < config.epochs:
             order = _shuffled(len(data), config.seed, position.epoch).to(device)
             while position.epoch_step < steps_per_epoch:
@@ -286,7 +297,10 @@ def _save_real_images(run: Run, data: Dataset, config: TrainConfig) -> None:
     if config.conditional and data.labels is not None:
         of_class = [np.flatnonzero(data.labels == c) for c in range(len(data.classes))]
         rows = np.arange(len(labels)) // columns
-        chosen = [of_class[c][row % len(of_class[c])] if len(of_class[c]) else None for c, row in zip(labels, rows, strict=True)]
+        chosen = [
+            of_class[c][row % len(of_class[c])] if len(of_class[c]) else None
+            for c, row in zip(labels, rows, strict=True)
+        ]
         blank = np.zeros(data.image_size, np.uint8)
         images = np.stack([blank if i is None else data.images[i] for i in chosen])
     else:

@@ -20,9 +20,7 @@ class Network(nn.Module):
         first_norm: the first hidden layer that is normalised, if `config.batch_norm`.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, classes: int, config: NetworkConfig, *, first_norm: int = 1
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, classes: int, config: NetworkConfig, *, first_norm: int = 1) -> None:
         super().__init__()
         self.inputs, self.classes = inputs, classes
         self.slope, self.dropout = config.slope, config.dropout

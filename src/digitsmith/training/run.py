@@ -74,13 +74,17 @@ class Run:
             RunError: there is no run in the folder.
         """
         if not self.config.is_file():
-            raise RunError(f"{self.folder} holds no run to resume: it has no config.toml. Leave out --resume to start one.")
+            raise RunError(
+                f"{self.folder} holds no run to resume: it has no config.toml. Leave out --resume to start one."
+            )
         config = load_config(self.config)
         recorded: dict[str, Any] = tomllib.loads(self.config.read_text(encoding="utf-8")).get("run", {})
         return config, recorded
 
     def read_metrics(self) -> list[dict[str, float]]:
         """All lines of metrics."""
+        if not self.metrics.exists():
+            return []
         with self.metrics.open(encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]
 
@@ -112,7 +116,9 @@ def check_resumable(run: Run, config: TrainConfig, data_hash: str) -> dict[str, 
     recorded_config, record = run.read()
     before, after = flatten(recorded_config), flatten(config)
     different = [
-        f"{key}: {before[key]} in the run, {after[key]} now" for key in before if before[key] != after[key] and key not in MAY_CHANGE
+        f"{key}: {before[key]} in the run, {after[key]} now"
+        for key in before
+        if before[key] != after[key] and key not in MAY_CHANGE
     ]
     if record.get("data_sha256") != data_hash:
         different.append("the training images are not the ones that the run started with")

@@ -25,7 +25,7 @@ _ALIGN = 32  # columns; a product on a width that is a multiple of this is faste
 def bfloat16_is_fast(device: torch.device) -> bool:
     """Whether the chip multiplies bfloat16 matrices in hardware."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
@@ -57,7 +57,9 @@ class _Record:
     x: Tensor  # [rows, inputs], the layer's input
     y: Tensor  # [rows, outputs], after activation and dropout
     mask: Tensor | None  # [rows, outputs], the dropout factors
-    batches: list[tuple[Tensor, Tensor, Tensor]]  # if normalised, of each batch: values before batch norm, mean, inverse deviation
+    batches: list[
+        tuple[Tensor, Tensor, Tensor]
+    ]  # if normalised, of each batch: values before batch norm, mean, inverse deviation
 
 
 class Trainee:
@@ -93,7 +95,7 @@ class Trainee:
 
         weights, working, gradients = (_views(t, tensors) for t in (self.flat, self._working, self.flat.grad))
         products = _views(self._matrix_gradients, matrices)
-        vector_at = {}  # from a bias or batch-norm parameter to its place among the views
+        vector_at: dict[nn.Parameter, int] = {}  # from a bias or batch-norm parameter to its place among the views
         for parameter in network.parameters():
             if parameter.ndim == 1:
                 vector_at[parameter] = len(matrices) + len(vector_at)
@@ -133,7 +135,7 @@ class Trainee:
         self._records = []
         for i, layer in enumerate(self._layers[:-1]):
             y = nn.functional.linear(x, layer.weight, layer.bias)
-            batches = []
+            batches: list[tuple[Tensor, Tensor, Tensor]] = []
             if layer.norm is not None:
                 y, batches = _normalise(layer.norm.module, y, groups)
             y = nn.functional.leaky_relu_(y, self.network.slope)
@@ -215,12 +217,12 @@ class Trainee:
         draws = torch.empty(-(-total // 8), dtype=torch.int64, device=self.flat.device).random_(-(2**63), None)
         factors = torch.empty(total, dtype=self.dtype, device=self.flat.device)
         torch.ge(draws.view(torch.uint8)[:total], threshold, out=factors)
-        return [mask.view(rows, -1) for mask in factors.mul_(256 / (256 - threshold)).split(sizes)]
+        return [mask.view(rows, -1) for mask in torch.split(factors.mul_(256 / (256 - threshold)), sizes)]
 
 
 def _views(flat: Tensor, like: list[Tensor]) -> list[Tensor]:
     sizes = [tensor.numel() for tensor in like]
-    return [part.view_as(tensor) for part, tensor in zip(flat.split(sizes), like, strict=True)]
+    return [part.view_as(tensor) for part, tensor in zip(torch.split(flat, sizes), like, strict=True)]
 
 
 def _differentiate_linear(layer: _Layer, x: Tensor, gradient: Tensor) -> None:
@@ -235,8 +237,16 @@ def _normalise(norm: nn.BatchNorm1d, x: Tensor, groups: int) -> tuple[Tensor, li
     output, statistics = torch.empty_like(x), []
     for batch, into in zip(x.chunk(groups), output.chunk(groups), strict=True):
         mean, deviation = torch.empty_like(norm.weight), torch.empty_like(norm.weight)
+        assert norm.momentum is not None
         torch.native_batch_norm(
-            *(batch, norm.weight, norm.bias, norm.running_mean, norm.running_var, True, norm.momentum, norm.eps),
+            batch,
+            norm.weight,
+            norm.bias,
+            norm.running_mean,
+            norm.running_var,
+            training=True,
+            momentum=norm.momentum,
+            eps=norm.eps,
             out=(into, mean, deviation),
         )
         statistics.append((batch, mean, deviation))

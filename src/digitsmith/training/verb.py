@@ -55,7 +55,11 @@ def train(
 
 
 def _command(
-    preset: str | Path | None, source: str, out: Path, changes: Sequence[str] | Mapping[str, Any], resize: tuple[int, int] | None
+    preset: str | Path | None,
+    source: str,
+    out: Path,
+    changes: Sequence[str] | Mapping[str, Any],
+    resize: tuple[int, int] | None,
 ) -> str:
     """The command line that does the same."""
     pairs = [f"{key}={value}" for key, value in changes.items()] if isinstance(changes, Mapping) else list(changes)

@@ -1,0 +1,283 @@
+"""A training leaves what it says, repeats exactly, and survives being killed at any moment."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import MICRO
+from PIL import Image
+from safetensors.numpy import load_file
+
+import digitsmith
+from digitsmith.dataset import Dataset
+from digitsmith.errors import ConfigError, DataError, DivergedError, OutputError, RunError
+from digitsmith.training.run import Run
+
+
+def contents(run: Run) -> dict[str, Any]:
+    """What must be the same in two runs that computed the same: weights, metrics, samples, model."""
+    timeless = [
+        {k: v for k, v in line.items() if k not in ("seconds", "images_per_second")} for line in run.read_metrics()
+    ]
+    tensors = {name: tensor.tobytes() for name, tensor in load_file(run.checkpoint).items()}
+    samples = {epoch: path.read_bytes() for epoch, path in run.samples().items()}
+    return {
+        "metrics": timeless,
+        "tensors": tensors,
+        "samples": samples,
+        "model": digitsmith.load(run.folder).sample(**wanted(run)).tobytes(),
+    }
+
+
+def wanted(run: Run) -> dict[str, Any]:
+    return {"labels": [1, 2, 3]} if run.read()[0].conditional else {"count": 3}
+
+
+def test_a_run_leaves_the_whole_folder(micro_run: Run) -> None:
+    files = {str(path.relative_to(micro_run.folder)) for path in micro_run.folder.rglob("*") if path.is_file()}
+    events = {name for name in files if name.startswith("tensorboard/events.")}
+    assert events
+    assert files - events == {
+        "config.toml",
+        "metrics.jsonl",
+        "model.onnx",
+        "checkpoint/state.safetensors",
+        "samples/real.png",
+        "samples/epoch-0000.png",
+        "samples/epoch-0001.png",
+        "samples/epoch-0002.png",
+        "figures/losses.png",
+        "figures/equilibrium.png",
+        "figures/real-vs-fake.png",
+        "figures/progress.gif",
+        "figures/progress.png",
+    }
+    with Image.open(micro_run.figures / "progress.gif") as gif:
+        assert gif.n_frames == 3
+    with Image.open(micro_run.sample(2)) as grid, Image.open(micro_run.real) as real:
+        assert grid.size == real.size == (10 * 30 + 2, 10 * 30 + 2)
+
+
+def test_metrics_have_a_line_for_each_ten_steps_and_each_epoch(micro_run: Run) -> None:
+    lines = micro_run.read_metrics()
+    assert [line["step"] for line in lines] == [10, 20, 22, 30, 40, 44]
+    assert [line["epoch"] for line in lines] == [1, 1, 1, 2, 2, 2]
+    for line in lines:
+        assert set(line) == {
+            "epoch", "step", "images", "d_loss", "d_loss_real", "d_loss_fake", "g_loss", "d_real", "d_fake",
+            "images_per_second", "seconds",
+        }  # fmt: skip
+        assert line["images"] == line["step"] * 64
+        assert line["d_loss"] == pytest.approx(line["d_loss_real"] + line["d_loss_fake"])
+        assert 0 < line["d_real"] < 1
+        assert 0 < line["d_fake"] < 1
+
+
+def test_tensorboard_shows_the_same_numbers(micro_run: Run) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(micro_run.tensorboard)).Reload()
+    scalars = [(event.step, event.value) for event in board.Scalars("g_loss")]
+    assert scalars == [(line["step"], pytest.approx(line["g_loss"])) for line in micro_run.read_metrics()]
+    assert [event.step for event in board.Images("samples")] == [0, 22, 44]
+
+
+def test_the_config_repeats_the_run(micro_run: Run) -> None:
+    config, record = micro_run.read()
+    assert config.epochs == 2
+    assert config.precision in ("float32", "bfloat16")
+    assert record["data"] == "digits"
+    assert record["images"] == 1438
+    assert record["classes"] == [str(i) for i in range(10)]
+    for key in ("torch", "numpy", "python", "digitsmith", "data_sha256", "command"):
+        assert record[key]
+    again = digitsmith.train(micro_run.config, "digits", "again").run
+    assert contents(again) == contents(micro_run)
+
+
+def test_another_seed_gives_another_generator(micro_run: Run) -> None:
+    other = digitsmith.train("cgan", "digits", "other", changes=[*MICRO, "seed=1"]).run
+    assert contents(other)["model"] != contents(micro_run)["model"]
+
+
+def test_more_epochs_continue_a_run_as_if_it_had_been_longer(micro_run: Run) -> None:
+    digitsmith.train("cgan", "digits", "short", changes=[*MICRO, "epochs=1"])
+    continued = digitsmith.train(None, None, "short", changes={"epochs": 2}, resume=True).run
+    assert contents(continued) == contents(micro_run)
+    assert continued.read()[0].epochs == 2
+
+
+SCRIPT = """
+import sys, digitsmith
+from pathlib import Path
+digitsmith.train(*sys.argv[1:4], changes=sys.argv[4:], resume=Path(sys.argv[3], "config.toml").exists(), quiet=False)
+"""
+
+
+def start(out: Path, *changes: str, preset: str = "cgan") -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", SCRIPT, preset, "digits", str(out), *MICRO, *changes]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("preset", ["gan", "cgan"])
+def test_a_run_killed_at_random_ends_with_the_same_weights_and_metrics(tmp_path: Path, preset: str) -> None:
+    changes = ["epochs=4", "ema=0.9", "checkpoint_seconds=0"]  # a checkpoint after every step: most kills hit one
+    whole = start(tmp_path / "whole", *changes, preset=preset)
+    killed_run = Run(tmp_path / "killed")
+    staged = killed_run.checkpoint.with_name(f".{killed_run.checkpoint.name}.partial")
+    chance = random.Random()
+    kills, during_write = 0, 0
+    for kill in range(4):
+        process = start(killed_run.folder, *changes, preset=preset)
+        step = len(killed_run.metrics.read_text().splitlines()) if killed_run.metrics.exists() else 0
+        while process.poll() is None and not (killed_run.metrics.exists() and killed_run.checkpoint.exists()):
+            time.sleep(0.001)
+        while process.poll() is None and len(killed_run.metrics.read_text().splitlines()) <= step:
+            time.sleep(0.001)  # until it goes on
+        if kill % 2:
+            time.sleep(chance.uniform(0, 0.1))
+        else:
+            while process.poll() is None and not staged.exists():
+                pass
+        if process.poll() is None:
+            process.kill()
+            kills += 1
+        process.wait()
+        during_write += staged.exists()
+    assert kills >= 3
+    last = start(killed_run.folder, *changes, preset=preset)
+    assert last.wait() == 0, last.stderr.read()
+    assert whole.wait() == 0, whole.stderr.read()
+    assert during_write >= 1
+    assert contents(killed_run) == contents(Run(tmp_path / "whole"))
+
+
+def test_ctrl_c_saves_and_the_run_goes_on(tmp_path: Path) -> None:
+    whole = start(tmp_path / "whole", "epochs=30")
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    changes = [word for change in [*MICRO, "epochs=30"] for word in ("--set", change)]
+    command = [sys.executable, "-m", "digitsmith.cli", "train", "cgan", "--data", "digits", "--out", "run", *changes]
+    stopped = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+    run = Run(Path("run").absolute())
+    while stopped.poll() is None and not run.sample(3).exists():
+        time.sleep(0.005)
+    stopped.send_signal(signal.SIGINT)
+    output, _ = stopped.communicate()
+    assert stopped.returncode == 130
+    assert "digitsmith train --resume --out run" in output
+    assert not run.model.exists()
+    assert subprocess.run([*command[:4], "--resume", "--out", "run"], env=env).returncode == 0
+    assert whole.wait() == 0
+    assert contents(run) == contents(Run(tmp_path / "whole"))
+
+
+def test_a_changed_hyperparameter_is_refused_with_the_difference(micro_run: Run) -> None:
+    before = contents(micro_run)
+    with pytest.raises(RunError, match=r"generator\.lr: 0\.0002 in the run, 0\.001 now"):
+        digitsmith.train(None, None, micro_run.folder, changes={"generator.lr": 0.001}, resume=True)
+    with pytest.raises(RunError, match="epochs: 2 in the run, 1 now"):
+        digitsmith.train(None, None, micro_run.folder, changes={"epochs": 1}, resume=True)
+    with pytest.raises(RunError, match="training images are not the ones"):
+        digitsmith.train(None, "digits:test", micro_run.folder, resume=True)
+    assert contents(micro_run) == before
+
+
+def test_a_folder_that_holds_something_is_not_touched(micro_run: Run) -> None:
+    before = contents(micro_run)
+    with pytest.raises(OutputError, match="is not empty"):
+        digitsmith.train("cgan", "digits", micro_run.folder, changes=MICRO)
+    assert contents(micro_run) == before
+    with pytest.raises(RunError, match="holds no run"):
+        digitsmith.train(None, None, "nothing", resume=True)
+    assert not Path("nothing").exists()
+
+
+@pytest.mark.parametrize("keep", [0, 7, 5000, 100_000])
+def test_a_checkpoint_cut_short_is_refused(keep: int) -> None:
+    run = digitsmith.train("cgan", "digits", "run", changes=[*MICRO, "epochs=1"]).run
+    run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:keep])
+    with pytest.raises(RunError, match="damaged"):
+        digitsmith.train(None, None, "run", changes={"epochs": 2}, resume=True)
+
+
+def test_a_checkpoint_of_another_config_is_refused() -> None:
+    run = digitsmith.train("cgan", "digits", "run", changes=[*MICRO, "epochs=1"]).run
+    other = digitsmith.train("cgan", "digits", "other", changes=[*MICRO, "epochs=1", "generator.hidden=[20,20]"]).run
+    run.checkpoint.write_bytes(other.checkpoint.read_bytes())
+    with pytest.raises(RunError, match="of another configuration"):
+        digitsmith.train(None, None, "run", changes={"epochs": 2}, resume=True)
+
+
+def test_a_training_that_diverges_stops_and_keeps_the_last_good_checkpoint() -> None:
+    changes = [*MICRO, "epochs=50", "checkpoint_seconds=0", "generator.lr=10", "discriminator.lr=10"]
+    changes += ["generator.optimizer=sgd", "discriminator.optimizer=sgd", "generator.batch_norm=false"]
+    with pytest.raises(DivergedError, match="last good checkpoint is kept"):
+        digitsmith.train("gan", "digits", "run", changes=changes)
+    run = Run(Path("run"))
+    assert all(np.isfinite(t).all() for name, t in load_file(run.checkpoint).items() if t.dtype == np.float32)
+    assert all(np.isfinite(list(line.values())).all() for line in map(json.loads, run.metrics.read_text().splitlines()))
+    assert not run.model.exists()
+
+
+def test_ema_is_what_is_exported(digits: Dataset) -> None:
+    run = digitsmith.train("cgan", digits, "run", changes=[*MICRO, "ema=0.99"]).run
+    tensors = load_file(run.checkpoint)
+    assert not np.array_equal(tensors["ema.fc3.weight"], tensors["generator.fc3.weight"])
+    np.testing.assert_array_equal(tensors["ema.norm1.running_mean"], tensors["generator.norm1.running_mean"])
+    import onnx
+    from onnx import numpy_helper
+
+    initializers = [numpy_helper.to_array(t) for t in onnx.load(run.model).graph.initializer]
+    assert any(t.shape == (784, 32) and np.array_equal(t, tensors["ema.fc3.weight"]) for t in initializers)
+
+
+@pytest.mark.parametrize("changes", [["precision=float32"], ["precision=bfloat16"], ["discriminator.optimizer=rmsprop"],
+                                     ["discriminator.optimizer=sgd"], ["generator_loss=saturating"],
+                                     ["z_distribution=normal", "label_smoothing=0.0", "ema=0.9"]])  # fmt: skip
+def test_variants_train(changes: list[str]) -> None:
+    outcome = digitsmith.train("gan", "digits", "run", changes=[*MICRO, "epochs=1", *changes])
+    assert outcome.finished
+    assert digitsmith.load("run").sample(count=2).shape == (2, 28, 28)
+
+
+def test_any_number_of_classes_and_any_size() -> None:
+    random_images = np.random.default_rng(0).integers(0, 256, (90, 9, 17), np.uint8)
+    data = Dataset(random_images, np.arange(90) % 3, ("a", "b", "ten"))
+    digitsmith.train("cgan", data, "run", changes=[*MICRO, "batch_size=30"])
+    model = digitsmith.load("run")
+    assert model.metadata.classes == ("a", "b", "ten")
+    assert model.sample(["ten", "a"]).shape == (2, 9, 17)
+
+
+def test_data_that_cannot_be_trained_on_is_refused(digits: Dataset) -> None:
+    one = Dataset(digits.images[:1], np.array([0]), digits.classes)
+    with pytest.raises(DataError, match="1 training image are fewer than one batch of 64"):
+        digitsmith.train("gan", one, "run", changes=MICRO)
+    same = Dataset(digits.images[:100], np.zeros(100, np.int64), digits.classes)
+    with pytest.raises(DataError, match="all images are of one class"):
+        digitsmith.train("cgan", same, "run", changes=MICRO)
+    with pytest.raises(DataError, match="no labels"):
+        digitsmith.train("cgan", Dataset(digits.images), "run", changes=MICRO)
+    with pytest.raises(ConfigError, match="--device tpu"):
+        digitsmith.train("cgan", digits, "run", changes=MICRO, device="tpu")
+    assert not Path("run").exists()
+
+
+def test_a_figure_shows_every_real_row_over_a_generated_one(micro_run: Run) -> None:
+    from digitsmith.grid import untile
+
+    with Image.open(micro_run.figures / "real-vs-fake.png") as picture:
+        sheet = np.asarray(picture)[::2, ::2]
+    with Image.open(micro_run.real) as real, Image.open(micro_run.sample(2)) as fake:
+        rows = untile(sheet, (28, 28))
+        np.testing.assert_array_equal(rows[0::2], untile(np.asarray(real), (28, 28))[:4])
+        np.testing.assert_array_equal(rows[1::2], untile(np.asarray(fake), (28, 28))[:4])
