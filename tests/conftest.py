@@ -1,7 +1,5 @@
 """Shared fixtures: the embedded digits, and one micro run that many tests look at."""
 
-from pathlib import Path
-
 import pytest
 
 import digitsmith
@@ -27,9 +25,3 @@ def micro_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def micro_gan(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The same for the unconditional preset."""
     return digitsmith.train("gan", "digits", tmp_path_factory.mktemp("runs") / "gan", changes=MICRO).run
-
-
-@pytest.fixture(autouse=True)
-def _in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test may write into the current folder, as a user does."""
-    monkeypatch.chdir(tmp_path)

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import MICRO
 from PIL import Image
 from safetensors.numpy import load_file
 
 import digitsmith
+from conftest import MICRO
 from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError, DivergedError, OutputError, RunError
 from digitsmith.training.run import Run
@@ -260,7 +260,7 @@ def test_any_number_of_classes_and_any_size() -> None:
 
 def test_data_that_cannot_be_trained_on_is_refused(digits: Dataset) -> None:
     one = Dataset(digits.images[:1], np.array([0]), digits.classes)
-    with pytest.raises(DataError, match="1 training image are fewer than one batch of 64"):
+    with pytest.raises(DataError, match="1 training image: fewer than one batch of 64"):
         digitsmith.train("gan", one, "run", changes=MICRO)
     same = Dataset(digits.images[:100], np.zeros(100, np.int64), digits.classes)
     with pytest.raises(DataError, match="all images are of one class"):

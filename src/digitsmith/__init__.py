@@ -73,6 +73,7 @@ def generate(
         ModelError: no such model, or labels that it does not have.
         OutputError: the folder holds something already, or cannot be written.
 
+    >>> import digitsmith
     >>> folder = digitsmith.generate("made", count=1000, labels=[0, 1])
     >>> digitsmith.load_dataset(folder).images.shape
     (1000, 28, 28)
@@ -117,6 +118,7 @@ def train(
     Raises:
         DigitsmithError: see `digitsmith.errors`.
 
+    >>> import digitsmith
     >>> outcome = digitsmith.train("cgan", "digits", "runs/tour", changes={"epochs": 1})
     >>> digitsmith.load(outcome.run.folder).sample([5]).shape
     (1, 28, 28)

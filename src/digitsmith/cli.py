@@ -193,9 +193,10 @@ def export(
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16: half the size.")] = False,
 ) -> None:
     """Export the generator of a run's latest checkpoint, whether or not the training has ended."""
-    _require_training()
-    from digitsmith.training.loop import export_checkpoint
-
+    try:
+        from digitsmith.training.loop import export_checkpoint
+    except ImportError as error:
+        raise ConfigError(f"this needs {error.name}: pip install 'digitsmith[train]'.") from error
     model = export_checkpoint(run, out, weights="float16" if half else "float32")
     typer.echo(f"{out}  {out.stat().st_size:,} bytes, sha256 {model.sha256}")
 
@@ -222,13 +223,6 @@ def data() -> None:
     for name, title in TITLES.items():
         typer.echo(f"{name:14} {title}")
     typer.echo(f"\nDownloads are kept in {data_home()} (DIGITSMITH_DATA_HOME).\nA path works as well as a name.")
-
-
-def _require_training() -> None:
-    import importlib.util
-
-    if importlib.util.find_spec("torch") is None:
-        raise ConfigError("this needs torch: pip install 'digitsmith[train]'.")
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

@@ -184,8 +184,8 @@ def check_data(data: Dataset, config: TrainConfig) -> None:
     """Refuse images that the config cannot be trained on."""
     if len(data) < config.batch_size:
         raise DataError(
-            f"{len(data)} training image{'s' * (len(data) != 1)} are fewer than one batch of {config.batch_size}: "
-            f"use more images, or a smaller batch (--set batch_size=…, at least 2)."
+            f"{len(data)} training image{'s' * (len(data) != 1)}: fewer than one batch of {config.batch_size}. "
+            f"Use more images, or a smaller batch (--set batch_size=…, at least 2)."
         )
     if config.conditional:
         if data.labels is None:

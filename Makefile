@@ -1,0 +1,63 @@
+# Two commands do all the set-up on a fresh machine with Python 3.11+ and make:
+#   make quickstart   train on the embedded digits, generate 1,000 labelled ones
+#   make test         run the tests
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: quickstart test check format bench build zoo clean
+
+quickstart: .venv/.train
+	rm -rf quickstart
+	$(BIN)/digitsmith train cgan --data digits --out quickstart/run --epochs 200 --set batch_size=64
+	$(BIN)/digitsmith generate quickstart/digits --count 1000 --model quickstart/run
+	@echo
+	@echo "Look at:  quickstart/digits/preview.png                  the digits that you made"
+	@echo "          quickstart/run/figures/losses.png              how the two networks fought"
+	@echo "          quickstart/run/figures/progress.gif            from noise to digits"
+	@echo "Use:      quickstart/digits                              1,000 labelled digits, in MNIST's own format"
+	@echo
+	@echo "Next, the same on the real MNIST (downloads 11 MB, trains 100 epochs in about a quarter of an hour):"
+	@echo "  $(BIN)/digitsmith train cgan --data mnist --out runs/mnist"
+	@echo "Or, with no training at all, 60,000 digits from the model in the box:"
+	@echo "  $(BIN)/digitsmith generate made --count 60000"
+
+test: .venv/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --doctest-modules tests src README.md --doctest-glob='README.md'
+
+check: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) test
+
+format: .venv/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/.dev
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/generation.py
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/startup.py
+
+# The model in the box, made again: about a quarter of an hour on two cores with bfloat16.
+zoo: .venv/.train
+	$(BIN)/digitsmith train cgan --data mnist --out runs/zoo
+	$(BIN)/digitsmith export runs/zoo src/digitsmith/zoo/mnist.onnx --half
+
+build: .venv/.dev
+	$(BIN)/python -m build
+
+clean:
+	rm -rf .venv dist quickstart
+
+.venv/.train: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train]'
+	@touch $@
+
+.venv/.dev: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ .venv/.train

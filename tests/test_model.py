@@ -1,0 +1,216 @@
+"""Model files: what is exported is the generator, and what is no model of ours is refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import load_file
+
+import digitsmith
+from digitsmith.errors import ModelError
+from digitsmith.model import METADATA_KEY, ModelMetadata, as_json, shipped
+from digitsmith.training.export import OPSET, TOLERANCE
+from digitsmith.training.loop import export_checkpoint
+from digitsmith.training.networks import Generator
+from digitsmith.training.run import Run
+
+
+def trained_generator(run: Run) -> Generator:
+    config, record = run.read()
+    generator = Generator(config, tuple(record["image_size"]), len(record["classes"])).eval()
+    tensors = load_file(run.checkpoint)
+    generator.load_state_dict({k.removeprefix("generator."): v for k, v in tensors.items()
+                               if k.startswith("generator.") and ".optimizer." not in k})  # fmt: skip
+    return generator
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_the_file_computes_what_the_torch_generator_does(micro_run: Run, micro_gan: Run, conditional: bool) -> None:
+    run = micro_run if conditional else micro_gan
+    model, generator = digitsmith.load(run.folder), trained_generator(run)
+    for n in (1, 2, 500):  # the batch is dynamic
+        z = torch.randn(n, 100)
+        feed = {"z": z.numpy()}
+        label = torch.arange(n) % 10
+        if conditional:
+            feed["label"] = label.numpy()
+        (image,) = model.session.run(["image"], feed)
+        assert image.shape == (n, 1, 28, 28)
+        with torch.no_grad():
+            expected = generator(z, label if conditional else None).numpy()
+        assert np.abs(image - expected).max() < TOLERANCE
+
+
+def test_the_file_is_plain_onnx_with_metadata(micro_run: Run) -> None:
+    proto = onnx.load(micro_run.model)
+    onnx.checker.check_model(proto, full_check=True)
+    assert [(opset.domain, opset.version) for opset in proto.opset_import] == [("", OPSET)]
+    assert [i.name for i in proto.graph.input] == ["z", "label"]
+    assert b"site-packages" not in micro_run.model.read_bytes()  # no traces of the machine
+    metadata = digitsmith.load(micro_run.model).metadata
+    assert metadata.classes == tuple("0123456789")
+    assert metadata.image_size == (28, 28)
+    assert (metadata.z_dim, metadata.z_distribution) == (100, "normal")
+    training = metadata.training
+    assert training["data_sha256"] == digitsmith.load_dataset("digits").sha256()
+    assert training["config"]["epochs"] == 2
+    assert training["steps"] == 44
+    assert training["command"].startswith("digitsmith train cgan --data digits")
+
+
+def test_half_the_size_makes_almost_the_same_digits(micro_run: Run) -> None:
+    half = export_checkpoint(micro_run.folder, Path("half.onnx"), weights="float16")
+    assert Path("half.onnx").stat().st_size < 0.6 * micro_run.model.stat().st_size
+    labels = np.arange(100) % 10
+    full, rounded = (m.sample(labels).astype(int) for m in (digitsmith.load(micro_run.folder), half))
+    assert np.abs(full - rounded).max() <= 3  # grey levels
+
+
+def test_the_shipped_model_is_small_and_knows_where_it_came_from() -> None:
+    assert shipped() == ["mnist"]
+    path = Path(digitsmith.__file__).parent / "zoo" / "mnist.onnx"
+    assert path.stat().st_size < 4_000_000
+    model = digitsmith.load()
+    training = model.metadata.training
+    assert training["data"] == "mnist"
+    assert training["data_sha256"] == "78e54f18ddc722d3f8b53828eaf900197aeabc79136adee7f3cf8abe8a4e4a16"
+    assert training["command"].startswith("digitsmith train cgan --data mnist")
+    images = model.sample(np.repeat(np.arange(10), 20))
+    assert images.shape == (200, 28, 28)
+    ink = images.reshape(10, 20, -1).mean((1, 2))
+    assert ink.argmin() == 1  # ones have the least ink
+    assert ink.argmax() == 0
+    assert images[:, 0, :].max() < 64  # digits do not touch the border
+
+
+def rewrite(source: Path, change: Callable[[onnx.ModelProto], None]) -> Path:
+    proto = onnx.load(source)
+    change(proto)
+    path = Path("changed.onnx")
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+def set_metadata(proto: onnx.ModelProto, text: str) -> None:
+    del proto.metadata_props[:]
+    proto.metadata_props.add(key=METADATA_KEY, value=text)
+
+
+def external(proto: onnx.ModelProto) -> None:
+    tensor = proto.graph.initializer[-1]
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../../../etc/passwd")
+
+
+def absurd_weight(proto: onnx.ModelProto) -> None:
+    proto.graph.initializer[-1].dims[0] = 2**40
+
+
+def bomb(proto: onnx.ModelProto) -> None:
+    """Concatenate the image with itself until it has 2**40 times its size, then cut it down again."""
+    name = "image"
+    for node in proto.graph.node:
+        node.output[:] = ["small" if o == "image" else o for o in node.output]
+    last = "small"
+    for i in range(40):
+        proto.graph.node.append(helper.make_node("Concat", [last, last], [f"big{i}"], axis=1))
+        last = f"big{i}"
+    proto.graph.initializer.append(numpy_helper.from_array(np.array([0], np.int64), "zero"))
+    proto.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "one"))
+    proto.graph.node.append(helper.make_node("Slice", [last, "zero", "one", "one"], [name]))
+
+
+def fill_bomb(proto: onnx.ModelProto) -> None:
+    size = numpy_helper.from_array(np.array([2**20, 2**20], np.int64), "size")
+    proto.graph.initializer.append(size)
+    proto.graph.node.insert(0, helper.make_node("ConstantOfShape", ["size"], ["filled"]))
+
+
+def unknowable(proto: onnx.ModelProto) -> None:
+    proto.graph.node.append(helper.make_node("NonZero", ["z"], ["where"]))
+
+
+def loop(proto: onnx.ModelProto) -> None:
+    body = helper.make_graph([], "body", [], [])
+    proto.graph.node.append(helper.make_node("Loop", ["", ""], ["x"], body=body))
+
+
+def other_domain(proto: onnx.ModelProto) -> None:
+    proto.graph.node.append(helper.make_node("Anything", ["z"], ["y"], domain="com.example"))
+
+
+def other_output(proto: onnx.ModelProto) -> None:
+    proto.graph.output[0].name = "picture"
+
+
+def other_input(proto: onnx.ModelProto) -> None:
+    proto.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (external, "wants to read other files"),
+        (absurd_weight, "absurd dimensions"),
+        (bomb, "absurd dimensions"),
+        (fill_bomb, "absurd dimensions"),
+        (unknowable, "cannot be told"),
+        (loop, "graphs within its graph"),
+        (other_domain, "not ONNX's own"),
+        (other_output, "output is not image"),
+        (other_input, "inputs are not z and label"),
+    ],
+)
+def test_a_hostile_file_is_refused_before_it_is_run(
+    micro_run: Run, change: Callable[[onnx.ModelProto], None], message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        digitsmith.load(rewrite(micro_run.model, change))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"image_size": [28, 10**9]}, "image_size"),
+        ({"image_size": [28, 32]}, r"output image is \[256, 1, 28, 28\]"),
+        ({"z_dim": 10**12}, "z_dim"),
+        ({"z_dim": 99}, "input z is not"),
+        ({"classes": ["../../etc"]}, "classes"),
+        ({"classes": ["a", "a"]}, "classes"),
+        ({"classes": []}, "inputs are not z"),
+        ({"format": 2}, "format"),
+        ({"z_distribution": "cauchy"}, "z_distribution"),
+    ],
+)
+def test_metadata_that_do_not_fit_are_refused(micro_run: Run, wrong: dict[str, object], message: str) -> None:
+    good = {"classes": list("0123456789"), "image_size": [28, 28], "z_dim": 100, "z_distribution": "normal"}
+    import json
+
+    with pytest.raises(ModelError, match=message):
+        digitsmith.load(rewrite(micro_run.model, lambda proto: set_metadata(proto, json.dumps(good | wrong))))
+
+
+def test_what_is_no_model_is_refused(micro_run: Run, tmp_path: Path) -> None:
+    for content in (b"", b"not a model", b"\x00" * 100, micro_run.model.read_bytes()[:1000]):
+        Path("any.onnx").write_bytes(content)
+        with pytest.raises(ModelError, match=r"any\.onnx"):
+            digitsmith.load("any.onnx")
+    with pytest.raises(ModelError, match="no Digitsmith model"):
+        digitsmith.load(rewrite(micro_run.model, lambda proto: proto.metadata_props.clear()))
+    with pytest.raises(ModelError, match="metadata are not usable"):
+        digitsmith.load(rewrite(micro_run.model, lambda proto: set_metadata(proto, "{")))
+    with pytest.raises(ModelError, match="there is no model 'mnsit'"):
+        digitsmith.load("mnsit")
+    with pytest.raises(ModelError, match=r"holds no model\.onnx"):
+        digitsmith.load(tmp_path)
+
+
+def test_metadata_survive_the_file() -> None:
+    metadata = ModelMetadata(
+        classes=("é", "ten"), image_size=(8, 64), z_dim=3, z_distribution="uniform", training={"a": [1, None]}
+    )
+    assert ModelMetadata.model_validate_json(as_json(metadata)) == metadata
