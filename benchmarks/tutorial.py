@@ -1,8 +1,9 @@
 """The training loop that tutorials show, as the yardstick of `benchmarks/training.py`.
 
 A per-item data set of PIL images turned into tensors, a DataLoader, plain fp32 networks out of `nn.Sequential`-style
-layers, default Adam, a separate pass for real and for fake images, and `.item()` on every loss in every step. The
-networks, the losses, the noise and the batch size are those of Digitsmith's presets; nothing is slowed down on purpose.
+layers, default Adam, separate passes for real and for fake images (one, where the preset's batch norm is to see both),
+and `.item()` on every loss in every step. The networks, the losses, the noise and the batch size are those of
+Digitsmith's presets; nothing is slowed down on purpose.
 """
 
 import itertools
@@ -87,6 +88,13 @@ def train(data: Dataset, config: TrainConfig, device: str = "cpu") -> Iterator[d
             torch.randn(n, config.z_dim) if config.z_distribution == "normal" else torch.rand(n, config.z_dim) * 2 - 1
         )
 
+    def judge(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of both kinds: in separate passes, or in one where batch norm is to see both, as the preset says."""
+        if config.discriminator.batch_norm:
+            real_logits, fake_logits = discriminator(torch.cat([real, fake])).squeeze(1).chunk(2)
+            return real_logits, fake_logits
+        return discriminator(real).squeeze(1), discriminator(fake).squeeze(1)
+
     while True:
         for images, labels in loader:
             n = images.size(0)
@@ -94,19 +102,21 @@ def train(data: Dataset, config: TrainConfig, device: str = "cpu") -> Iterator[d
             onehot = F.one_hot(labels, classes).float().to(device) if classes else torch.empty(n, 0, device=device)
 
             d_optimizer.zero_grad()
-            real_logits = discriminator(torch.cat([real, onehot], 1)).squeeze(1)
+            fake = torch.tanh(generator(torch.cat([noise(n).to(device), onehot], 1)))
+            real_logits, fake_logits = judge(torch.cat([real, onehot], 1), torch.cat([fake.detach(), onehot], 1))
             real_targets = torch.full((n,), 1 - config.label_smoothing, device=device)
             d_loss_real = F.binary_cross_entropy_with_logits(real_logits, real_targets)
-            fake = torch.tanh(generator(torch.cat([noise(n).to(device), onehot], 1)))
-            fake_logits = discriminator(torch.cat([fake.detach(), onehot], 1)).squeeze(1)
             d_loss_fake = F.binary_cross_entropy_with_logits(fake_logits, torch.zeros(n, device=device))
             d_loss = d_loss_real + d_loss_fake
             d_loss.backward()
             d_optimizer.step()
 
             g_optimizer.zero_grad()
-            fake = torch.tanh(generator(torch.cat([noise(n).to(device), onehot], 1)))
-            logits = discriminator(torch.cat([fake, onehot], 1)).squeeze(1)
+            fake = torch.cat([torch.tanh(generator(torch.cat([noise(n).to(device), onehot], 1))), onehot], 1)
+            if config.discriminator.batch_norm:
+                _, logits = judge(torch.cat([real, onehot], 1), fake)
+            else:
+                logits = discriminator(fake).squeeze(1)
             g_loss = F.binary_cross_entropy_with_logits(logits, torch.ones(n, device=device))
             g_loss.backward()
             g_optimizer.step()

@@ -176,7 +176,7 @@ def load_dataset(source: str | Path, split: Split = "train", *, resize: tuple[in
     >>> import digitsmith
     >>> digits = digitsmith.load_dataset("digits", "test")
     >>> len(digits), digits.image_size, digits.classes[3]
-    (360, (28, 28), '3')
+    (359, (28, 28), '3')
     """
     name = str(source)
     for ending in ("train", "test"):

@@ -107,13 +107,14 @@ class Display:
         if self._bar is not None:
             self._bar.stop()
 
-    def update(self, epoch: int, step: int, values: Mapping[str, float], *, epoch_ends: bool) -> None:
-        """Show the latest line of metrics. `epoch` counts from 1."""
+    def update(self, values: Mapping[str, float], rate: float, *, epoch_ends: bool) -> None:
+        """Show the latest line of metrics, and the images a second over all of this session."""
+        epoch = int(values["epoch"])
         status = (
-            f"{values['images_per_second']:,.0f} images/s  loss D {values['d_loss']:.3f} G {values['g_loss']:.3f}  "
+            f"{rate:,.0f} images/s  loss D {values['d_loss']:.3f} G {values['g_loss']:.3f}  "
             f"D(x) {values['d_real']:.2f} D(G(z)) {values['d_fake']:.2f}"
         )
         if self._bar is not None:
-            self._bar.update(self._task, completed=step, epoch=epoch, status=status)
+            self._bar.update(self._task, completed=values["step"], epoch=epoch, status=status)
         elif epoch_ends:
             self.console.print(f"epoch {epoch}/{self.epochs}  {status}", highlight=False, soft_wrap=True)

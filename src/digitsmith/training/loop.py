@@ -12,16 +12,13 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from torch import Tensor
 
-from digitsmith.dataset import Dataset, to_uint8, to_unit
+from digitsmith.dataset import Dataset, to_unit
 from digitsmith.errors import ConfigError, DataError, DivergedError
-from digitsmith.grid import save_png, tile
 from digitsmith.model import Model, ModelMetadata
-from digitsmith.noise import noise
-from digitsmith.training import checkpoint
+from digitsmith.training import checkpoint, samples
 from digitsmith.training import run as runs
 from digitsmith.training.checkpoint import State, new_sums
 from digitsmith.training.config import TrainConfig
@@ -31,8 +28,6 @@ from digitsmith.training.networks import Discriminator, Generator
 from digitsmith.training.run import Run
 from digitsmith.training.step import SCALARS, adversarial_step
 from digitsmith.training.trainee import Trainee, bfloat16_is_fast
-
-_SAMPLE_ROWS = 10
 
 
 @dataclass(frozen=True)
@@ -92,7 +87,7 @@ def train(
         record = runs.describe(data, source, str(where), command)
         runs.start(run, config, record)
     if not run.real.exists():
-        _save_real_images(run, data, config)
+        samples.save_real(run, data, config)
     metrics = Metrics(run, state.position.step)
     try:
         finished = _run_epochs(config, data, run, state, metrics, console, where)
@@ -117,54 +112,53 @@ def _run_epochs(
     labels = torch.tensor(data.labels, device=device) if config.conditional and data.labels is not None else None
     position = state.position
     steps_per_epoch = len(data) // config.batch_size
-    saved = started = time.monotonic()
-    line_started, seconds_before = started, position.seconds
+    started = saved = line_started = time.monotonic()
+    steps_before, seconds_before = position.step, position.seconds
+
+    def show_samples() -> None:
+        sheet = samples.save(run, state.sampler, config, data, position.epoch)
+        metrics.picture("samples", sheet, position.step)
 
     if position.step == 0:
-        _save_samples(run, data, config, state, metrics)
+        show_samples()
         checkpoint.save(run.checkpoint, state)
-    with (
-        Display(console, config.epochs, steps_per_epoch, position.step) as display,
-        _interruptible() as interrupted,
-    ):
+    order = _shuffled(len(data), config.seed, position.epoch).to(device)
+    with Display(console, config.epochs, steps_per_epoch, position.step) as display, _interruptible() as interrupted:
         while position.epoch < config.epochs:
-            order = _shuffled(len(data), config.seed, position.epoch).to(device)
-            while position.epoch_step < steps_per_epoch:
-                batch = order[position.epoch_step * config.batch_size :][: config.batch_size]
-                real = to_unit(images.index_select(0, batch).float())
-                label = None if labels is None else labels.index_select(0, batch)
-                state.sums += adversarial_step(state.generator, state.discriminator, real, label, config)
-                _update_ema(state, config.ema)
-                position.step += 1
-                position.epoch_step += 1
-                position.summed_steps += 1
+            batch = order[position.epoch_step * config.batch_size :][: config.batch_size]
+            real = to_unit(images.index_select(0, batch).float())
+            label = None if labels is None else labels.index_select(0, batch)
+            state.sums += adversarial_step(state.generator, state.discriminator, real, label, config)
+            _update_ema(state, config.ema)
+            position.step += 1
+            position.epoch_step += 1
+            position.summed_steps += 1
 
-                epoch_ends = position.epoch_step == steps_per_epoch
-                if epoch_ends or position.step % config.log_every == 0:
-                    now = time.monotonic()
-                    position.seconds = seconds_before + now - started
-                    values = _line(config, state, now - line_started)
-                    _require_finite(state, run, config)
-                    metrics.line(values)
-                    display.update(position.epoch + 1, position.step, values, epoch_ends=epoch_ends)
-                    line_started = now
-                if epoch_ends:
-                    break
-                if interrupted() or time.monotonic() - saved >= config.checkpoint_seconds:
-                    _save(state, run, config, metrics)
-                    saved = time.monotonic()
-                    if interrupted():
-                        return False
-            position.epoch += 1
-            position.epoch_step = 0
-            _save_samples(run, data, config, state, metrics)
-            done = position.epoch == config.epochs
-            if done or interrupted() or time.monotonic() - saved >= config.checkpoint_seconds:
-                _save(state, run, config, metrics)
+            epoch_ends = position.epoch_step == steps_per_epoch
+            if epoch_ends or position.step % config.log_every == 0:
+                now = time.monotonic()
+                position.seconds = seconds_before + now - started
+                values = _line(config, state, now - line_started)
+                _require_finite(state, run, config)
+                metrics.line(values)
+                rate = (position.step - steps_before) * config.batch_size / (now - started)
+                display.update(values, rate, epoch_ends=epoch_ends)
+                line_started = now
+            if epoch_ends:
+                position.epoch += 1
+                position.epoch_step = 0
+                show_samples()
+                order = _shuffled(len(data), config.seed, position.epoch).to(device)
+
+            stopping = interrupted() or position.epoch == config.epochs
+            if stopping or time.monotonic() - saved >= config.checkpoint_seconds:
+                _require_finite(state, run, config)
+                metrics.sync()
+                checkpoint.save(run.checkpoint, state)
                 saved = time.monotonic()
-                if interrupted() and not done:
-                    return False
-    return True
+            if stopping:
+                break
+    return position.epoch == config.epochs
 
 
 def export_checkpoint(folder: Path, path: Path, weights: Literal["float32", "float16"] = "float32") -> Model:
@@ -270,48 +264,6 @@ def _require_finite(state: State, run: Run, config: TrainConfig) -> None:
             f"The last good checkpoint is kept in {run.checkpoint.parent}. Try lower learning rates than "
             f"{config.generator.lr} and {config.discriminator.lr} (--set generator.lr=…, --set discriminator.lr=…)."
         )
-
-
-def _save(state: State, run: Run, config: TrainConfig, metrics: Metrics) -> None:
-    _require_finite(state, run, config)
-    metrics.sync()
-    checkpoint.save(run.checkpoint, state)
-
-
-def _save_samples(run: Run, data: Dataset, config: TrainConfig, state: State, metrics: Metrics) -> None:
-    """A grid from fixed noise: a column for each class, or ten by ten."""
-    columns, labels = _arrangement(data, config)
-    network = state.sampler
-    device = state.sums.device
-    z = torch.from_numpy(noise(config.seed, 0, len(labels), config.z_dim, config.z_distribution)).to(device)
-    with torch.no_grad():
-        images = network(z, torch.from_numpy(labels).to(device) if config.conditional else None)
-    sheet = tile(to_uint8(images[:, 0].cpu().numpy()), columns)
-    save_png(run.sample(state.position.epoch), sheet)
-    metrics.picture("samples", sheet, state.position.step)
-
-
-def _save_real_images(run: Run, data: Dataset, config: TrainConfig) -> None:
-    """Real images in the arrangement of the samples."""
-    columns, labels = _arrangement(data, config)
-    if config.conditional and data.labels is not None:
-        of_class = [np.flatnonzero(data.labels == c) for c in range(len(data.classes))]
-        rows = np.arange(len(labels)) // columns
-        chosen = [
-            of_class[c][row % len(of_class[c])] if len(of_class[c]) else None
-            for c, row in zip(labels, rows, strict=True)
-        ]
-        blank = np.zeros(data.image_size, np.uint8)
-        images = np.stack([blank if i is None else data.images[i] for i in chosen])
-    else:
-        images = data.images[np.arange(len(labels)) % len(data)]
-    save_png(run.real, tile(images, columns))
-
-
-def _arrangement(data: Dataset, config: TrainConfig) -> tuple[int, NDArray[np.int64]]:
-    """Columns of a sample grid, and the label of each of its images."""
-    columns = min(len(data.classes), 50) if config.conditional else 10
-    return columns, np.tile(np.arange(columns), _SAMPLE_ROWS)
 
 
 def _metadata(config: TrainConfig, record: dict[str, Any], state: State) -> ModelMetadata:

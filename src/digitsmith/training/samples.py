@@ -1,0 +1,46 @@
+"""Grids of images that show how far a training has come: a column for each class, or ten by ten."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from digitsmith.dataset import Dataset, to_uint8
+from digitsmith.grid import save_png, tile
+from digitsmith.noise import noise
+from digitsmith.training.config import TrainConfig
+from digitsmith.training.networks import Network
+from digitsmith.training.run import Run
+
+_ROWS = 10
+_MOST_COLUMNS = 50
+
+
+def save(run: Run, generator: Network, config: TrainConfig, data: Dataset, epoch: int) -> NDArray[np.uint8]:
+    """Write the grid of an epoch, from the same noise every time, and return it: uint8[height, width]."""
+    columns, labels = _arrangement(data, config)
+    device = next(generator.parameters()).device
+    z = torch.from_numpy(noise(config.seed, 0, len(labels), config.z_dim, config.z_distribution)).to(device)
+    with torch.no_grad():
+        images = generator(z, torch.from_numpy(labels).to(device) if config.conditional else None)
+    sheet = tile(to_uint8(images[:, 0].cpu().numpy()), columns)
+    save_png(run.sample(epoch), sheet)
+    return sheet
+
+
+def save_real(run: Run, data: Dataset, config: TrainConfig) -> None:
+    """Write real images in the arrangement of the samples; a class that has none gets black ones."""
+    columns, labels = _arrangement(data, config)
+    if config.conditional and data.labels is not None:
+        images = np.zeros((len(labels), *data.image_size), np.uint8)
+        for label in range(columns):
+            of_class = data.images[data.labels == label][:_ROWS]
+            images[label::columns][: len(of_class)] = of_class
+    else:
+        images = data.images[np.arange(len(labels)) % len(data)]
+    save_png(run.real, tile(images, columns))
+
+
+def _arrangement(data: Dataset, config: TrainConfig) -> tuple[int, NDArray[np.int64]]:
+    """Columns of a grid, and the label of each of its images."""
+    columns = min(len(data.classes), _MOST_COLUMNS) if config.conditional else 10
+    return columns, np.tile(np.arange(columns), _ROWS)
