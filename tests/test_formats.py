@@ -105,9 +105,10 @@ class TestRoundTrip:
         assert_same(formats.read(tmp_path / "made", "test"), test)
 
     @every_variant
-    def test_equal_data_give_equal_files(self, tmp_path, format, compress) -> None:
-        first, second = (save(small(), tmp_path / name, format, compress=compress) for name in ("first", "second"))
-        assert contents(first) == contents(second)
+    def test_equal_data_give_equal_files(self, tmp_path, monkeypatch, format, compress) -> None:
+        first = save(small(), tmp_path / "first", format, compress=compress)
+        monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)  # no file holds the time that it was made
+        assert contents(save(small(), tmp_path / "second", format, compress=compress)) == contents(first)
 
     @every_format
     def test_a_missing_split_is_told_with_the_one_that_is_there(self, tmp_path, format) -> None:
@@ -453,7 +454,7 @@ class TestWebDataset:
 
     def test_many_samples_fill_several_shards(self, tmp_path, monkeypatch) -> None:
         monkeypatch.setattr("digitsmith.formats.webdataset.SAMPLES_PER_SHARD", 20)
-        folder = save(small(), tmp_path / "made", "webdataset")
+        folder = save(small(), tmp_path / "made", "webdataset", start=30)  # shards are counted from 0 all the same
         assert len(list(folder.glob("train-00000[012].tar"))) == 3
         assert_same(formats.read(folder), small())
 

@@ -118,7 +118,8 @@ def closed_port() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch) -> Path:
-    """An empty cache, and no proxy between us and the loopback."""
+    """An empty cache and current folder, and no proxy between us and the loopback."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DIGITSMITH_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
