@@ -1,31 +1,25 @@
 """Where images come from: named data sets, downloaded once and checked, or any path."""
 
-import contextlib
 import gzip
 import hashlib
 import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import platformdirs
-import requests
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from digitsmith import formats
-from digitsmith.atomic import staged_file, writing
+from digitsmith.atomic import staged_file
 from digitsmith.dataset import SIDES, Dataset, numbered_classes
+from digitsmith.download import download
 from digitsmith.errors import ConfigError, DataError, DownloadError
 from digitsmith.formats import Split
 from digitsmith.formats.idx import read_array
-
-_ATTEMPTS = 3  # for each mirror; each goes on where the last one broke off
-_TIMEOUT = (10, 30)  # seconds to connect, and between two packets
 
 
 @dataclass(frozen=True)
@@ -220,8 +214,7 @@ def _load_embedded(split: Split) -> Dataset:
 
 def _load_remote(name: str, split: Split) -> Dataset:
     remote = REMOTES[name]
-    with _downloads(name, remote) as fetch:
-        images_path, labels_path = fetch(remote.images[split]), fetch(remote.labels[split])
+    images_path, labels_path = (_fetch(name, remote, files[split]) for files in (remote.images, remote.labels))
     images = read_array(images_path, 3).astype(np.uint8, copy=False)
     if remote.transposed:
         images = images.swapaxes(1, 2).copy()
@@ -232,78 +225,26 @@ def _load_remote(name: str, split: Split) -> Dataset:
     return Dataset(images, labels, remote.classes or numbered_classes(labels))
 
 
-@contextlib.contextmanager
-def _downloads(name: str, remote: Remote) -> Iterator[Callable[[str], Path]]:
-    """Give a function that returns the path of a file in the cache, and downloads it if it is not there."""
+def _fetch(name: str, remote: Remote, file: str) -> Path:
+    """The path of a file in the cache, downloaded if it is not there."""
     folder = data_home() / name
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-
-        def fetch(file: str) -> Path:
-            for present in (folder / file, folder / file.removesuffix(".gz")):
-                if present.is_file():
-                    _verify(present, file, replace(remote, md5={}))  # an md5 is that of a download
-                    return present
-            if not remote.archive:
-                _download(name, remote, file, folder, progress)
-                return folder / file
-            archive = _download(name, remote, remote.archive, folder, progress)
-            for member in (*remote.images.values(), *remote.labels.values()):
-                _extract(archive, member, folder)
-            archive.unlink()
-            return folder / file
-
-        yield fetch
-
-
-def _download(name: str, remote: Remote, file: str, folder: Path, progress: Progress) -> Path:
-    """Download a file into the cache: mirrors in turn, each tried again where it broke off."""
-    target, part = folder / file, folder / f"{file}.part"
-    failures = []
-    with writing(target):
-        folder.mkdir(parents=True, exist_ok=True)
-    for mirror in remote.mirrors:
-        for _ in range(_ATTEMPTS):
-            try:
-                _fetch(mirror + file, part, progress, f"{name}: {file}")
-                _verify(part, file, remote)
-            except requests.RequestException as error:
-                failures.append(f"{mirror}{file}: {_reason(error)}")
-                if not isinstance(error, requests.exceptions.ChunkedEncodingError):
-                    break  # this mirror is away, or has no such file; only a broken transfer is worth going on with
-            except DataError as error:
-                failures.append(f"{mirror}{file}: {error}")
-                part.unlink()  # what is wrong from the start is not to be gone on with
-            else:
-                part.replace(target)
-                return target
-    raise DownloadError(
-        f"{name} could not be downloaded:\n  "
-        + "\n  ".join(dict.fromkeys(failures))
-        + f"\nWithout a connection: get {file} elsewhere, "
-        f"and put it into {folder} (the folder {name} under DIGITSMITH_DATA_HOME)."
-    )
-
-
-def _fetch(url: str, part: Path, progress: Progress, description: str) -> None:
-    """Append to `part` what is still missing of the file at `url`, or start it again if the server cannot go on."""
-    have = part.stat().st_size if part.exists() else 0
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
-        if response.status_code == requests.codes.requested_range_not_satisfiable:
-            return  # nothing is missing; if what is there is wrong, the check will say so
-        response.raise_for_status()
-        goes_on = response.status_code == requests.codes.partial_content
-        length = response.headers.get("Content-Length")
-        total = None if length is None else int(length) + have * goes_on
-        task = progress.add_task(description, total=total, completed=have * goes_on)
-        try:
-            with writing(part), part.open("ab" if goes_on else "wb") as file:
-                for chunk in response.iter_content(2**16):
-                    file.write(chunk)
-                    progress.advance(task, len(chunk))
-        finally:
-            progress.remove_task(task)
+    for present in (folder / file, folder / file.removesuffix(".gz")):
+        if present.is_file():
+            _verify(present, file, replace(remote, md5={}))  # an md5 is that of a download
+            return present
+    wanted = remote.archive or file
+    try:
+        fetched = download(remote.mirrors, wanted, folder, lambda path: _verify(path, wanted, remote))
+    except DownloadError as error:
+        raise DownloadError(
+            f"{name} could not be downloaded:\n{error}\nWithout a connection: get {file} elsewhere, "
+            f"and put it into {folder} (the folder {name} under DIGITSMITH_DATA_HOME)."
+        ) from error
+    if remote.archive:
+        for member in (*remote.images.values(), *remote.labels.values()):
+            _extract(fetched, member, folder)
+        fetched.unlink()
+    return folder / file
 
 
 def _extract(archive: Path, member: str, folder: Path) -> None:
@@ -321,16 +262,6 @@ def _extract(archive: Path, member: str, folder: Path) -> None:
                 shutil.copyfileobj(content, file)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DataError(f"{archive} is damaged ({error}): remove it, to have it fetched again.") from error
-
-
-def _reason(error: requests.RequestException) -> str:
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"the server says {error.response.status_code} {error.response.reason}"
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke off"
-    return "no connection" if isinstance(error, requests.ConnectionError) else str(error)
 
 
 def _verify(path: Path, file: str, remote: Remote) -> None:
