@@ -115,6 +115,13 @@ def test_bad_input_gets_one_message_and_exit_code_2(arguments: list[str], messag
     assert sorted(str(path) for path in Path().rglob("*")) == before
 
 
+def test_the_command_lines_choices_are_those_of_the_library() -> None:
+    from digitsmith import cli, formats
+
+    assert cli.Format == formats.Format
+    assert cli.Split == formats.Split
+
+
 def test_a_really_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     """A file-size limit of the shell stands in for the disk: the write that crosses it fails in the kernel."""
     script = f"ulimit -f 100; trap '' XFSZ; exec {sys.executable} -m digitsmith.cli generate made --count 5000"

@@ -106,6 +106,27 @@ def external(proto: onnx.ModelProto) -> None:
     tensor.external_data.add(key="location", value="../../../../etc/passwd")
 
 
+def hidden_external(proto: onnx.ModelProto) -> None:
+    sparse = onnx.SparseTensorProto()
+    sparse.dims.append(4)
+    sparse.values.data_type, sparse.values.data_location = TensorProto.FLOAT, TensorProto.EXTERNAL
+    sparse.values.external_data.add(key="location", value="secret.bin")
+    proto.graph.node.insert(0, helper.make_node("Constant", [], ["read"], sparse_value=sparse))
+
+
+def many_fillings(proto: onnx.ModelProto) -> None:
+    proto.graph.initializer.append(numpy_helper.from_array(np.array([2**26], np.int64), "size"))
+    for i in range(32):
+        proto.graph.node.insert(0, helper.make_node("ConstantOfShape", ["size"], [f"filled{i}"]))
+
+
+def whole_numbers(proto: onnx.ModelProto) -> None:
+    for node in proto.graph.node:
+        node.output[:] = ["float" if o == "image" else o for o in node.output]
+    proto.graph.node.append(helper.make_node("Cast", ["float"], ["image"], to=TensorProto.INT64))
+    proto.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
+
+
 def absurd_weight(proto: onnx.ModelProto) -> None:
     proto.graph.initializer[-1].dims[0] = 2**40
 
@@ -155,11 +176,14 @@ def other_input(proto: onnx.ModelProto) -> None:
     ("change", "message"),
     [
         (external, "wants to read other files"),
+        (hidden_external, "attributes of a kind that no generator needs"),
+        (many_fillings, "together its tensors have absurd dimensions"),
+        (whole_numbers, "its images are not float32"),
         (absurd_weight, "absurd dimensions"),
         (bomb, "absurd dimensions"),
         (fill_bomb, "absurd dimensions"),
         (unknowable, "cannot be told"),
-        (loop, "graphs within its graph"),
+        (loop, "attributes of a kind that no generator needs"),
         (other_domain, "not ONNX's own"),
         (other_output, "output is not image"),
         (other_input, "inputs are not z and label"),

@@ -45,7 +45,7 @@ def test_a_run_leaves_the_whole_folder(micro_run: Run) -> None:
     files = {str(path.relative_to(micro_run.folder)) for path in micro_run.folder.rglob("*") if path.is_file()}
     events = {name for name in files if name.startswith("tensorboard/events.")}
     assert events
-    assert files - events == {
+    assert files - events - {".lock"} == {
         "config.toml",
         "metrics.jsonl",
         "model.onnx",
@@ -191,6 +191,36 @@ def test_a_changed_hyperparameter_is_refused_with_the_difference(micro_run: Run)
     assert contents(micro_run) == before
 
 
+def test_two_processes_do_not_train_in_one_folder(micro_run: Run) -> None:
+    from digitsmith.training.run import locked
+
+    with locked(micro_run), pytest.raises(RunError, match="another process is training"):
+        digitsmith.train(None, None, micro_run.folder, changes={"epochs": 3}, resume=True)
+
+
+def test_a_full_disk_stops_a_training_with_one_message_and_it_goes_on_later(tmp_path: Path) -> None:
+    """A file-size limit of the shell stands in for the disk: the checkpoint's write fails in the kernel."""
+    words = " ".join(f"--set {change}" for change in [*MICRO, "generator.hidden=[256]", "epochs=1"])
+    train = f"{sys.executable} -m digitsmith.cli train cgan --out run {words}"
+    limited = f"ulimit -f 500; trap '' XFSZ; exec {train}"
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert "state.safetensors: File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not Run(Path("run")).checkpoint.exists()
+    assert subprocess.run(["bash", "-c", f"exec {train} --resume"]).returncode == 0
+
+
+def test_training_leaves_the_callers_random_state_alone(digits: Dataset) -> None:
+    import torch
+
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    digitsmith.train("gan", digits, "run", changes=[*MICRO, "epochs=1"])
+    assert torch.equal(torch.rand(3), expected)
+
+
 def test_a_folder_that_holds_something_is_not_touched(micro_run: Run) -> None:
     before = contents(micro_run)
     with pytest.raises(OutputError, match="is not empty"):
@@ -267,6 +297,9 @@ def test_data_that_cannot_be_trained_on_is_refused(digits: Dataset) -> None:
         digitsmith.train("cgan", same, "run", changes=MICRO)
     with pytest.raises(DataError, match="no labels"):
         digitsmith.train("cgan", Dataset(digits.images), "run", changes=MICRO)
+    large = Dataset(np.zeros((100, 100, 100), np.uint8))
+    with pytest.raises(DataError, match="images of 100x100"):
+        digitsmith.train("gan", large, "run", changes=MICRO)
     with pytest.raises(ConfigError, match="--device tpu"):
         digitsmith.train("cgan", digits, "run", changes=MICRO, device="tpu")
     assert not Path("run").exists()

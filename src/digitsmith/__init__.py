@@ -95,7 +95,7 @@ def train(
     *,
     changes: Sequence[str] | Mapping[str, Any] = (),
     resize: tuple[int, int] | None = None,
-    device: str = "auto",
+    device: str | None = None,
     resume: bool = False,
     quiet: bool = True,
 ) -> "Outcome":
@@ -108,7 +108,7 @@ def train(
         out: the run folder.
         changes: hyperparameters to change: `{"epochs": 20}` or `["epochs=20"]`.
         resize: scale the images to this height and width.
-        device: auto, cpu, cuda or cuda:N.
+        device: auto, cpu, cuda or cuda:N; auto by default, or, with `resume`, the run's own.
         resume: continue the run in `out`.
         quiet: show nothing.
 

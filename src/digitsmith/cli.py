@@ -70,7 +70,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="The run folder. Default: runs/PRESET.", metavar="RUN")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the images. Short for --set epochs=N.")] = None,
     seed: Annotated[int | None, typer.Option(help="Short for --set seed=N.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. Default: auto.")] = None,
     change: Annotated[
         list[str] | None,
         typer.Option(
@@ -179,7 +179,11 @@ def generate(
             compress=gzip,
             progress=lambda n: bar.advance(task, n),
         )
-    what = f"{len(chosen or header.classes)} labels" if header.classes else "no labels, as this model is unconditional"
+    what = (
+        f"{len(set(chosen or header.classes))} labels"
+        if header.classes
+        else "no labels, as this model is unconditional"
+    )
     typer.echo(
         f"{header.count:,} images of {header.image_size[0]}x{header.image_size[1]}, {what}, in {out}\n"
         f"  {out / 'preview.png'}  the first of them"
@@ -229,14 +233,14 @@ def _size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     height, x, width = text.partition("x")
-    if not (x and height.isdigit() and width.isdigit()):
+    if not (x and height.isdecimal() and width.isdecimal()):
         raise ConfigError(f"--resize {text}: write it as height x width, for example 28x28.")
     return int(height), int(width)
 
 
 def _parse_shard(text: str) -> tuple[int, int]:
     part, slash, parts = text.partition("/")
-    if not (slash and part.isdigit() and parts.isdigit()):
+    if not (slash and part.isdecimal() and parts.isdecimal()):
         raise ConfigError(f"--shard {text}: write it as I/N, for example 2/4.")
     return int(part), int(parts)
 

@@ -1,5 +1,6 @@
 """Generate a data set: (model, count, labels, seed, shard) to a stream of batches, to a writer."""
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -114,14 +115,13 @@ def generate(
     about = provenance(model) | {"seed": request.seed, "first": start, "count": stop - start}
     header = Header(stop - start, model.metadata.image_size, model.metadata.classes, split, start, about, compress)
     with staged_folder(folder) as staged:
-        writer = format_module(format).Writer(staged, header)
         shown: list[NDArray[np.uint8]] = []
-        for images, labels in batches(model, request):
-            writer.write(images, labels)
-            if len(shown) < _PREVIEW:
-                shown.extend(images[: _PREVIEW - len(shown)])
-            progress(len(images))
-        writer.close()
+        with contextlib.closing(format_module(format).Writer(staged, header)) as writer:
+            for images, labels in batches(model, request):
+                writer.write(images, labels)
+                if len(shown) < _PREVIEW:
+                    shown.extend(images[: _PREVIEW - len(shown)])
+                progress(len(images))
         save_png(staged / "preview.png", tile(np.stack(shown), columns=10), scale=2)
     return header
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -26,7 +27,11 @@ METADATA_KEY = "digitsmith"
 """The key of the ONNX metadata under which a model's own are kept, as JSON."""
 
 _MAX_BYTES = 2**28  # of a model file
-_MAX_ELEMENTS = 2**28  # of any tensor inside, for a block of images
+_MAX_ELEMENTS = 2**27  # of any tensor inside, for a block of images
+_MAX_SUM = 2**30  # of the elements of all tensors inside
+_ATTRIBUTES = {  # the kinds that operators may have; no graphs within the graph, no tensors in hiding
+    getattr(onnx.AttributeProto, kind) for kind in ("INT", "INTS", "FLOAT", "FLOATS", "STRING", "STRINGS", "TENSOR")
+}
 _Side = Annotated[int, Field(ge=SIDES.start, lt=SIDES.stop)]
 
 
@@ -144,7 +149,10 @@ class Model:
     def class_indices(self, labels: Sequence[int | str] | NDArray[np.integer[Any]]) -> NDArray[np.int64]:
         """Class indices of labels that are given as indices or names: int64[n]."""
         names = {name: i for i, name in enumerate(self.metadata.classes)}
-        indices = [names.get(label, -1) if isinstance(label, str) else int(label) for label in labels]
+        try:
+            indices = [names.get(label, -1) if isinstance(label, str) else operator.index(label) for label in labels]
+        except TypeError as error:
+            raise ModelError(f"labels are class names or whole numbers: {error}.") from error
         for label, index in zip(labels, indices, strict=True):
             if not 0 <= index < len(names):
                 raise ModelError(f"{self.name} has no label {label!r}. Its labels: {' '.join(names)}.")
@@ -162,18 +170,24 @@ def load(model: str | Path = DEFAULT) -> Model:
     """
     if (name := str(model)) in shipped():
         return Model(name, (resources.files("digitsmith") / "zoo" / f"{name}.onnx").read_bytes())
-    path = Path(model)
+    try:
+        return Model(name, _read(Path(model)))
+    except OSError as error:
+        raise ModelError(f"cannot read {name}: {error.strerror or error}.") from error
+
+
+def _read(path: Path) -> bytes:
     if path.is_dir():
         if not (path / "model.onnx").is_file():
             raise ModelError(f"{path} holds no model.onnx: its training has not ended yet, or it is no run folder.")
         path = path / "model.onnx"
     if not path.is_file():
         raise ModelError(
-            f"there is no model {name!r}: give a run folder, an .onnx file or one of {', '.join(shipped())}."
+            f"there is no model {str(path)!r}: give a run folder, an .onnx file or one of {', '.join(shipped())}."
         )
     if path.stat().st_size > _MAX_BYTES:
         raise ModelError(f"{path} is larger than {_MAX_BYTES >> 20} MiB: it is no Digitsmith model.")
-    return Model(name, path.read_bytes())
+    return path.read_bytes()
 
 
 def shipped() -> list[str]:
@@ -226,10 +240,8 @@ def _check_graph(
     graph = proto.graph
     if proto.functions or any(node.domain not in ("", "ai.onnx") for node in graph.node):
         raise ValueError("it uses operators that are not ONNX's own")
-    if any(
-        a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for node in graph.node for a in node.attribute
-    ):
-        raise ValueError("it holds graphs within its graph")
+    if any(a.type not in _ATTRIBUTES for node in graph.node for a in node.attribute):
+        raise ValueError("an operator in it has attributes of a kind that no generator needs")
     constants = [a.t for node in graph.node for a in node.attribute if a.type == onnx.AttributeProto.TENSOR]
     for tensor in [*graph.initializer, *constants]:
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
@@ -238,7 +250,7 @@ def _check_graph(
             raise ValueError("a tensor in it has absurd dimensions")
     if graph.sparse_initializer:
         raise ValueError("it holds sparse tensors")
-    if {i.name for i in graph.input} - {t.name for t in graph.initializer} != set(inputs):
+    if sorted(i.name for i in graph.input) != sorted(inputs):
         raise ValueError(f"its inputs are not {' and '.join(inputs)}")
     if [o.name for o in graph.output] != list(outputs):
         raise ValueError(f"its output is not {' and '.join(outputs)}")
@@ -267,6 +279,10 @@ def _check_graph(
         shapes[value.name] = tuple(dim.dim_value for dim in dims)
         if math.prod(shapes[value.name]) > _MAX_ELEMENTS:
             raise ValueError("a tensor in it has absurd dimensions")
+    if sum(map(math.prod, shapes.values())) > _MAX_SUM:
+        raise ValueError("together its tensors have absurd dimensions")
+    if any(output.type.tensor_type.elem_type != onnx.TensorProto.FLOAT for output in inferred.output):
+        raise ValueError("its images are not float32")
     for node in graph.node:
         if not all(name in shapes for name in node.output if name):
             raise ValueError(f"the size of what {node.op_type} makes cannot be told")

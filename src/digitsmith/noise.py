@@ -15,7 +15,7 @@ from digitsmith.errors import ConfigError
 BLOCK = 256
 """Images that share one block of noise, and one run of the model."""
 
-MAX_INDEX = 2**32
+MAX_INDEX = 2**32 - 1
 """Images that one seed can give; the image count of an IDX file has 32 bits."""
 
 Distribution = Literal["normal", "uniform"]

@@ -74,8 +74,8 @@ REMOTES: dict[str, Remote] = {
     "fashion-mnist": Remote(
         "70,000 pictures of clothes, 28x28 (Xiao, Rasul & Vollgraf 2017; MIT)",
         (
-            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         ),
         _MNIST_IMAGES,
         _MNIST_LABELS,
@@ -180,10 +180,11 @@ def load_dataset(source: str | Path, split: Split = "train", *, resize: tuple[in
         data = _load_embedded(split)
     elif name in REMOTES:
         data = _load_remote(name, split)
-    elif any(mark in name for mark in "/\\.") or Path(name).exists():
-        data = formats.read(Path(name), split)
     else:
-        raise DataError(f"there is no data set {name!r}: use {', '.join(TITLES)}, or the path of a folder or file.")
+        looks_like_a_name = not any(mark in name for mark in "/\\.")
+        if looks_like_a_name and (len(name) > 255 or not Path(name).exists()):
+            raise DataError(f"there is no data set {name!r}: use {', '.join(TITLES)}, or the path of a folder or file.")
+        data = formats.read(Path(name), split)
     if resize is not None:
         if any(side not in SIDES for side in resize):
             raise ConfigError(
@@ -233,17 +234,21 @@ def _fetch(name: str, remote: Remote, file: str) -> Path:
             _verify(present, file, replace(remote, md5={}))  # an md5 is that of a download
             return present
     wanted = remote.archive or file
+    fetched = folder / wanted  # an archive that was not unpacked any more
     try:
-        fetched = download(remote.mirrors, wanted, folder, lambda path: _verify(path, wanted, remote))
+        if not fetched.is_file():
+            fetched = download(remote.mirrors, wanted, folder, lambda path: _verify(path, wanted, remote))
     except DownloadError as error:
         raise DownloadError(
             f"{name} could not be downloaded:\n{error}\nWithout a connection: get {file} elsewhere, "
             f"and put it into {folder} (the folder {name} under DIGITSMITH_DATA_HOME)."
         ) from error
     if remote.archive:
-        for member in (*remote.images.values(), *remote.labels.values()):
-            _extract(fetched, member, folder)
-        fetched.unlink()
+        try:
+            for member in (*remote.images.values(), *remote.labels.values()):
+                _extract(fetched, member, folder)
+        finally:
+            fetched.unlink()  # its files are there, or it is of no use
     return folder / file
 
 
@@ -261,7 +266,7 @@ def _extract(archive: Path, member: str, folder: Path) -> None:
             ):
                 shutil.copyfileobj(content, file)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DataError(f"{archive} is damaged ({error}): remove it, to have it fetched again.") from error
+        raise DataError(f"{archive} is damaged ({error}): try again, to have it fetched afresh.") from error
 
 
 def _verify(path: Path, file: str, remote: Remote) -> None:

@@ -6,6 +6,7 @@
 A data set is a folder, in which each split has files of its own; `read` also takes the single file of a split.
 """
 
+import contextlib
 import importlib
 import json
 from collections.abc import Sequence
@@ -86,10 +87,11 @@ def write(data: Dataset, folder: Path, format: Format, split: Split = "train") -
         OutputError: the folder holds something already, or cannot be written.
     """
     header = Header(len(data), data.image_size, data.classes, split)
-    with staged_folder(folder) as staged:
-        writer = format_module(format).Writer(staged, header)
+    with (
+        staged_folder(folder) as staged,
+        contextlib.closing(format_module(format).Writer(staged, header)) as writer,
+    ):
         writer.write(data.images, data.labels)
-        writer.close()
 
 
 def read(path: Path, split: Split = "train") -> Dataset:

@@ -98,15 +98,15 @@ def read(path: Path, split: Split) -> Dataset:
 
 
 def _find(path: Path, split: Split, kind: str) -> Path | None:
-    if path.is_file():  # the images' file itself was named
+    """The file of a kind, plain or gzipped: in a folder, or beside the images' file if that was named."""
+    folder, name = path, f"{PREFIXES[split]}-{kind}"
+    if path.is_file():
         if "images-idx3-ubyte" not in path.name:
             return None
-        found = path.with_name(path.name.replace("images-idx3-ubyte", kind))
-        return found if found.is_file() else None
-    for name in (f"{PREFIXES[split]}-{kind}", f"{PREFIXES[split]}-{kind}.gz"):
-        if (path / name).is_file():
-            return path / name
-    return None
+        if kind == "images-idx3-ubyte":
+            return path
+        folder, name = path.parent, path.name.removesuffix(".gz").replace("images-idx3-ubyte", kind)
+    return next((found for ending in ("", ".gz") if (found := folder / f"{name}{ending}").is_file()), None)
 
 
 class Writer:

@@ -3,6 +3,7 @@
 Keras' layout, `x_train`, `y_train`, `x_test`, `y_test` in one file, is read too.
 """
 
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -74,14 +75,15 @@ class Writer:
 
     def close(self) -> None:
         """Append labels and class names."""
-        self._images.close()
-        if self._header.classes:
-            self._labels.seek(0)
-            with self._start("labels", np.dtype("<i8"), (self._header.count,)) as stream:
-                while chunk := self._labels.read(2**20):
-                    stream.write(chunk)
-            names = np.array(self._header.classes)
-            with self._start("classes", names.dtype, names.shape) as stream:
-                stream.write(names.tobytes())
-        self._labels.close()
-        self._zip.close()
+        try:
+            self._images.close()
+            if self._header.classes:
+                self._labels.seek(0)
+                with self._start("labels", np.dtype("<i8"), (self._header.count,)) as stream:
+                    shutil.copyfileobj(self._labels, stream)
+                names = np.array(self._header.classes)
+                with self._start("classes", names.dtype, names.shape) as stream:
+                    stream.write(names.tobytes())
+        finally:
+            self._labels.close()
+            self._zip.close()

@@ -18,6 +18,8 @@ from digitsmith.errors import DataError
 from digitsmith.formats import Header, Split, read_classes, write_about
 
 _ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff"})
+_PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF")
+_MODES = ("1", "L", "P", "RGB")
 _MAX_PIXELS = 2**20
 
 
@@ -28,9 +30,13 @@ def decode(content: bytes, what: str) -> NDArray[np.uint8]:
         DataError: no image, or one that is absurdly large; `what` names it.
     """
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=_PILLOW_FORMATS) as image:
             if image.width * image.height > _MAX_PIXELS:
                 raise DataError(f"{what} has {image.width} x {image.height} pixels: too large for a digit.")
+            if image.mode not in _MODES or "transparency" in image.info:
+                raise DataError(
+                    f"{what} is transparent or has more than 8 bits (mode {image.mode}): save it as 8-bit grey."
+                )
             return np.asarray(image.convert("L"))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{what} is no image that can be read ({error}).") from error

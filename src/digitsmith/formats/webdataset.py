@@ -46,7 +46,7 @@ def read(path: Path, split: Split) -> Dataset:
 def _samples(shard: Path) -> Iterator[tuple[str, bytes, bytes | None]]:
     """Name, image and label of each sample. Its members follow each other, as WebDataset demands."""
     key, parts = "", dict[str, bytes]()
-    with tarfile.open(shard) as tar:
+    with tarfile.open(shard, "r:") as tar:
         for member in tar:
             if not member.isfile():
                 continue

@@ -2,12 +2,13 @@
 
 import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor
 
 from digitsmith.atomic import staged_file
@@ -46,8 +47,9 @@ class State:
         return self.ema or self.generator.network
 
     def is_finite(self) -> bool:
-        """Whether all weights and all sums are finite numbers."""
-        tensors = (self.generator.flat, self.discriminator.flat, self.sums)
+        """Whether all weights, batch-norm statistics and sums are finite numbers."""
+        networks = (self.generator.network, self.discriminator.network)
+        tensors = [self.sums, *(tensor for network in networks for tensor in network.state_dict().values())]
         return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
@@ -69,7 +71,7 @@ def save(path: Path, state: State) -> None:
         tensors |= {f"ema.{key}": tensor for key, tensor in state.ema.state_dict().items()}
     header = {"format": str(_FORMAT), "position": json.dumps(asdict(state.position))}
     with staged_file(path) as staged:
-        save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, staged, header)
+        staged.write_bytes(serialize({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, header))
 
 
 def load(path: Path, state: State) -> None:
@@ -101,13 +103,13 @@ def load(path: Path, state: State) -> None:
 
 
 @contextlib.contextmanager
-def _reading(path: Path):  # type: ignore[no-untyped-def]
+def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing: this run has no checkpoint to go on from.") from error
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(
             f"{path} is damaged or of another configuration ({reason}): start the run again in another folder."
         ) from error

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from digitsmith.errors import ConfigError
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
+Dropout = Annotated[float, Field(ge=0, le=0.99)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Width = Annotated[int, Field(ge=1, le=16384)]
 
@@ -33,7 +34,7 @@ class NetworkConfig(_Strict):
     slope: Annotated[float, Field(ge=0, le=1)] = Field(
         description="Slope of the hidden leaky ReLUs below zero; 0 is a plain ReLU."
     )
-    dropout: Probability = Field(description="Probability that a hidden unit is dropped, in training.")
+    dropout: Dropout = Field(description="Probability that a hidden unit is dropped, in training.")
     batch_norm: bool = Field(
         description="Normalise each hidden layer over the batch, before the activation; in the discriminator "
         "all but the first."
@@ -159,7 +160,7 @@ def _read(preset: str | Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is no valid TOML: {error}.") from error
     values.pop("run", None)  # what a run folder's config.toml records beside the config
     return values
@@ -171,7 +172,7 @@ def _parse(change: str) -> tuple[str, Any]:
         raise ConfigError(f"--set {change}: write it as key=value, for example --set epochs=20.")
     try:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = text.strip()  # a bare word: adam
     return key.strip(), value
 

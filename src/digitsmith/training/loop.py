@@ -1,11 +1,11 @@
 """The training loop: read it from the top."""
 
+import contextlib
 import copy
 import math
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from digitsmith.dataset import Dataset, to_unit
+from digitsmith.dataset import SIDES, Dataset, to_unit
 from digitsmith.errors import ConfigError, DataError, DivergedError
 from digitsmith.model import Model, ModelMetadata
 from digitsmith.training import checkpoint, samples
@@ -78,23 +78,21 @@ def train(
     config = settle_precision(config, where)
     torch.manual_seed(config.seed)
     state = _new_state(config, data.image_size, len(data.classes), where)
-    if resume:
-        record = runs.check_resumable(run, config, data.sha256())
-        if run.checkpoint.exists() or run.read_metrics():
-            checkpoint.load(run.checkpoint, state)  # else the run was killed before its first one, and starts again
-        runs.write_config(run, config, record)
-    else:
+    if not resume:
         record = runs.describe(data, source, str(where), command)
         runs.start(run, config, record)
-    if not run.real.exists():
-        samples.save_real(run, data, config)
-    metrics = Metrics(run, state.position.step)
-    try:
-        finished = _run_epochs(config, data, run, state, metrics, console, where)
-    finally:
-        metrics.close()
-    if finished:
-        export(state.sampler, run.model, _metadata(config, record, state))
+    with runs.locked(run):
+        if resume:
+            record = runs.check_resumable(run, config, data.sha256())
+            if run.checkpoint.exists() or run.metrics.stat().st_size:
+                checkpoint.load(run.checkpoint, state)  # else it was killed before its first one, and starts again
+            runs.write_config(run, config, record)
+        if not run.real.exists():
+            samples.save_real(run, data, config)
+        with contextlib.closing(Metrics(run, state.position.step)) as metrics:
+            finished = _run_epochs(config, data, run, state, metrics, console, where)
+        if finished:
+            export(state.sampler, run.model, _metadata(config, record, state))
     return Outcome(run, finished, state.position.epoch, state.position.seconds)
 
 
@@ -113,7 +111,8 @@ def _run_epochs(
     position = state.position
     steps_per_epoch = len(data) // config.batch_size
     started = saved = line_started = time.monotonic()
-    steps_before, seconds_before = position.step, position.seconds
+    steps_before = line_step = position.step
+    seconds_before = position.seconds
 
     def show_samples() -> None:
         sheet = samples.save(run, state.sampler, config, data, position.epoch)
@@ -138,12 +137,12 @@ def _run_epochs(
             if epoch_ends or position.step % config.log_every == 0:
                 now = time.monotonic()
                 position.seconds = seconds_before + now - started
-                values = _line(config, state, now - line_started)
+                values = _line(config, state, position.step - line_step, now - line_started)
                 _require_finite(state, run, config)
                 metrics.line(values)
                 rate = (position.step - steps_before) * config.batch_size / (now - started)
                 display.update(values, rate, epoch_ends=epoch_ends)
-                line_started = now
+                line_started, line_step = now, position.step
             if epoch_ends:
                 position.epoch += 1
                 position.epoch_step = 0
@@ -176,6 +175,9 @@ def export_checkpoint(folder: Path, path: Path, weights: Literal["float32", "flo
 
 def check_data(data: Dataset, config: TrainConfig) -> None:
     """Refuse images that the config cannot be trained on."""
+    if any(side not in SIDES for side in data.image_size):
+        h, w = data.image_size
+        raise DataError(f"images of {h}x{w}: models take sides from {SIDES.start} to {SIDES.stop - 1}; resize them.")
     if len(data) < config.batch_size:
         raise DataError(
             f"{len(data)} training image{'s' * (len(data) != 1)}: fewer than one batch of {config.batch_size}. "
@@ -204,8 +206,9 @@ def _find_device(name: str) -> torch.device:
         raise ConfigError(f"--device {name}: use auto, cpu, cuda or cuda:N.") from error
     if device.type not in ("cpu", "cuda"):
         raise ConfigError(f"--device {name}: use auto, cpu, cuda or cuda:N.")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"--device {name}: torch finds no CUDA GPU here; use cpu, or a CUDA build of torch.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise ConfigError(f"--device {name}: torch finds {found} CUDA GPUs here; use cpu, or a CUDA build of torch.")
     return device
 
 
@@ -239,8 +242,8 @@ def _shuffled(n: int, seed: int, epoch: int) -> Tensor:
     return torch.from_numpy(random.permutation(n))
 
 
-def _line(config: TrainConfig, state: State, seconds: float) -> dict[str, float]:
-    """The means since the last line of metrics, and start the next."""
+def _line(config: TrainConfig, state: State, steps: int, seconds: float) -> dict[str, float]:
+    """The means since the last line of metrics, and start the next. This session made the last `steps` of them."""
     position = state.position
     means = (state.sums / position.summed_steps).tolist()
     line = {
@@ -248,7 +251,7 @@ def _line(config: TrainConfig, state: State, seconds: float) -> dict[str, float]
         "step": position.step,
         "images": position.step * config.batch_size,
         **dict(zip(SCALARS, means, strict=True)),
-        "images_per_second": round(position.summed_steps * config.batch_size / max(seconds, 1e-9), 1),
+        "images_per_second": round(steps * config.batch_size / max(seconds, 1e-9), 1),
         "seconds": round(position.seconds, 3),
     }
     if all(math.isfinite(mean) for mean in means):  # else they stay, for the error to be seen
@@ -276,7 +279,7 @@ def _metadata(config: TrainConfig, record: dict[str, Any], state: State) -> Mode
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _interruptible() -> Iterator[Any]:
     """Give a function that tells whether Ctrl-C or SIGTERM came. The second Ctrl-C stops at once."""
     received: list[int] = []

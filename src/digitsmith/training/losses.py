@@ -19,13 +19,11 @@ def real_loss(logits: Tensor, smoothing: float = 0.0) -> Tensor:
 
 
 def fake_loss(logits: Tensor) -> Tensor:
-    """Binary cross-entropy against 'fake': -log(1 - D(G(z)))."""
+    """Binary cross-entropy against 'fake': -log(1 - D(G(z))).
+
+    The discriminator minimises its sum with `real_loss` (eq. 1 with its sign turned).
+    """
     return F.softplus(logits.float()).mean()
-
-
-def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, smoothing: float = 0.0) -> Tensor:
-    """The sum of the losses on real and on fake images (eq. 1 with its sign turned)."""
-    return real_loss(real_logits, smoothing) + fake_loss(fake_logits)
 
 
 def generator_loss(fake_logits: Tensor, *, saturating: bool = False) -> Tensor:

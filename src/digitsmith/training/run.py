@@ -1,15 +1,18 @@
 """The run folder: what it holds and where, how it is started and how it is taken up again. It knows no torch."""
 
+import contextlib
 import json
 import platform
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import tomli_w
+from filelock import FileLock, Timeout
 
 from digitsmith.atomic import require_new, staged_file, writing
 from digitsmith.dataset import Dataset
@@ -64,8 +67,9 @@ class Run:
 
     def samples(self) -> dict[int, Path]:
         """All sample grids, by epoch."""
-        paths = sorted((self.folder / "samples").glob("epoch-*.png"))
-        return {int(path.stem.removeprefix("epoch-")): path for path in paths}
+        paths = (self.folder / "samples").glob("epoch-*.png")
+        epochs = {path.stem.removeprefix("epoch-"): path for path in paths}
+        return {int(epoch): epochs[epoch] for epoch in sorted(filter(str.isdecimal, epochs), key=int)}
 
     def read(self) -> tuple[TrainConfig, dict[str, Any]]:
         """The run's config, and what else was recorded when it started.
@@ -79,12 +83,12 @@ class Run:
             )
         config = load_config(self.config)
         recorded: dict[str, Any] = tomllib.loads(self.config.read_text(encoding="utf-8")).get("run", {})
+        if not recorded:
+            raise RunError(f"{self.config} has no table [run]: it is a config, not that of a run folder.")
         return config, recorded
 
     def read_metrics(self) -> list[dict[str, float]]:
         """All lines of metrics."""
-        if not self.metrics.exists():
-            return []
         with self.metrics.open(encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]
 
@@ -99,6 +103,25 @@ def start(run: Run, config: TrainConfig, record: dict[str, Any]) -> None:
     write_config(run, config, record)
     with writing(run.metrics):
         run.metrics.touch()
+
+
+@contextlib.contextmanager
+def locked(run: Run) -> Iterator[None]:
+    """Keep other processes from training in the same folder; a killed one leaves no lock behind.
+
+    Raises:
+        RunError: another process is training there.
+    """
+    lock = FileLock(run.folder / ".lock", blocking=False)
+    with writing(run.folder):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunError(f"another process is training in {run.folder}: wait for it, or stop it.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_config(run: Run, config: TrainConfig, record: dict[str, Any]) -> None:

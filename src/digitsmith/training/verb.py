@@ -1,18 +1,22 @@
 """`train`, as users call it: from names and paths to config, data and run folder."""
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 
 from digitsmith.dataset import Dataset
-from digitsmith.errors import ConfigError
+from digitsmith.errors import ConfigError, DataError
 from digitsmith.sources import load_dataset
 from digitsmith.training import loop
 from digitsmith.training.config import load_config
 from digitsmith.training.run import Run
+
+_IN_MEMORY = "a data set in memory"
 
 
 def train(
@@ -22,7 +26,7 @@ def train(
     *,
     changes: Sequence[str] | Mapping[str, Any],
     resize: tuple[int, int] | None,
-    device: str,
+    device: str | None,
     resume: bool,
     quiet: bool,
 ) -> loop.Outcome:
@@ -34,24 +38,29 @@ def train(
     elif preset is None:
         raise ConfigError("say what to train: the preset gan or cgan, or the path of a .toml file.")
     config = load_config(preset or run.config, changes)
-    if not isinstance(data, Dataset):
-        if data is None:
-            data = recorded.get("data", "digits")
-            resize = resize or (tuple(recorded["image_size"]) if "image_size" in recorded else None)
-        source = str(data)
-        data = load_dataset(source, "train", resize=resize)
+    if isinstance(data, Dataset):
+        source = _IN_MEMORY
+        data = data if resize is None else data.resize(resize)
     else:
-        source = "a data set in memory"
-    return loop.train(
-        config,
-        data,
-        source,
-        run,
-        device=device,
-        resume=resume,
-        command=_command(preset, source, out, changes, resize),
-        console=Console(quiet=quiet),
-    )
+        source = str(data or recorded.get("data", "digits"))
+        if source == _IN_MEMORY:
+            raise DataError(f"{out} was trained on a data set in memory: pass it again as data=.")
+        if resize is None and recorded:
+            height, width = recorded["image_size"]
+            resize = (height, width)
+        data = load_dataset(source, "train", resize=resize)
+    device = device or recorded.get("device", "auto")
+    with torch.random.fork_rng():  # the caller's random state stays as it is
+        return loop.train(
+            config,
+            data,
+            source,
+            run,
+            device=device,
+            resume=resume,
+            command=_command(preset, source, out, changes, resize, device),
+            console=Console(quiet=quiet),
+        )
 
 
 def _command(
@@ -60,10 +69,13 @@ def _command(
     out: Path,
     changes: Sequence[str] | Mapping[str, Any],
     resize: tuple[int, int] | None,
+    device: str,
 ) -> str:
     """The command line that does the same."""
-    pairs = [f"{key}={value}" for key, value in changes.items()] if isinstance(changes, Mapping) else list(changes)
+    if isinstance(changes, Mapping):
+        changes = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in changes.items()]
     words = ["digitsmith", "train", str(preset), "--data", source, "--out", str(out)]
-    words += [word for pair in pairs for word in ("--set", pair)]
+    words += [word for change in changes for word in ("--set", change)]
     words += ["--resize", f"{resize[0]}x{resize[1]}"] if resize else []
+    words += ["--device", device] if device != "auto" else []
     return shlex.join(words)
