@@ -1,9 +1,9 @@
 """The training loop that tutorials show, as the yardstick of `benchmarks/training.py`.
 
 A per-item data set of PIL images turned into tensors, a DataLoader, plain fp32 networks out of `nn.Sequential`-style
-layers, default Adam, separate passes for real and for fake images (one, where the preset's batch norm is to see both),
-and `.item()` on every loss in every step. The networks, the losses, the noise and the batch size are those of
-Digitsmith's presets; nothing is slowed down on purpose.
+layers, default Adam, separate passes for real and for fake images, and `.item()` on every loss in every step. The
+networks, the losses, the noise and the batch size are those of Digitsmith's presets; nothing is slowed down on
+purpose.
 """
 
 import itertools
@@ -71,8 +71,13 @@ class Net(nn.Module):
         return self.layers(x)
 
 
-def train(data: Dataset, config: TrainConfig, device: str = "cpu") -> Iterator[dict[str, float]]:
-    """Train for ever; yield the losses after every step."""
+def train(
+    data: Dataset, config: TrainConfig, device: str = "cpu", *, joint: bool = False
+) -> Iterator[dict[str, float]]:
+    """Train for ever; yield the losses after every step.
+
+    With `joint`, the discriminator sees real and fake images in one pass wherever Digitsmith's batch norm needs it.
+    """
     classes = len(data.classes) if config.conditional else 0
     pixels = data.images[0].size
     generator = Net(config.z_dim + classes, pixels, config.generator, first_norm=0).to(device)
@@ -89,8 +94,8 @@ def train(data: Dataset, config: TrainConfig, device: str = "cpu") -> Iterator[d
         )
 
     def judge(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of both kinds: in separate passes, or in one where batch norm is to see both, as the preset says."""
-        if config.discriminator.batch_norm:
+        """Logits of both kinds: in separate passes, or in one."""
+        if joint and config.discriminator.batch_norm:
             real_logits, fake_logits = discriminator(torch.cat([real, fake])).squeeze(1).chunk(2)
             return real_logits, fake_logits
         return discriminator(real).squeeze(1), discriminator(fake).squeeze(1)
@@ -113,7 +118,7 @@ def train(data: Dataset, config: TrainConfig, device: str = "cpu") -> Iterator[d
 
             g_optimizer.zero_grad()
             fake = torch.cat([torch.tanh(generator(torch.cat([noise(n).to(device), onehot], 1))), onehot], 1)
-            if config.discriminator.batch_norm:
+            if joint and config.discriminator.batch_norm:
                 _, logits = judge(torch.cat([real, onehot], 1), fake)
             else:
                 logits = discriminator(fake).squeeze(1)

@@ -89,7 +89,7 @@ def train(
             runs.write_config(run, config, record)
         if not run.real.exists():
             samples.save_real(run, data, config)
-        with contextlib.closing(Metrics(run, state.position.step)) as metrics:
+        with contextlib.closing(Metrics(run, state.position.step)) as metrics, flushed_denormals():
             finished = _run_epochs(config, data, run, state, metrics, console, where)
         if finished:
             export(state.sampler, run.model, _metadata(config, record, state))
@@ -195,6 +195,16 @@ def settle_precision(config: TrainConfig, device: torch.device) -> TrainConfig:
     if config.precision != "auto":
         return config
     return config.model_copy(update={"precision": "bfloat16" if bfloat16_is_fast(device) else "float32"})
+
+
+@contextlib.contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Take floats under 1e-38, such as the moments that Adam keeps of idle weights, for zero: they are slow on CPUs."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _find_device(name: str) -> torch.device:
