@@ -57,9 +57,7 @@ class _Record:
     x: Tensor  # [rows, inputs], the layer's input
     y: Tensor  # [rows, outputs], after activation and dropout
     mask: Tensor | None  # [rows, outputs], the dropout factors
-    batches: list[
-        tuple[Tensor, Tensor, Tensor]
-    ]  # if normalised, of each batch: values before batch norm, mean, inverse deviation
+    batches: list[tuple[Tensor, Tensor, Tensor]]  # if normalised: of each, values before, mean, inverse deviation
 
 
 class Trainee:
@@ -89,8 +87,7 @@ class Trainee:
         # The working copy and the products' gradients; in float32 they are the weights and gradients themselves.
         same = dtype == self.flat.dtype
         self._working = self.flat if same else self.flat.to(dtype)
-        self._matrix_size = sum(m.numel() for m in matrices)
-        self._products = self.flat.grad[: self._matrix_size]
+        self._products = self.flat.grad[: sum(matrix.numel() for matrix in matrices)]
         self._matrix_gradients = self._products if same else self._products.to(dtype)
 
         weights, working, gradients = (_views(t, tensors) for t in (self.flat, self._working, self.flat.grad))
