@@ -60,7 +60,7 @@ def test_the_tour_of_train_and_generate() -> None:
     done = run("train", "cgan", "--out", "runs/first", "--epochs", "1", "--seed", "3", *small)
     assert done.returncode == 0, done.stderr
     assert "epoch 1/1" in done.stdout  # a plain line, as this is no terminal
-    assert "digitsmith generate made --count 1000 --model runs/first" in done.stdout
+    assert "digitsmith generate first-digits --count 1000 --model runs/first" in done.stdout
     for named in ("figures/real-vs-fake.png", "figures/losses.png", "figures/progress.gif", "model.onnx"):
         assert f"runs/first/{named}" in done.stdout
         assert (Path("runs/first") / named).is_file()
@@ -69,7 +69,7 @@ def test_the_tour_of_train_and_generate() -> None:
     assert record["command"].endswith("--set epochs=1 --set seed=3")
     done = run("generate", "made", "--count", "30", "--model", "runs/first", "--labels", "0-2,7", "--gzip")
     assert done.returncode == 0, done.stderr
-    assert "30 images of 28x28, 4 labels, in made" in done.stdout
+    assert "30 images of 28x28, labels 0 1 2 7, in made" in done.stdout
     assert Path("made/train-images-idx3-ubyte.gz").is_file()
     done = run("export", "runs/first", "half.onnx", "--half")
     assert done.returncode == 0, done.stderr

@@ -47,10 +47,12 @@ def _root(
 
 def _list_keys(show: bool) -> None:
     if show:
-        from digitsmith.training.config import describe_keys
+        from digitsmith.training.config import describe_keys, flatten, load_config, presets
 
+        values = {preset: flatten(load_config(preset)) for preset in presets()}
         for key, sentence in describe_keys():
             typer.echo(f"{key}\n    {sentence}")
+            typer.echo("    " + ", ".join(f"{preset}: {value[key]}" for preset, value in values.items()))
         raise typer.Exit
 
 
@@ -85,7 +87,12 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     keys: Annotated[
         bool,
-        typer.Option("--keys", callback=_list_keys, is_eager=True, help="List all hyperparameters and end."),
+        typer.Option(
+            "--keys",
+            callback=_list_keys,
+            is_eager=True,
+            help="List all hyperparameters, with their values in the presets, and end.",
+        ),
     ] = False,
 ) -> None:
     """Train a generator.
@@ -100,6 +107,8 @@ def train(
     Ctrl-C saves and stops.
     """
     if out is None:
+        if preset is None and resume:
+            raise ConfigError("say which run to resume: --out RUN.")
         if preset is None:
             raise ConfigError(
                 "say what to train (gan, cgan or a .toml file), or which run to resume (--resume --out RUN)."
@@ -114,16 +123,17 @@ def train(
     run = outcome.run
     if not outcome.finished:
         typer.echo(
-            f"\nStopped after {outcome.epochs} epochs; all is saved. To go on:\n  digitsmith train --resume --out {out}"
+            f"\nStopped in epoch {outcome.epochs + 1}; all is saved. To go on:\n  digitsmith train --resume --out {out}"
         )
         raise typer.Exit(130)
+    epochs_made = f"{outcome.epochs} epoch{'s' * (outcome.epochs != 1)}"
     typer.echo(
-        f"\nTrained {outcome.epochs} epochs in {_duration(outcome.seconds)}. In {run.folder}:\n"
+        f"\nTrained {epochs_made} in {_duration(outcome.seconds)}. In {run.folder}:\n"
         f"  {run.figures / 'real-vs-fake.png'}  real digits, each row over a generated one\n"
         f"  {run.figures / 'losses.png'}        the losses; equilibrium.png: D(x) and D(G(z))\n"
         f"  {run.figures / 'progress.gif'}      from noise to digits\n"
         f"  {run.model}                 the generator, ready to use\n\n"
-        f"Next, make digits with it:\n  digitsmith generate made --count 1000 --model {run.folder}"
+        f"Next, make digits with it:\n  digitsmith generate {run.folder.name}-digits --count 1000 --model {run.folder}"
     )
 
 
@@ -136,7 +146,8 @@ def generate(
         typer.Option(help="A shipped model (see `digitsmith models`), a run folder or an .onnx file. Default: mnist."),
     ] = None,
     labels: Annotated[
-        str | None, typer.Option(help="The classes to make: 0-9, or 3,5,7. They take turns. Default: all.")
+        str | None,
+        typer.Option(help="The classes to make: 0-9, or 3,5,7, or names of classes. They take turns. Default: all."),
     ] = None,
     draw: Annotated[bool, typer.Option("--draw", help="Draw each label at random, instead of taking turns.")] = False,
     seed: Annotated[int, typer.Option(help="Which series of images; image i depends on the seed and i alone.")] = 0,
@@ -179,11 +190,8 @@ def generate(
             compress=gzip,
             progress=lambda n: bar.advance(task, n),
         )
-    what = (
-        f"{len(set(chosen or header.classes))} labels"
-        if header.classes
-        else "no labels, as this model is unconditional"
-    )
+    names = " ".join(dict.fromkeys(chosen or header.classes))
+    what = f"labels {names}" if header.classes else "no labels, as this model is unconditional"
     typer.echo(
         f"{header.count:,} images of {header.image_size[0]}x{header.image_size[1]}, {what}, in {out}\n"
         f"  {out / 'preview.png'}  the first of them"

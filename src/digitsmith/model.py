@@ -179,7 +179,10 @@ def load(model: str | Path = DEFAULT) -> Model:
 def _read(path: Path) -> bytes:
     if path.is_dir():
         if not (path / "model.onnx").is_file():
-            raise ModelError(f"{path} holds no model.onnx: its training has not ended yet, or it is no run folder.")
+            raise ModelError(
+                f"{path} holds no model.onnx: its training has not ended yet (`digitsmith export` "
+                f"takes its latest checkpoint), or it is no run folder."
+            )
         path = path / "model.onnx"
     if not path.is_file():
         raise ModelError(

@@ -12,7 +12,6 @@ from rich.progress import (
     BarColumn,
     Progress,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from torch.utils.tensorboard import SummaryWriter
@@ -82,10 +81,8 @@ class Display:
         if console.is_terminal:
             self._bar = Progress(
                 TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-                BarColumn(),
+                BarColumn(bar_width=8),
                 TextColumn("{task.fields[status]}"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
                 TimeRemainingColumn(),
                 console=console,
             )
