@@ -129,3 +129,13 @@ def numbered_classes(labels: NDArray[np.integer[Any]]) -> tuple[str, ...]:
     if highest > 9999:
         raise DataError(f"a label of {highest} is no class index: labels count classes from 0.")
     return tuple(str(i) for i in range(highest + 1))
+
+
+def check_image_size(data: Dataset, what: str) -> None:
+    """Refuse images of a size that models do not take; `what` names them."""
+    if any(side not in SIDES for side in data.image_size):
+        h, w = data.image_size
+        raise DataError(
+            f"{what}: images of {h}x{w}; models take sides from {SIDES.start} to {SIDES.stop - 1} pixels. "
+            f"Scale them with --resize 28x28."
+        )

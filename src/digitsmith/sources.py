@@ -15,7 +15,7 @@ import platformdirs
 
 from digitsmith import formats
 from digitsmith.atomic import staged_file
-from digitsmith.dataset import SIDES, Dataset, numbered_classes
+from digitsmith.dataset import SIDES, Dataset, check_image_size, numbered_classes
 from digitsmith.download import download
 from digitsmith.errors import ConfigError, DataError, DownloadError
 from digitsmith.formats import Split
@@ -191,12 +191,7 @@ def load_dataset(source: str | Path, split: Split = "train", *, resize: tuple[in
                 f"--resize {resize[0]}x{resize[1]}: use sides from {SIDES.start} to {SIDES.stop - 1} pixels."
             )
         data = data.resize(resize)
-    if any(side not in SIDES for side in data.image_size):
-        h, w = data.image_size
-        raise DataError(
-            f"{name}: images of {h}x{w}; models take sides from {SIDES.start} to {SIDES.stop - 1} pixels. "
-            f"Scale them with --resize 28x28."
-        )
+    check_image_size(data, name)
     return data
 
 

@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from digitsmith.dataset import SIDES, Dataset, to_unit
+from digitsmith.dataset import Dataset, check_image_size, to_unit
 from digitsmith.errors import ConfigError, DataError, DivergedError
 from digitsmith.model import Model, ModelMetadata
 from digitsmith.training import checkpoint, samples
@@ -175,9 +175,7 @@ def export_checkpoint(folder: Path, path: Path, weights: Literal["float32", "flo
 
 def check_data(data: Dataset, config: TrainConfig) -> None:
     """Refuse images that the config cannot be trained on."""
-    if any(side not in SIDES for side in data.image_size):
-        h, w = data.image_size
-        raise DataError(f"images of {h}x{w}: models take sides from {SIDES.start} to {SIDES.stop - 1}; resize them.")
+    check_image_size(data, "training data")
     if len(data) < config.batch_size:
         raise DataError(
             f"{len(data)} training image{'s' * (len(data) != 1)}: fewer than one batch of {config.batch_size}. "
