@@ -65,7 +65,7 @@ def export(
         )  # fmt: skip
     assert program is not None
     proto = program.model_proto
-    _strip(proto)
+    strip(proto, "generator")
     if weights == "float16":
         _store_float16(proto)
     proto.metadata_props.add(key=METADATA_KEY, value=as_json(metadata))
@@ -88,8 +88,8 @@ def _fold(generator: Network) -> Network:
     return folded
 
 
-def _strip(proto: onnx.ModelProto) -> None:
-    """Take out what the exporter notes of this machine: paths and stack traces."""
+def strip(proto: onnx.ModelProto, name: str) -> None:
+    """Name a graph, and take out what the exporter notes of this machine: paths and stack traces."""
     for node in proto.graph.node:
         node.doc_string = ""
         del node.metadata_props[:]
@@ -100,7 +100,7 @@ def _strip(proto: onnx.ModelProto) -> None:
     del proto.metadata_props[:]
     proto.producer_name = "digitsmith"
     proto.producer_version = ""
-    proto.graph.name = "generator"
+    proto.graph.name = name
 
 
 def _store_float16(proto: onnx.ModelProto) -> None:

@@ -167,14 +167,14 @@ def describe(data: Dataset, source: str, device: str, command: str) -> dict[str,
         "classes": list(data.classes),
         "device": device,
         "digitsmith": version("digitsmith"),
-        "git": _git_version(),
+        "git": git_version(),
         "torch": version("torch"),
         "numpy": version("numpy"),
         "python": platform.python_version(),
     }
 
 
-def _git_version() -> str:
+def git_version() -> str:
     """The commit of a source checkout; empty for an installed package."""
     package = Path(__file__).resolve().parents[1]
     if package.parent.name != "src":

@@ -1,0 +1,176 @@
+"""A small convolutional classifier of digits: the digit-net is one, and the studies of usefulness train others."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from digitsmith.dataset import Dataset, to_unit
+from digitsmith.training.trainee import bfloat16_is_fast
+
+_SCORED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a classifier is built and trained.
+
+    Attributes:
+        layers: (width, stride) of each 3x3 convolution, from the image on.
+        epochs: passes over the images.
+        batch_size: images per step.
+        lr: the highest learning rate of AdamW, after a rise over a fifth of the steps and before a cosine fall to 0.
+        weight_decay: of AdamW.
+        rotation: largest angle of augmentation, in degrees.
+        scale: largest change of size, as a share of it, for each axis by itself.
+        shift: largest shift, as a share of the side.
+        shear: largest shear.
+    """
+
+    layers: tuple[tuple[int, int], ...]
+    epochs: int
+    batch_size: int = 128
+    lr: float = 3e-3
+    weight_decay: float = 0.02
+    rotation: float = 12.0
+    scale: float = 0.12
+    shift: float = 0.07
+    shear: float = 0.15
+
+
+class Classifier(nn.Module):
+    """Convolutions with batch norm and ReLU, an average over places, and one linear layer.
+
+    The features are what the linear layer sees: the widest convolution's ReLUs, averaged over places.
+    """
+
+    def __init__(self, layers: tuple[tuple[int, int], ...], classes: int) -> None:
+        super().__init__()
+        blocks: list[nn.Module] = []
+        width_in = 1
+        for width, stride in layers:
+            blocks += [
+                nn.Conv2d(width_in, width, kernel_size=3, stride=stride, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+            ]
+            width_in = width
+        self.convolutions = nn.Sequential(*blocks)
+        self.head = nn.Linear(width_in, classes)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features and logits.
+
+        Args:
+            images: float32[n, 1, h, w] in [-1, 1].
+
+        Returns:
+            float32[n, width] features, and float32[n, classes] logits.
+        """
+        features = self.convolutions(images).mean((2, 3))
+        return features, self.head(features)
+
+
+def train_classifier(
+    data: Dataset,
+    recipe: Recipe,
+    seed: int,
+    *,
+    validation: Dataset | None = None,
+    progress: Callable[[int, float | None], Any] = lambda epoch, accuracy: None,
+) -> Classifier:
+    """Train a classifier, on CPU or a GPU.
+
+    The weights kept are an exponential average over the last epoch or so.
+
+    Args:
+        data: labelled images.
+        recipe: what to build and how to train it.
+        seed: decides the first weights, the order of the images and their augmentation.
+        validation: labelled images on which to choose the best epoch; without any, the last epoch is taken.
+        progress: called after each epoch, with its number and the accuracy on the validation images.
+    """
+    assert data.labels is not None
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    fast = bfloat16_is_fast(device)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = Classifier(recipe.layers, len(data.classes)).to(device, memory_format=torch.channels_last)
+        images = torch.tensor(data.images, device=device)[:, None]
+        labels = torch.tensor(data.labels, device=device)
+        batch_size = min(recipe.batch_size, len(data))
+        steps_per_epoch = len(data) // batch_size
+        averaged = AveragedModel(
+            net, multi_avg_fn=get_ema_multi_avg_fn(1 - 2 / max(steps_per_epoch, 4)), use_buffers=True
+        )
+        optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=recipe.lr, total_steps=recipe.epochs * steps_per_epoch, pct_start=0.2
+        )
+        best: tuple[float, dict[str, Tensor]] | None = None
+        for epoch in range(recipe.epochs):
+            net.train()
+            order = torch.randperm(len(data), device=device)
+            for step in range(steps_per_epoch):
+                batch = order[step * batch_size :][:batch_size]
+                distorted = _distort(to_unit(images[batch].float()), recipe)
+                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast):
+                    _, logits = net(distorted.contiguous(memory_format=torch.channels_last))
+                loss = functional.cross_entropy(logits.float(), labels[batch])
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                schedule.step()
+                averaged.update_parameters(net)
+            accuracy = None
+            if validation is not None and validation.labels is not None:
+                predicted = classify(averaged.module, validation.images)
+                accuracy = float((predicted == validation.labels).mean())
+                if best is None or accuracy > best[0]:
+                    best = accuracy, {name: value.clone() for name, value in averaged.module.state_dict().items()}
+            progress(epoch + 1, accuracy)
+        trained: Classifier = averaged.module
+        if best is not None:
+            trained.load_state_dict(best[1])
+        return trained.eval()
+
+
+@torch.no_grad()
+def classify(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The most likely class of uint8[n, h, w] images: int64[n]."""
+    classifier.eval()
+    device = next(classifier.parameters()).device
+    parts = []
+    for start in range(0, len(images), _SCORED_AT_ONCE):
+        batch = to_unit(torch.tensor(images[start : start + _SCORED_AT_ONCE], device=device)[:, None].float())
+        parts.append(classifier(batch.contiguous(memory_format=torch.channels_last))[1].argmax(1).cpu())
+    predicted: NDArray[np.int64] = torch.cat(parts).numpy()
+    return predicted
+
+
+def _distort(images: Tensor, recipe: Recipe) -> Tensor:
+    """Turn, scale, shear and shift each image by a random amount; what comes in at the edges is background."""
+    n = len(images)
+
+    def amount(most: float) -> Tensor:
+        return (torch.rand(n, device=images.device) * 2 - 1) * most
+
+    angle = amount(math.radians(recipe.rotation))
+    cos, sin, shear = angle.cos(), angle.sin(), amount(recipe.shear)
+    wide, high = 1 + amount(recipe.scale), 1 + amount(recipe.scale)
+    affine = torch.stack(
+        [
+            torch.stack([cos * wide, (shear * cos - sin) * high, amount(2 * recipe.shift)], 1),
+            torch.stack([sin * wide, (shear * sin + cos) * high, amount(2 * recipe.shift)], 1),
+        ],
+        1,
+    )
+    grid = functional.affine_grid(affine, list(images.shape), align_corners=False)
+    return functional.grid_sample(images + 1, grid, align_corners=False) - 1
