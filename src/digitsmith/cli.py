@@ -36,6 +36,10 @@ def _version(show: bool) -> None:
         raise typer.Exit
 
 
+study = typer.Typer(help="Experiments on what generated digits are good for.", no_args_is_help=True)
+app.add_typer(study, name="study")
+
+
 @app.callback()
 def _root(
     version: Annotated[
@@ -84,6 +88,15 @@ def train(
     resize: Annotated[
         str | None, typer.Option(help="Scale the images, e.g. 28x28 (height x width).", metavar="HxW")
     ] = None,
+    during_training: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Measure the distance to held-out images every K epochs, and export the best generator. "
+            "Short for --set evaluate_every=K.",
+            metavar="K",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     keys: Annotated[
         bool,
@@ -100,6 +113,7 @@ def train(
     \b
     digitsmith train cgan --data digits --out runs/first
     digitsmith train cgan --data mnist --out runs/mnist
+    digitsmith train cgan --data mnist --during-training 5
     digitsmith train gan --data mnist --set discriminator.optimizer=sgd
     digitsmith train --resume --out runs/mnist --epochs 200
 
@@ -117,6 +131,7 @@ def train(
     changes = [*(change or ())]
     changes += [f"epochs={epochs}"] if epochs is not None else []
     changes += [f"seed={seed}"] if seed is not None else []
+    changes += [f"evaluate_every={during_training}"] if during_training is not None else []
     outcome = digitsmith.train(
         preset, data, out, changes=changes, resize=_size(resize), device=device, resume=resume, quiet=False
     )
@@ -199,6 +214,107 @@ def generate(
 
 
 @app.command()
+def evaluate(
+    subject: Annotated[
+        str, typer.Argument(help="A model (shipped name, run folder, .onnx file) or a data set (name or path).")
+    ],
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            help="The real images to compare with. Default: what the model was trained on; mnist for a data set.",
+            metavar="SOURCE[:SPLIT]",
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many images of each kind, at most.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the images that a model makes, or of the choice from a data set.")] = 0,
+    features: Annotated[
+        Literal["digitnet", "inception"],
+        typer.Option(help="Where distances are measured; inception gives the FID (slow, a download of 91 MB)."),
+    ] = "digitnet",
+    inception_weights: Annotated[
+        Path | None, typer.Option(help="A file of Inception weights, instead of the download.")
+    ] = None,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Download MNIST's images if they are not here, to look for copies of them.")
+    ] = False,
+    json: Annotated[
+        Path | None, typer.Option(help="Where to write the result. Default: evaluation.json in a run folder.")
+    ] = None,
+) -> None:
+    """Measure how real, varied, readable and original digits are, beside what unseen real digits get.
+
+    \b
+    digitsmith evaluate mnist                          the model in the box
+    digitsmith evaluate runs/mnist                     a run, against what it was trained on
+    digitsmith evaluate made --reference mnist         a folder of digits
+    digitsmith evaluate mnist:test                     real digits, to see what perfect looks like
+
+    Takes about half a minute; needs no torch and no download (but --fetch, to look for copied training images).
+    """
+    from rich.console import Console
+
+    from digitsmith.report.terminal import Stages, show_evaluation
+    from digitsmith.results import save
+
+    with Stages(Console(stderr=True)) as stages:
+        result = digitsmith.evaluate(
+            subject, reference, count=count, seed=seed, features=features, inception_weights=inception_weights,
+            fetch=fetch, progress=stages.update,
+        )  # fmt: skip
+    show_evaluation(result, Console())
+    where = json or _beside(subject, "evaluation.json")
+    if where is None:
+        typer.echo(f"\nTo keep this, and to draw a report of it:\n  digitsmith evaluate {subject} --json result.json")
+        return
+    save(result, where)
+    typer.echo(f"\nSaved as {where}. Next, look at it:\n  digitsmith report {where if json else subject}")
+
+
+@study.command()
+def tstr(
+    subject: Annotated[str, typer.Argument(help="A conditional model (name, run folder, .onnx) or labelled images.")],
+    reference: Annotated[
+        str | None,
+        typer.Option(help="The real images. Default: what the model was trained on, else mnist.", metavar="SOURCE"),
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Training images of each kind. Default: as many as there are real ones.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="How often everything is done.")] = 3,
+    json: Annotated[
+        Path | None, typer.Option(help="Where to write the result. Default: tstr.json in a run folder.")
+    ] = None,
+) -> None:
+    """Train on synthetic, test on real: does a classifier learn as well from these digits as from real ones?
+
+    \b
+    digitsmith study tstr mnist
+    digitsmith study tstr runs/mnist --count 10000 --seeds 5
+
+    The same small classifier is trained on real digits, on generated ones, and on generated ones that the digit-net
+    reads as labelled; each is tested on real digits that none of them saw. Needs torch, and some minutes.
+    """
+    from rich.console import Console
+
+    from digitsmith.report.terminal import Stages, show_study
+    from digitsmith.results import save
+
+    try:
+        from digitsmith import studies
+    except ImportError as error:
+        raise ConfigError(f"this needs {error.name}: pip install 'digitsmith[train]'.") from error
+    with Stages(Console(stderr=True)) as stages:
+        result = studies.tstr(subject, reference, count=count, seeds=seeds, progress=stages.update)
+    show_study(result, Console())
+    where = json or _beside(subject, "tstr.json")
+    if where is None:
+        typer.echo(f"\nTo keep this:\n  digitsmith study tstr {subject} --json tstr.json")
+        return
+    save(result, where)
+    typer.echo(f"\nSaved as {where}. Next, look at it:\n  digitsmith report {where}")
+
+
+@app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
     out: Annotated[Path, typer.Argument(help="The .onnx file to write.")],
@@ -235,6 +351,11 @@ def data() -> None:
     for name, title in TITLES.items():
         typer.echo(f"{name:14} {title}")
     typer.echo(f"\nDownloads are kept in {data_home()} (DIGITSMITH_DATA_HOME).\nA path works as well as a name.")
+
+
+def _beside(subject: str, name: str) -> Path | None:
+    """Where a result is kept if it is of a run: in its folder."""
+    return Path(subject) / name if (Path(subject) / "config.toml").is_file() else None
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

@@ -112,6 +112,10 @@ class Dataset:
             scaled[i] = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
         return Dataset(scaled, self.labels, self.classes)
 
+    def take(self, places: "NDArray[np.integer[Any]] | slice") -> "Dataset":
+        """Some of the images, by their places."""
+        return Dataset(self.images[places], None if self.labels is None else self.labels[places], self.classes)
+
     def sha256(self) -> str:
         """A hash of the content, whatever file it came from: pixels, labels and class names."""
         digest = hashlib.sha256(repr((self.images.shape, self.classes, self.labels is None)).encode())

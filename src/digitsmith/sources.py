@@ -154,6 +154,13 @@ def data_home() -> Path:
     return Path(os.environ.get("DIGITSMITH_DATA_HOME") or platformdirs.user_cache_dir("digitsmith"))
 
 
+def at_hand(name: str) -> bool:
+    """Whether a named data set that has to be downloaded already was."""
+    remote, folder = REMOTES[name], data_home() / name
+    files = [*remote.images.values(), *remote.labels.values()]
+    return all((folder / file).is_file() or (folder / file.removesuffix(".gz")).is_file() for file in files)
+
+
 def load_dataset(source: str | Path, split: Split = "train", *, resize: tuple[int, int] | None = None) -> Dataset:
     """Load one split of a data set.
 

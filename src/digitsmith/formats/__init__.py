@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from digitsmith.atomic import staged_folder
 from digitsmith.dataset import Dataset, check_class_names, numbered_classes
-from digitsmith.errors import DataError, OutputError
+from digitsmith.errors import DataError, MissingSplitError, OutputError
 
 Format = Literal["idx", "npz", "png", "parquet", "webdataset"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -117,7 +117,7 @@ def _read(path: Path, split: Split) -> Dataset:
             return data
     other: Split = "train" if split == "test" else "test"
     if any(format_module(name).holds(path, other) for name in FORMATS):
-        raise DataError(f"{path} has no {split} split, only {other}.")
+        raise MissingSplitError(f"{path} has no {split} split, only {other}.")
     raise DataError(
         f"{path} holds no images that Digitsmith can read: give a folder of IDX files, of PNG class folders or of "
         f"tar shards, or an .npz or .parquet file."

@@ -29,6 +29,8 @@ class Position:
     step: int = 0
     seconds: float = 0.0
     summed_steps: int = 0
+    best_epoch: int = 0  # after how many epochs the generator was best, of those that were measured
+    best_distance: float | None = None
 
 
 @dataclass
@@ -38,6 +40,7 @@ class State:
     generator: Trainee
     discriminator: Trainee
     ema: Network | None
+    best: Network | None  # the sampler of the best epoch; meaningless before `position.best_epoch`
     sums: Tensor  # float64[len(SCALARS)], over the `position.summed_steps` steps since the last line of metrics
     position: Position
 
@@ -45,6 +48,11 @@ class State:
     def sampler(self) -> Network:
         """The generator to show and to export: the averaged one where there is one."""
         return self.ema or self.generator.network
+
+    @property
+    def chosen(self) -> Network:
+        """The generator to export: the best that was measured, or else the latest."""
+        return self.best if self.best is not None and self.position.best_epoch else self.sampler
 
     def is_finite(self) -> bool:
         """Whether all weights, batch-norm statistics and sums are finite numbers."""
@@ -67,8 +75,9 @@ def save(path: Path, state: State) -> None:
         tensors |= {f"{name}.{key}": tensor for key, tensor in trainee.network.state_dict().items()}
         optimizer = trainee.optimizer.state[trainee.flat]
         tensors |= {f"{name}.optimizer.{key}": t for key, t in optimizer.items() if isinstance(t, Tensor)}
-    if state.ema is not None:
-        tensors |= {f"ema.{key}": tensor for key, tensor in state.ema.state_dict().items()}
+    for name, network in (("ema", state.ema), ("best", state.best)):
+        if network is not None:
+            tensors |= {f"{name}.{key}": tensor for key, tensor in network.state_dict().items()}
     header = {"format": str(_FORMAT), "position": json.dumps(asdict(state.position))}
     with staged_file(path) as staged:
         staged.write_bytes(serialize({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, header))
@@ -95,8 +104,11 @@ def load(path: Path, state: State) -> None:
                 key.removeprefix(prefix): t.to(trainee.flat.device) for key, t in own.items() if key.startswith(prefix)
             }
             trainee.refresh()
-        if state.ema is not None:
-            state.ema.load_state_dict({k.removeprefix("ema."): t for k, t in tensors.items() if k.startswith("ema.")})
+        for name, network in (("ema", state.ema), ("best", state.best)):
+            if network is not None:
+                network.load_state_dict(
+                    {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
+                )
         torch.set_rng_state(tensors["random.cpu"])
         if "random.cuda" in tensors and state.sums.is_cuda:
             torch.cuda.set_rng_state(tensors["random.cuda"], state.sums.device)

@@ -102,14 +102,15 @@ def train_classifier(
     fast = bfloat16_is_fast(device)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = Classifier(recipe.layers, len(data.classes)).to(device, memory_format=torch.channels_last)
+        net = Classifier(recipe.layers, len(data.classes)).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         images = torch.tensor(data.images, device=device)[:, None]
         labels = torch.tensor(data.labels, device=device)
         batch_size = min(recipe.batch_size, len(data))
         steps_per_epoch = len(data) // batch_size
-        averaged = AveragedModel(
-            net, multi_avg_fn=get_ema_multi_avg_fn(1 - 2 / max(steps_per_epoch, 4)), use_buffers=True
-        )
+        decay = 1 - 2 / max(steps_per_epoch, 4)
+        average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        averaged = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
+        trained: Classifier = averaged.module  # type: ignore[assignment]
         optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, max_lr=recipe.lr, total_steps=recipe.epochs * steps_per_epoch, pct_start=0.2
@@ -131,12 +132,11 @@ def train_classifier(
                 averaged.update_parameters(net)
             accuracy = None
             if validation is not None and validation.labels is not None:
-                predicted = classify(averaged.module, validation.images)
+                predicted = classify(trained, validation.images)
                 accuracy = float((predicted == validation.labels).mean())
                 if best is None or accuracy > best[0]:
-                    best = accuracy, {name: value.clone() for name, value in averaged.module.state_dict().items()}
+                    best = accuracy, {name: value.clone() for name, value in trained.state_dict().items()}
             progress(epoch + 1, accuracy)
-        trained: Classifier = averaged.module
         if best is not None:
             trained.load_state_dict(best[1])
         return trained.eval()

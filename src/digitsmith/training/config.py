@@ -84,6 +84,11 @@ class TrainConfig(_Strict):
         description="Number format of the matrix products; weights and sums stay float32. "
         "auto takes bfloat16 where the chip multiplies it faster.",
     )
+    evaluate_every: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description="Epochs between measurements of the Fréchet distance to a tenth of the training images, which is "
+        "then not trained on; the best generator is the one exported. 0 makes none.",
+    )
     log_every: Annotated[int, Field(ge=1)] = Field(default=100, description="Steps that one line of metrics averages.")
     checkpoint_seconds: Annotated[float, Field(ge=0)] = Field(
         default=30.0, description="Seconds between checkpoints; 0 makes one after every step."

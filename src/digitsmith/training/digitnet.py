@@ -19,7 +19,7 @@ import torch
 from rich.console import Console
 
 from digitsmith.atomic import staged_file
-from digitsmith.dataset import Dataset
+from digitsmith.evaluation.reference import write_shipped
 from digitsmith.sources import load_dataset
 from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
 from digitsmith.training.export import OPSET, strip
@@ -37,18 +37,15 @@ def main() -> None:
     arguments = parser.parse_args()
     console, git = Console(), git_version()
     train, test = load_dataset("mnist", "train"), load_dataset("mnist", "test")
-    fit, validation = _part(train, slice(None, -VALIDATION)), _part(train, slice(-VALIDATION, None))
+    fit, validation = train.take(slice(None, -VALIDATION)), train.take(slice(-VALIDATION, None))
     nets, accuracies = [], []
+
+    def show(epoch: int, accuracy: float | None) -> None:
+        console.print(f"epoch {epoch}/{RECIPE.epochs}  validation accuracy {accuracy:.4f}")
+
     for seed in SEEDS:
-        net = train_classifier(
-            fit,
-            RECIPE,
-            seed,
-            validation=validation,
-            progress=lambda epoch, accuracy, seed=seed: console.print(
-                f"seed {seed}  epoch {epoch}/{RECIPE.epochs}  validation accuracy {accuracy:.4f}"
-            ),
-        )
+        console.print(f"seed {seed}")
+        net = train_classifier(fit, RECIPE, seed, validation=validation, progress=show)
         nets.append(net)
         accuracies.append(float((classify(net, test.images) == test.labels).mean()))
         console.print(f"seed {seed}  test accuracy {accuracies[-1]:.4f}")
@@ -64,6 +61,7 @@ def main() -> None:
         "torch": version("torch"),
     }
     export_classifier(nets[0], arguments.folder / "digitnet.onnx", record)
+    write_shipped(arguments.folder / "mnist.npz")
 
 
 def export_classifier(net: Classifier, path: Path, record: dict[str, Any]) -> None:
@@ -85,11 +83,6 @@ def export_classifier(net: Classifier, path: Path, record: dict[str, Any]) -> No
     proto.metadata_props.add(key="digitsmith", value=json.dumps(record, sort_keys=True))
     with staged_file(path) as staged:
         staged.write_bytes(proto.SerializeToString())
-
-
-def _part(data: Dataset, which: slice) -> Dataset:
-    assert data.labels is not None
-    return Dataset(data.images[which], data.labels[which], data.classes)
 
 
 if __name__ == "__main__":

@@ -111,6 +111,8 @@ class Display:
             f"{rate:,.0f} images/s  loss D {values['d_loss']:.3f} G {values['g_loss']:.3f}  "
             f"D(x) {values['d_real']:.2f} D(G(z)) {values['d_fake']:.2f}"
         )
+        if "frechet_distance" in values:
+            status += f"  Fréchet distance {values['frechet_distance'] / values['frechet_floor']:.1f}x real"
         if self._bar is not None:
             self._bar.update(self._task, completed=values["step"], epoch=epoch, status=status)
         elif epoch_ends:

@@ -28,6 +28,7 @@ from digitsmith.training.networks import Discriminator, Generator
 from digitsmith.training.run import Run
 from digitsmith.training.step import SCALARS, adversarial_step
 from digitsmith.training.trainee import Trainee, bfloat16_is_fast
+from digitsmith.training.validation import Validation, hold_out
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,16 @@ def train(
             if run.checkpoint.exists() or run.metrics.stat().st_size:
                 checkpoint.load(run.checkpoint, state)  # else it was killed before its first one, and starts again
             runs.write_config(run, config, record)
+        validation = None
+        if config.evaluate_every:
+            data, held_out = hold_out(data, config)
+            validation = Validation(data, held_out, config)
         if not run.real.exists():
             samples.save_real(run, data, config)
         with contextlib.closing(Metrics(run, state.position.step)) as metrics, flushed_denormals():
-            finished = _run_epochs(config, data, run, state, metrics, console, where)
+            finished = _run_epochs(config, data, run, state, validation, metrics, console, where)
         if finished:
-            export(state.sampler, run.model, _metadata(config, record, state))
+            export(state.chosen, run.model, _metadata(config, record, state))
     return Outcome(run, finished, state.position.epoch, state.position.seconds)
 
 
@@ -101,6 +106,7 @@ def _run_epochs(
     data: Dataset,
     run: Run,
     state: State,
+    validation: Validation | None,
     metrics: Metrics,
     console: Console,
     device: torch.device,
@@ -139,10 +145,12 @@ def _run_epochs(
                 position.seconds = seconds_before + now - started
                 values = _line(config, state, position.step - line_step, now - line_started)
                 _require_finite(state, run, config)
+                if epoch_ends and validation is not None and (position.epoch + 1) % config.evaluate_every == 0:
+                    values |= _measure(validation, state)
                 metrics.line(values)
                 rate = (position.step - steps_before) * config.batch_size / (now - started)
                 display.update(values, rate, epoch_ends=epoch_ends)
-                line_started, line_step = now, position.step
+                line_started, line_step = time.monotonic(), position.step
             if epoch_ends:
                 position.epoch += 1
                 position.epoch_step = 0
@@ -161,7 +169,7 @@ def _run_epochs(
 
 
 def export_checkpoint(folder: Path, path: Path, weights: Literal["float32", "float16"] = "float32") -> Model:
-    """Export the generator of a run's latest checkpoint.
+    """Export the generator of a run's latest checkpoint; the best so far, if it was measured during training.
 
     Raises:
         RunError: the folder holds no run, or its checkpoint is damaged.
@@ -170,7 +178,7 @@ def export_checkpoint(folder: Path, path: Path, weights: Literal["float32", "flo
     config, record = run.read()
     state = _new_state(config, record["image_size"], len(record["classes"]), torch.device("cpu"))
     checkpoint.load(run.checkpoint, state)
-    return export(state.sampler, path, _metadata(config, record, state), weights)
+    return export(state.chosen, path, _metadata(config, record, state), weights)
 
 
 def check_data(data: Dataset, config: TrainConfig) -> None:
@@ -228,6 +236,7 @@ def _new_state(config: TrainConfig, image_size: tuple[int, int], classes: int, d
         generator=Trainee(generator, config.generator, dtype),
         discriminator=Trainee(discriminator, config.discriminator, dtype),
         ema=copy.deepcopy(generator) if config.ema else None,
+        best=copy.deepcopy(generator) if config.evaluate_every else None,
         sums=new_sums(device),
         position=checkpoint.Position(),
     )
@@ -242,6 +251,15 @@ def _update_ema(state: State, decay: float) -> None:
     torch._foreach_lerp_(list(state.ema.parameters()), list(network.parameters()), 1 - decay)
     for averaged, current in zip(state.ema.buffers(), network.buffers(), strict=True):
         averaged.copy_(current)
+
+
+def _measure(validation: Validation, state: State) -> dict[str, float]:
+    """The distance after the epoch that ends now, for the line of metrics; and keep the generator if it is the best."""
+    position, distance = state.position, validation.distance(state.sampler)
+    if state.best is not None and (position.best_distance is None or distance < position.best_distance):
+        position.best_epoch, position.best_distance = position.epoch + 1, distance
+        state.best.load_state_dict(state.sampler.state_dict())
+    return {"frechet_distance": distance, "frechet_floor": validation.floor}
 
 
 def _shuffled(n: int, seed: int, epoch: int) -> Tensor:
@@ -278,12 +296,15 @@ def _require_finite(state: State, run: Run, config: TrainConfig) -> None:
 
 
 def _metadata(config: TrainConfig, record: dict[str, Any], state: State) -> ModelMetadata:
+    position = state.position
     return ModelMetadata(
         classes=tuple(record["classes"]) if config.conditional else (),
         image_size=tuple(record["image_size"]),
         z_dim=config.z_dim,
         z_distribution=config.z_distribution,
-        training=record | {"config": config.model_dump(mode="json"), "steps": state.position.step},
+        training=record
+        | {"config": config.model_dump(mode="json"), "steps": state.position.step}
+        | ({"best_epoch": position.best_epoch, "frechet_distance": position.best_distance} if state.best else {}),
     )
 
 

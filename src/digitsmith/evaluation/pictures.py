@@ -1,0 +1,51 @@
+"""The pictures that go with a result: PNGs in base64, small enough to lie in its JSON file."""
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from digitsmith.evaluation.reference import Reference
+from digitsmith.evaluation.subject import Subject
+from digitsmith.features import DIGITS, Readings
+from digitsmith.grid import tile
+
+_PAIRS = 20
+
+
+def contact_sheets(made: Subject, readings: Readings, real: Reference) -> dict[str, str]:
+    """Contact sheets: made images by digit, real ones, and those that are hardest to read."""
+    pictures = {"made": _sheet(made.images, made.labels if made.labels is not None else readings.digits)}
+    if real.seen.images is not None:
+        labels = real.seen.labels if real.seen.labels is not None else real.seen.readings.digits
+        pictures["real"] = _sheet(real.seen.images[real.seen.places], labels)
+    hardest = np.argsort(readings.confidence, kind="stable")[:_PAIRS]
+    pictures["hardest"] = _png(tile(made.images[hardest], _PAIRS // 2))
+    return pictures
+
+
+def _sheet(images: NDArray[np.uint8], digits: NDArray[np.int64], rows: int = 10) -> str:
+    """A column for each digit, of the first images that are one."""
+    sheet = np.zeros((rows, len(DIGITS), *images.shape[1:]), np.uint8)
+    for digit in range(len(DIGITS)):
+        members = images[np.flatnonzero(digits == digit)[:rows]]
+        sheet[: len(members), digit] = members
+    return _png(tile(sheet.reshape(-1, *images.shape[1:]), len(DIGITS)))
+
+
+def closest_pairs(
+    made: NDArray[np.uint8], training: NDArray[np.uint8], distances: NDArray[np.float64], places: NDArray[np.int64]
+) -> str:
+    """The images nearest to a training image for what its neighbourhood is, each over that image."""
+    nearness = distances[:, 0] / np.maximum(distances.mean(1), 1e-12)
+    closest = np.argsort(nearness, kind="stable")[:_PAIRS].reshape(2, -1)
+    rows = [images for line in closest for images in (made[line], training[places[line, 0]])]
+    return _png(tile(np.concatenate(rows), closest.shape[1]))
+
+
+def _png(sheet: NDArray[np.uint8]) -> str:
+    content = io.BytesIO()
+    Image.fromarray(sheet).save(content, format="PNG", optimize=True)
+    return base64.b64encode(content.getvalue()).decode()

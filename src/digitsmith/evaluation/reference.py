@@ -1,0 +1,204 @@
+"""The real images that others are held against: a reference split, and unseen ones that set every real-data value.
+
+The digit-net reads both once. For MNIST that was done beforehand, and what it read comes with the package.
+"""
+
+import functools
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitsmith import metrics
+from digitsmith.atomic import staged_file
+from digitsmith.dataset import Dataset
+from digitsmith.errors import MissingSplitError
+from digitsmith.features import DIGITS, Readings, digit_net, usual_scale
+from digitsmith.sources import at_hand, load_dataset
+
+MOST = 10_000
+"""Images of each side that are used at most."""
+
+NEIGHBOURS = 50
+"""Nearest training images that tell a copy from a common shape (`metrics.copies`)."""
+
+Progress = Callable[[str, int, int], Any]
+"""Called with the name of a piece of work, how much of it is done, and how much there is."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """Real images, shuffled with a fixed seed.
+
+    Attributes:
+        name: source and split.
+        readings: what the digit-net makes of them.
+        labels: int64[n], the digits that they are labelled as; None where classes are no digits.
+        places: int64[n], where they are in the split.
+        images: the whole split; None where it is not at hand.
+    """
+
+    name: str
+    readings: Readings
+    labels: NDArray[np.int64] | None
+    places: NDArray[np.int64]
+    images: NDArray[np.uint8] | None
+
+    def __len__(self) -> int:
+        return len(self.readings)
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The real images of an evaluation.
+
+    Attributes:
+        seen: the split that generated images are compared with, and might have copied.
+        unseen: other real images of the same source.
+        sha256: hash of the content of `seen`.
+        image_size: height and width.
+        scale: at which the digit-net reads all images that are compared with these (`features.usual_scale`).
+        unseen_distances: float64[n, NEIGHBOURS] in pixels, from each image of `unseen` to its nearest of the whole
+            split `seen`; None where that was not measured beforehand.
+    """
+
+    seen: Side
+    unseen: Side
+    sha256: str
+    image_size: tuple[int, int]
+    scale: float = 1.0
+    unseen_distances: NDArray[np.float64] | None = None
+
+
+def load_reference(source: str, *, fetch: bool = False, progress: Progress = silent) -> Reference:
+    """Load the real images of a source, and let the digit-net read them.
+
+    Args:
+        source: what `load_dataset` takes; the training split by default. The other split is the unseen one; if there is
+            none, a half of the images is, drawn with a fixed seed.
+        fetch: download MNIST's images even though its shipped readings do for all but memorisation.
+        progress: told of the reading.
+
+    Raises:
+        DataError: no such source.
+    """
+    seen_name, unseen_name = split_names(source)
+    if seen_name == "mnist:train":
+        shipped = _load_shipped()
+        if not (fetch or at_hand("mnist")):
+            return shipped
+        seen, unseen = load_dataset("mnist:train"), load_dataset("mnist:test")
+        return replace(
+            shipped,
+            seen=replace(shipped.seen, images=seen.images),
+            unseen=replace(shipped.unseen, images=unseen.images),
+        )
+    seen = load_dataset(seen_name)
+    try:
+        unseen = load_dataset(unseen_name)
+    except MissingSplitError:
+        order = np.random.default_rng(0).permutation(len(seen))
+        half = len(order) // 2
+        seen, unseen = seen.take(order[:half]), seen.take(order[half:])
+        seen_name, unseen_name = f"{seen_name}, one half", f"{seen_name}, the other half"
+    return read_reference(seen, seen_name, unseen, unseen_name, progress)
+
+
+def split_names(source: str) -> tuple[str, str]:
+    """A source with its split, training by default, and with the other split."""
+    name, split = source, "train"
+    for ending in ("train", "test"):
+        if source.endswith(f":{ending}"):
+            name, split = source.removesuffix(f":{ending}"), ending
+    return f"{name}:{split}", f"{name}:{'test' if split == 'train' else 'train'}"
+
+
+def read_reference(
+    seen: Dataset, seen_name: str, unseen: Dataset, unseen_name: str, progress: Progress = silent
+) -> Reference:
+    """A reference from images in memory."""
+    scale = usual_scale(seen.images)
+    sides = _read(seen, seen_name, scale, progress), _read(unseen, unseen_name, scale, progress)
+    return Reference(*sides, seen.sha256(), seen.image_size, scale)
+
+
+def digit_labels(data: Dataset) -> NDArray[np.int64] | None:
+    """Labels as the digits that their names say: int64[n]; None if there are none, or if a class is no digit."""
+    if data.labels is None or not set(data.classes) <= set(DIGITS):
+        return None
+    return np.array([int(name) for name in data.classes])[data.labels]
+
+
+def pixel_distances(
+    images: NDArray[np.uint8], training: NDArray[np.uint8], what: str = "", progress: Progress = silent
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distances of images to their nearest training images, black to white being 1, and which those are.
+
+    Returns:
+        float64[n, k] and int64[n, k], where k is `NEIGHBOURS`, or fewer if there are fewer training images.
+    """
+    among = _flat(training)
+    parts = []
+    for start in range(0, len(images), 1000):
+        parts.append(metrics.nearest(_flat(images[start : start + 1000]), among, min(NEIGHBOURS, len(among))))
+        progress(what, min(start + 1000, len(images)), len(images))
+    return np.concatenate([distances for distances, _ in parts]), np.concatenate([places for _, places in parts])
+
+
+def _flat(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+
+
+def _read(data: Dataset, name: str, scale: float, progress: Progress) -> Side:
+    places = np.random.default_rng(0).permutation(len(data))[:MOST]
+    images = data.images[places]
+    readings = digit_net().read(images, scale, lambda done: progress(f"reading {name}", done, len(images)))
+    labels = digit_labels(data)
+    return Side(name, readings, None if labels is None else labels[places], places, data.images)
+
+
+@functools.cache
+def _load_shipped() -> Reference:
+    """What the digit-net read in MNIST."""
+    content = (resources.files("digitsmith") / "zoo" / "digitnet" / "mnist.npz").read_bytes()
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        arrays: dict[str, NDArray[Any]] = dict(stored)
+
+    def side(split: str) -> Side:
+        features, probabilities = (arrays[f"{split}_{what}"].astype(np.float32) for what in ("features", "odds"))
+        labels, places = (arrays[f"{split}_{what}"].astype(np.int64) for what in ("labels", "places"))
+        return Side(f"mnist:{split}", Readings(features, probabilities), labels, places, None)
+
+    distances = arrays["test_distances"].astype(np.float64)
+    return Reference(side("train"), side("test"), str(arrays["sha256"]), (28, 28), unseen_distances=distances)
+
+
+def write_shipped(path: Path) -> None:
+    """Let the digit-net read MNIST, and write what it read as the file that ships: float16 where it can be."""
+    train, test = load_dataset("mnist:train"), load_dataset("mnist:test")
+    reference = read_reference(train, "mnist:train", test, "mnist:test")
+    distances, _ = pixel_distances(test.images[reference.unseen.places], train.images)
+    arrays: dict[str, Any] = {
+        "sha256": reference.sha256,
+        "digitnet": digit_net().sha256,
+        "test_distances": distances.astype(np.float16),
+    }
+    for split, side in (("train", reference.seen), ("test", reference.unseen)):
+        assert side.labels is not None
+        arrays |= {
+            f"{split}_features": side.readings.features.astype(np.float16),
+            f"{split}_odds": side.readings.probabilities.astype(np.float16),
+            f"{split}_labels": side.labels.astype(np.uint8),
+            f"{split}_places": side.places.astype(np.uint16),
+        }
+    with staged_file(path) as staged, staged.open("wb") as file:
+        np.savez_compressed(file, **arrays)

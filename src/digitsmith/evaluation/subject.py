@@ -1,0 +1,89 @@
+"""What is evaluated: images that a model makes now, or that a data set holds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitsmith import generation
+from digitsmith.dataset import Dataset
+from digitsmith.errors import ConfigError, DataError
+from digitsmith.evaluation.reference import Progress, Reference, digit_labels
+from digitsmith.features import DIGITS
+from digitsmith.model import Model, load, shipped
+from digitsmith.sources import REMOTES, load_dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """The images that are evaluated.
+
+    Attributes:
+        name: what the user calls them.
+        kind: whether a model made them now, or they were found.
+        sha256: hash of the model file, or of the data.
+        images: uint8[n, h, w].
+        labels: int64[n], digits; None if there are none, or if they name no digits.
+    """
+
+    name: str
+    kind: Literal["model", "data"]
+    sha256: str
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64] | None
+
+
+def open_subject(subject: str | Path | Model | Dataset) -> Model | Dataset:
+    """A shipped model, a run folder or an `.onnx` file as a model; anything else as a data set."""
+    if isinstance(subject, Model | Dataset):
+        return subject
+    name, path = str(subject), Path(subject)
+    if path.suffix == ".onnx" or (path / "config.toml").is_file() or (path / "model.onnx").is_file():
+        return load(subject)
+    if name in shipped() and not name.endswith((":train", ":test")):
+        return load(name)
+    return load_dataset(name)
+
+
+def usual_reference(opened: Model | Dataset) -> str:
+    """What the model was trained on, as far as it says; else MNIST."""
+    if isinstance(opened, Model):
+        source = str(opened.metadata.training.get("data", "mnist"))
+        if source in REMOTES or source == "digits" or Path(source).exists():
+            return source
+        raise ConfigError(
+            f"{opened.name} was trained on {source}, which is not to be found here: "
+            f"say what to compare it with (--reference SOURCE)."
+        )
+    return "mnist"
+
+
+def make(opened: Model | Dataset, name: str, real: Reference, n: int, seed: int, progress: Progress) -> Subject:
+    """Let a model make n images, of classes in the reference's frequencies; or draw n of a data set's."""
+    size = opened.metadata.image_size if isinstance(opened, Model) else opened.image_size
+    if size != real.image_size:
+        raise DataError(
+            f"{name} has images of {size[0]}x{size[1]}, {real.seen.name} of {real.image_size[0]}x{real.image_size[1]}: "
+            f"compare images of one size."
+        )
+    if isinstance(opened, Dataset):
+        places = np.random.default_rng(seed).permutation(len(opened))[:n]
+        labels = digit_labels(opened)
+        label = None if labels is None else labels[places]
+        return Subject(name, "data", opened.sha256(), opened.images[places], label)
+    classes = opened.metadata.classes
+    wanted: list[int | str] | None = None
+    if opened.conditional and real.seen.labels is not None and set(classes) == set(DIGITS):
+        wanted = [DIGITS[digit] for digit in real.seen.labels[:n]]
+    images, indices = [], []
+    for batch, made_labels in generation.batches(opened, generation.Request(n, wanted, seed=seed)):
+        images.append(batch)
+        indices.append(made_labels)
+        progress("making images", sum(map(len, images)), n)
+    together = np.concatenate(images)
+    labels = None
+    if opened.conditional:
+        labels = digit_labels(Dataset(together, np.concatenate([i for i in indices if i is not None]), classes))
+    return Subject(name, "model", opened.sha256, together, labels)

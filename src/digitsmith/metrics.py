@@ -1,0 +1,295 @@
+"""Measures of generated images, as pure functions on arrays: no model, no file, no picture.
+
+Features are float64[n, d] (float32 is taken as it is: products are then rounded to float32, distances are not).
+"Real" and "generated" name the two sides only; each function says what it makes of them. Distances are Euclidean.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Features = NDArray[np.floating[Any]]
+
+_CHUNK_BYTES = 2**27  # of one block of a distance matrix
+_GROUP = 16  # columns whose minimum stands for them while the nearest are sought
+_SPARE = 4  # more of the nearest than asked for are looked at exactly, since rounding may swap close ones
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Mean and covariance of features.
+
+    Attributes:
+        mean: float64[d].
+        covariance: float64[d, d], unbiased.
+        count: how many features they are of.
+    """
+
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    count: int
+
+    @property
+    def rank(self) -> int:
+        """Of the covariance: fewer than d if some direction does not vary."""
+        return int(np.linalg.matrix_rank(self.covariance, hermitian=True))
+
+
+def moments(features: Features) -> Moments:
+    """Mean and covariance, summed in float64.
+
+    Raises:
+        ValueError: fewer than two features, or one that is no finite number.
+    """
+    _require(features, 2)
+    features = features.astype(np.float64, copy=False)
+    mean = features.mean(0)
+    centred = features - mean
+    return Moments(mean, centred.T @ centred / (len(features) - 1), len(features))
+
+
+def frechet_distance(a: Moments, b: Moments) -> float:
+    """Fréchet distance between two normal distributions (Dowson & Landau 1982; Heusel et al. 2017, eq. 6), squared.
+
+    |mean_a - mean_b|² + tr(A + B - 2 (A^½ B A^½)^½). With A = R Rᵀ and B = S Sᵀ, from the eigenvectors of each, the
+    trace of the root is the sum of the singular values of Rᵀ S. That is exact for singular covariances too.
+    """
+    cross = np.linalg.svd(_root(a.covariance).T @ _root(b.covariance), compute_uv=False).sum()
+    difference = a.mean - b.mean
+    distance = difference @ difference + np.trace(a.covariance) + np.trace(b.covariance) - 2 * cross
+    return max(float(distance), 0.0)
+
+
+def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A matrix R with R @ R.T the covariance; directions that vary by no more than rounding are left out."""
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
+    root: NDArray[np.float64] = vectors[:, kept] * np.sqrt(values[kept])
+    return root
+
+
+def kernel_distance(real: Features, generated: Features, blocks: int = 10) -> tuple[float, float]:
+    """Kernel Inception Distance (Bińkowski et al. 2018): squared maximum mean discrepancy, unbiased.
+
+    The kernel is (x·y / d + 1)³. An unbiased value can be a little below zero.
+
+    Args:
+        real: [n, d].
+        generated: [m, d].
+        blocks: at least 2; the standard error is that of the mean of so many disjoint parts, in the order given, which
+            must not be by class.
+
+    Returns:
+        The distance over all pairs, and its standard error.
+
+    Raises:
+        ValueError: fewer than two images a block.
+    """
+    _require(real, 2 * blocks)
+    _require(generated, 2 * blocks)
+    parts = zip(np.array_split(real, blocks), np.array_split(generated, blocks), strict=True)
+    of_blocks = [_squared_discrepancy(part, other) for part, other in parts]
+    return _squared_discrepancy(real, generated), float(np.std(of_blocks, ddof=1) / np.sqrt(blocks))
+
+
+def _squared_discrepancy(a: Features, b: Features) -> float:
+    def kernel_sum(x: Features, y: Features) -> float:
+        return sum(_cubes(block / x.shape[1] + 1) for _, block in _products(x, y))
+
+    def own(x: Features) -> float:
+        diagonal = _cubes(np.einsum("ij,ij->i", x, x) / x.shape[1] + 1)
+        return (kernel_sum(x, x) - float(diagonal)) / (len(x) * (len(x) - 1))
+
+    a, b = a.astype(np.float64, copy=False), b.astype(np.float64, copy=False)
+    return own(a) + own(b) - 2 * kernel_sum(a, b) / (len(a) * len(b))
+
+
+def _cubes(values: NDArray[np.float64]) -> float:
+    """The sum of the cubes, far quicker than by `**`."""
+    return float(np.vdot(values * values, values))
+
+
+def precision_recall(real: Features, generated: Features, k: int = 3) -> tuple[float, float]:
+    """Improved precision and recall (Kynkäänniemi et al. 2019, eq. 1-3).
+
+    Precision: the share of generated images within the k-nearest-neighbour ball of some real image.
+    Recall: the share of real images within such a ball of some generated image.
+
+    Raises:
+        ValueError: k images or fewer on a side, or a feature that is no finite number.
+    """
+    _require(generated, k + 1)
+    slack = _slack(real, generated)
+    real_radius, generated_radius = (_radii(side, k) ** 2 + slack for side in (real, generated))
+    recalled = np.zeros(len(real), bool)
+    precise = 0
+    for rows, squared in _squared_distances(generated, real):
+        precise += int((squared <= real_radius).any(1).sum())
+        recalled |= (squared <= generated_radius[rows, None]).any(0)
+    return precise / len(generated), float(recalled.mean())
+
+
+def density_coverage(real: Features, generated: Features, k: int = 5) -> tuple[float, float]:
+    """Density and coverage (Naeem et al. 2020, eq. 4 and 5).
+
+    Density: in how many k-nearest-neighbour balls of real images a generated image lies on average, over k; can be
+    above 1. Coverage: the share of those balls that hold a generated image.
+
+    Raises:
+        ValueError: k real images or fewer, no generated ones, or a feature that is no finite number.
+    """
+    _require(generated, 1)
+    radius = _radii(real, k) ** 2
+    radius += _slack(real, generated)
+    inside = 0
+    covered = np.zeros(len(real), bool)
+    for _, squared in _squared_distances(generated, real):
+        within = squared <= radius
+        inside += int(np.count_nonzero(within))
+        covered |= within.any(0)
+    return inside / (k * len(generated)), float(covered.mean())
+
+
+def two_sample_accuracy(real: Features, generated: Features) -> float:
+    """Leave-one-out accuracy of a 1-nearest-neighbour classifier of real against generated (Lopez-Paz & Oquab 2017).
+
+    0.5: they cannot be told apart. Above: they differ. Below: images of one side copy those of the other. A tie counts
+    for half.
+
+    Raises:
+        ValueError: the two sides are not of one size, which would shift the 0.5.
+    """
+    if len(real) != len(generated):
+        raise ValueError(f"{len(real)} real and {len(generated)} generated images: give as many of each")
+    own = [nearest(side)[0][:, 0] for side in (real, generated)]
+    cross = [nearest(real, generated)[0][:, 0], nearest(generated, real)[0][:, 0]]
+    right = [(inner < outer) + 0.5 * (inner == outer) for inner, outer in zip(own, cross, strict=True)]
+    return float(np.mean(right))
+
+
+def nearest(
+    points: Features, others: Features | None = None, k: int = 1
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The k nearest of `others` to each point, or, without others, of the other points.
+
+    Returns:
+        float64[n, k] distances, ascending, and int64[n, k] indices. The distances are of the differences themselves:
+        0 for an exact copy.
+
+    Raises:
+        ValueError: fewer than k to choose from, or values that are no finite numbers.
+    """
+    among = points if others is None else others
+    _require(among, k + (others is None))
+    _require(points, 1)
+    distances, indices = np.empty((len(points), k)), np.empty((len(points), k), np.int64)
+    for rows, squared in _squared_distances(points, among):
+        if others is None:
+            squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf
+        columns = _smallest(squared, min(k + _SPARE, squared.shape[1] - (others is None)))
+        exact = np.empty(columns.shape)
+        block = points[rows].astype(np.float64)
+        for j in range(columns.shape[1]):
+            difference = block - among[columns[:, j]]
+            exact[:, j] = np.sqrt(np.einsum("ij,ij->i", difference, difference))
+        order = np.argsort(exact, axis=1, kind="stable")[:, :k]
+        distances[rows] = np.take_along_axis(exact, order, 1)
+        indices[rows] = np.take_along_axis(columns, order, 1)
+    return distances, indices
+
+
+def copies(distances: NDArray[np.float64], ratio: float = 0.5) -> NDArray[np.bool_]:
+    """Which images are copies: far nearer to their nearest training image than to the next ones.
+
+    An image is one if its nearest distance is less than `ratio` times the mean of its k nearest: the rule of Carlini et
+    al. 2023 (arXiv:2301.13188) for CIFAR-10, which does not take simple shapes, near to many others, for copies.
+
+    Args:
+        distances: [n, k] to the k nearest training images, ascending (of `nearest`); k = 50 in the paper.
+        ratio: 0.5 in the paper.
+
+    Returns:
+        bool[n]
+    """
+    copied: NDArray[np.bool_] = (distances[:, 0] < ratio * distances.mean(1)) | (distances[:, 0] == 0)
+    return copied
+
+
+def class_spread(features: Features, labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """How much the images of a class vary: the root mean square distance of its features from their mean.
+
+    Returns:
+        float64[classes]; NaN for a class of fewer than two images.
+    """
+    spread = np.full(classes, np.nan)
+    for label in range(classes):
+        members = features[labels == label].astype(np.float64)
+        if len(members) > 1:
+            spread[label] = np.sqrt(((members - members.mean(0)) ** 2).sum() / (len(members) - 1))
+    return spread
+
+
+def confusion_matrix(labels: NDArray[np.int64], read: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """How many images of each label (row) are read as each class (column): int64[classes, classes]."""
+    return np.bincount(labels * classes + read, minlength=classes**2).reshape(classes, classes)
+
+
+def _radii(points: Features, k: int) -> NDArray[np.float64]:
+    """Distance from each point to its k-th nearest other."""
+    return nearest(points, k=k)[0][:, -1]
+
+
+def _slack(a: Features, b: Features) -> float:
+    """The most that rounding adds to a squared distance of `_squared_distances`."""
+    centre = b.mean(0, dtype=np.float64)
+    largest = max(float(((x - centre) ** 2).sum(1).max()) for x in (a, b))
+    return 8 * float(np.finfo(np.result_type(a, b)).eps) * largest
+
+
+def _squared_distances(a: Features, b: Features) -> Iterator[tuple[slice, Features]]:
+    """Blocks of rows of the matrix of squared distances [len(a), len(b)], by |x|² + |y|² - 2 x·y."""
+    centre = b.mean(0, dtype=np.float64).astype(b.dtype)  # the distances are the same, and rounding is less
+    a, b = a - centre, b - centre
+    of_a, of_b = np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b)
+    for rows, products in _products(a, b):
+        products *= -2
+        products += of_a[rows, None]
+        products += of_b
+        yield rows, np.maximum(products, 0, out=products)
+
+
+def _products(a: Features, b: Features) -> Iterator[tuple[slice, Features]]:
+    """Blocks of rows of a @ b.T, each of bounded size."""
+    height = max(1, _CHUNK_BYTES // (a.itemsize * max(b.shape)))
+    for start in range(0, len(a), height):
+        rows = slice(start, min(start + height, len(a)))
+        yield rows, a[rows] @ b.T
+
+
+def _smallest(matrix: Features, k: int) -> NDArray[np.int64]:
+    """Columns of the k smallest values of each row, in no order: int64[n, k].
+
+    The k smallest lie in the k groups of columns with the smallest minima (or tie with values there), and minima are
+    far quicker to take than a selection from whole rows.
+    """
+    n, m = matrix.shape
+    groups = m // _GROUP
+    if groups <= 4 * k:
+        return np.argpartition(matrix, k - 1, axis=1)[:, :k].astype(np.int64, copy=False)
+    minima = matrix[:, : groups * _GROUP].reshape(n, _GROUP, groups).min(1)
+    chosen = np.argpartition(minima, k - 1, axis=1)[:, :k]
+    columns = (chosen[:, :, None] + groups * np.arange(_GROUP)).reshape(n, -1)
+    rest = np.broadcast_to(np.arange(groups * _GROUP, m), (n, m - groups * _GROUP))
+    columns = np.concatenate([columns, rest], axis=1)
+    best = np.argpartition(np.take_along_axis(matrix, columns, 1), k - 1, axis=1)[:, :k]
+    return np.take_along_axis(columns, best, 1)
+
+
+def _require(features: Features, least: int) -> None:
+    if features.ndim != 2 or len(features) < least:
+        raise ValueError(f"features of shape {list(features.shape)}: this needs [n, d] with n of at least {least}")
+    if not np.isfinite(features).all():
+        raise ValueError("a feature is no finite number")

@@ -1,0 +1,35 @@
+"""How numbers of results are said: in the terminal and on the page alike."""
+
+from digitsmith.results import Measure
+
+GROUPS = {
+    "real": "How real?",
+    "varied": "How varied?",
+    "readable": "How readable, how well labelled?",
+    "original": "Made, or remembered?",
+}
+"""The questions, in the order in which they are answered."""
+
+VERDICTS = {"good": "good", "fair": "weak", "poor": "fails"}
+"""What is said for each verdict."""
+
+
+def amount(measure: Measure, value: float) -> str:
+    """A value of a measure, as people write it.
+
+    >>> amount(Measure(key="k", group="real", title="t", value=0, real=0, better="up", unit="%", verdict="good",
+    ...                meaning=""), 0.9876)
+    '98.8 %'
+    """
+    if measure.unit == "%":
+        return f"{value * 100:.1f} %" if value < 0.9995 or value >= 1 else f"{value * 100:.2f} %"
+    if measure.unit == "x":
+        return f"{value:,.0f} x" if value >= 100 else f"{value:.2f} x" if value < 10 else f"{value:.1f} x"
+    text = f"{value:.4f}" if abs(value) < 1 else f"{value:,.2f}"
+    error = f" ± {measure.error:.4f}" if measure.error is not None and value == measure.value else ""
+    return text + error
+
+
+def direction(measure: Measure) -> str:
+    """Which way is better."""
+    return {"up": "higher", "down": "lower", "near": "as real"}[measure.better]

@@ -1,0 +1,65 @@
+"""How far a generator is from images that it is not trained on, while it trains."""
+
+import numpy as np
+import torch
+
+from digitsmith import metrics
+from digitsmith.dataset import Dataset, to_uint8
+from digitsmith.errors import ConfigError
+from digitsmith.evaluation.reference import MOST
+from digitsmith.features import digit_net, usual_scale
+from digitsmith.metrics import Moments
+from digitsmith.noise import noise
+from digitsmith.training.config import TrainConfig
+from digitsmith.training.networks import Network
+
+_SHARE = 10  # one in so many training images is held out
+_BATCH = 1000
+
+
+def hold_out(data: Dataset, config: TrainConfig) -> tuple[Dataset, Dataset]:
+    """Part the training images: those to train on, and a tenth (10,000 at most) drawn by the seed to measure on."""
+    order = np.random.default_rng(config.seed).permutation(len(data))
+    n = min(len(data) // _SHARE, MOST)
+    return data.take(np.sort(order[n:])), data.take(np.sort(order[:n]))
+
+
+class Validation:
+    """The Fréchet distance of generated images to the held-out ones, in the digit-net's features.
+
+    Attributes:
+        floor: the same distance of as many images that are trained on.
+
+    Raises:
+        ConfigError: too few images to hold out.
+    """
+
+    def __init__(self, trained: Dataset, held_out: Dataset, config: TrainConfig) -> None:
+        self._config, self._labels = config, held_out.labels
+        self.count = n = len(held_out)
+        self._scale = usual_scale(trained.images)
+        self._real = self._moments(held_out.images)
+        if n <= len(self._real.mean):
+            raise ConfigError(
+                f"evaluate_every holds a tenth of the training images out, here {n}, and needs more than "
+                f"{len(self._real.mean)} of them: use more images, or set it to 0 (leave --during-training out)."
+            )
+        some = np.random.default_rng(config.seed).permutation(len(trained))[:n]
+        self.floor = metrics.frechet_distance(self._moments(trained.images[some]), self._real)
+
+    def distance(self, generator: Network) -> float:
+        """Of as many generated images as are held out, of the same labels, from the same noise every time."""
+        config = self._config
+        z = torch.from_numpy(noise(config.seed, 0, self.count, config.z_dim, config.z_distribution))
+        labels = torch.from_numpy(self._labels) if config.conditional and self._labels is not None else None
+        device = next(generator.parameters()).device
+        images = []
+        with torch.no_grad():
+            for start in range(0, self.count, _BATCH):
+                part = slice(start, start + _BATCH)
+                made = generator(z[part].to(device), None if labels is None else labels[part].to(device))
+                images.append(to_uint8(made[:, 0].cpu().numpy()))
+        return metrics.frechet_distance(self._moments(np.concatenate(images)), self._real)
+
+    def _moments(self, images: "np.typing.NDArray[np.uint8]") -> Moments:
+        return metrics.moments(digit_net().read(images, self._scale).features)
