@@ -29,7 +29,9 @@ def run(*arguments: str, code: str | None = None, **env: str) -> subprocess.Comp
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["--version"], ["train", "--help"], ["models"], ["data"], ["generate", "made", "--count", "300"],
-     ["generate", "made", "--count", "20", "--format", "png"], ["train", "--keys"]],
+     ["generate", "made", "--count", "20", "--format", "png"], ["train", "--keys"],
+     ["evaluate", "mnist", "--count", "300", "--json", "result.json"], ["evaluate", "--help"],
+     ["study", "tstr", "--help"]],
 )  # fmt: skip
 def test_the_light_install_is_enough(arguments: list[str]) -> None:
     done = run(*arguments, code=WITHOUT_TORCH)
@@ -49,7 +51,7 @@ def test_help_and_generate_never_import_torch() -> None:
 
 
 def test_without_torch_training_says_what_to_install() -> None:
-    for arguments in (["train", "cgan"], ["export", "a", "b.onnx"]):
+    for arguments in (["train", "cgan"], ["export", "a", "b.onnx"], ["study", "tstr", "mnist"]):
         done = run(*arguments, code=WITHOUT_TORCH)
         assert done.returncode == 2
         assert "pip install 'digitsmith[train]'" in done.stderr
@@ -101,6 +103,15 @@ def test_the_tour_of_train_and_generate() -> None:
         (["generate", "file", "--count", "3"], "file exists and is a file"),
         (["generate", "/proc/nowhere/made", "--count", "3"], "cannot write /proc/nowhere/made"),
         (["export", "none", "x.onnx"], "holds no run"),
+        (["evaluate", "nothing"], "there is no data set 'nothing'"),
+        (["evaluate", "full"], "full holds no images"),
+        (["evaluate", "none.onnx"], "there is no model 'none.onnx'"),
+        (["evaluate", "mnist", "--count", "100"], "at least 129 images"),
+        (["evaluate", "mnist", "--count", "0"], "'--count'"),
+        (["evaluate", "mnist", "--reference", "nothing"], "there is no data set 'nothing'"),
+        (["evaluate", "mnist", "--features", "inception"], "pip install 'digitsmith[inception]'"),
+        (["evaluate", "mnist", "--count", "300", "--json", "/proc/no/r.json"], "cannot write /proc/no/r.json"),
+        (["study", "tstr", "full"], "full holds no images"),
     ],
 )  # fmt: skip
 def test_bad_input_gets_one_message_and_exit_code_2(arguments: list[str], message: str) -> None:

@@ -373,7 +373,6 @@ def test_an_outlier_among_the_real_images_raises_precision_but_hardly_density() 
     assert density_coverage(outlier, far)[0] < 0.21  # one ball of the k = 5 that images of the data lie in
 
 
-@pytest.mark.xfail(strict=True, reason="radii and distances are rounded differently: rounding decides on the boundary")
 def test_the_real_images_themselves_lie_within_their_own_balls() -> None:
     # Each ball of k = 5 holds its centre and five more (the k-th on its boundary): density 6/5, whatever the rounding.
     real = correlated(500, 32)
@@ -458,7 +457,6 @@ def test_nearest_tells_a_copy_from_an_image_that_is_one_grey_level_off() -> None
     np.testing.assert_allclose(distances[:, 1], 1 / 255, rtol=1e-4)
 
 
-@pytest.mark.xfail(strict=True, reason="products in float32 lose near-ties of features that lie far from the origin")
 def test_nearest_finds_a_copy_among_near_copies_of_float32_features() -> None:
     features = (normal(500, 64) + 10).astype(np.float32)
     near = features + np.float32(1e-3)
@@ -601,12 +599,7 @@ def test_features_are_left_as_they_were(name: str) -> None:
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("side", ["real", "generated"])
 @pytest.mark.parametrize("name", MEASURES)
-def test_a_feature_that_is_no_finite_number_is_refused(
-    name: str, side: str, bad: float, request: pytest.FixtureRequest
-) -> None:
-    if (name, side) == ("density_coverage", "generated"):
-        reason = "it looks at the real features alone, and counts such an image as outside of all balls"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_a_feature_that_is_no_finite_number_is_refused(name: str, side: str, bad: float) -> None:
     sides = {"real": normal(60, 4, 1), "generated": normal(60, 4, 2)}
     sides[side][7, 2] = bad
     with pytest.raises(ValueError, match="no finite number"):

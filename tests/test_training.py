@@ -19,7 +19,10 @@ import digitsmith
 from conftest import MICRO
 from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError, DivergedError, OutputError, RunError
+from digitsmith.training.config import load_config
+from digitsmith.training.networks import Network
 from digitsmith.training.run import Run
+from digitsmith.training.validation import Validation, hold_out
 
 
 def contents(run: Run) -> dict[str, Any]:
@@ -131,6 +134,7 @@ def start(out: Path, *changes: str, preset: str = "cgan") -> subprocess.Popen[st
 @pytest.mark.parametrize("preset", ["gan", "cgan"])
 def test_a_run_killed_at_random_ends_with_the_same_weights_and_metrics(tmp_path: Path, preset: str) -> None:
     changes = ["epochs=4", "ema=0.9", "checkpoint_seconds=0"]  # a checkpoint after every step: most kills hit one
+    changes += ["evaluate_every=1"] if preset == "cgan" else []
     whole = start(tmp_path / "whole", *changes, preset=preset)
     killed_run = Run(tmp_path / "killed")
     staged = killed_run.checkpoint.with_name(f".{killed_run.checkpoint.name}.partial")
@@ -268,6 +272,46 @@ def test_ema_is_what_is_exported(digits: Dataset) -> None:
 
     initializers = [numpy_helper.to_array(t) for t in onnx.load(run.model).graph.initializer]
     assert any(t.shape == (784, 32) and np.array_equal(t, tensors["ema.fc3.weight"]) for t in initializers)
+
+
+def test_the_best_generator_that_was_measured_is_exported(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights: list[np.ndarray] = []
+    distances = iter([3.0, 1.0, 2.0])
+
+    def distance(_: Validation, generator: Network) -> float:
+        weights.append(generator.state_dict()["fc3.weight"].numpy().copy())
+        return next(distances)
+
+    monkeypatch.setattr(Validation, "distance", distance)
+    run = digitsmith.train("cgan", digits, "run", changes=[*MICRO, "epochs=6", "evaluate_every=2"]).run
+    measured = [line for line in run.read_metrics() if "frechet_distance" in line]
+    assert [(line["epoch"], line["frechet_distance"]) for line in measured] == [(2, 3.0), (4, 1.0), (6, 2.0)]
+    import onnx
+    from onnx import numpy_helper
+
+    initializers = [numpy_helper.to_array(t) for t in onnx.load(run.model).graph.initializer]
+    exported = next(t for t in initializers if t.shape == (784, 32))
+    np.testing.assert_array_equal(exported, weights[1])
+    training = digitsmith.load(run.folder).metadata.training
+    assert (training["best_epoch"], training["frechet_distance"]) == (4, 1.0)
+    assert (run.figures / "quality.png").is_file()
+
+
+def test_the_images_that_are_measured_on_are_not_trained_on(digits: Dataset) -> None:
+    config = load_config("cgan", ["seed=4"])
+    trained, held_out = hold_out(digits, config)
+    assert (len(trained), len(held_out)) == (1295, 143)
+    together = {image.tobytes() for data in (trained, held_out) for image in data.images}
+    assert together == {image.tobytes() for image in digits.images}
+    assert not {image.tobytes() for image in trained.images} & {image.tobytes() for image in held_out.images}
+    validation = Validation(trained, held_out, config)
+    assert 0 < validation.floor < 3
+
+
+def test_too_few_images_to_hold_some_out_are_refused(digits: Dataset) -> None:
+    with pytest.raises(ConfigError, match=r"here 100.*--during-training"):
+        digitsmith.train("cgan", digits.take(slice(1000)), "run", changes=[*MICRO, "evaluate_every=1"])
+    assert not Path("run").exists()
 
 
 @pytest.mark.parametrize("changes", [["precision=float32"], ["precision=bfloat16"], ["discriminator.optimizer=rmsprop"],

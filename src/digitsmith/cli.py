@@ -315,6 +315,43 @@ def tstr(
 
 
 @app.command()
+def report(
+    subjects: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Run folders, and result files of `digitsmith evaluate`. Several are compared.",
+            metavar="RUN|RESULT...",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The HTML file. Default: report.html, in the run folder if it is about a single one."),
+    ] = None,
+) -> None:
+    """Show runs and results on one page, a single file that opens anywhere.
+
+    \b
+    digitsmith report runs/mnist
+    digitsmith report runs/gan runs/cgan result.json --out compared.html
+    """
+    try:
+        from digitsmith.report.page import write_report
+    except ImportError as error:
+        raise ConfigError(f"this needs {error.name}: pip install 'digitsmith[report]'.") from error
+    alone = subjects[0] if len(subjects) == 1 and subjects[0].is_dir() else Path()
+    page = write_report(subjects, out or alone / "report.html")
+    typer.echo(f"{page}  {page.stat().st_size / 1e6:.1f} MB: open it in a browser; it needs no network.")
+    runs = [subject for subject in subjects if subject.is_dir()]
+    if unmeasured := [run for run in runs if not (run / "evaluation.json").is_file()]:
+        typer.echo(
+            f"\nIt cannot say yet how good the digits are. Measure that, and make the page again:\n"
+            f"  digitsmith evaluate {unmeasured[0]}"
+        )
+    elif len(subjects) == 1:
+        typer.echo(f"\nNext, compare it with another:\n  digitsmith report {subjects[0]} OTHER")
+
+
+@app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
     out: Annotated[Path, typer.Argument(help="The .onnx file to write.")],

@@ -159,6 +159,7 @@ def require_comparable(results: Sequence[Evaluation]) -> None:
                 ("features", first.protocol["features_sha256"], result.protocol["features_sha256"]),
                 ("digit-net", first.protocol["digitnet_sha256"], result.protocol["digitnet_sha256"]),
                 ("reference", first.reference_sha256, result.reference_sha256),
+                ("unseen images", first.held_out, result.held_out),
                 ("images", first.protocol["images"], result.protocol["images"]),
             )
             if before != after

@@ -51,11 +51,11 @@ def realness(sides: Sides) -> list[Measure]:
         metrics.density_coverage(sides.seen, side) for side in (sides.made, sides.unseen)
     )
     told, real_told = (metrics.two_sample_accuracy(sides.seen, side) for side in (sides.made, sides.unseen))
-    ratio = distance / floor if floor > 0 else float("inf")
+    ratio = distance / max(floor, 1e-9)
     return [
         Measure(
             key="frechet_ratio", group="real", title="Fréchet distance over real's", unit="x",
-            value=min(ratio, 1e9), real=1.0, better="down", verdict=_at_most(ratio, 3, 30),
+            value=ratio, real=1.0, better="down", verdict=_at_most(ratio, 3, 30),
             meaning="How many times further from the real images these are, as a whole, than unseen real ones.",
         ),
         Measure(
@@ -220,7 +220,7 @@ def agreement(
 
 def originality(distances: NDArray[np.float64], real_distances: NDArray[np.float64]) -> list[Measure]:
     """Whether the images were made, or remembered: from distances [n, k] to the nearest training images."""
-    value = float(np.median(distances[:, 0]) / np.median(real_distances[:, 0]))
+    value = float(np.median(distances[:, 0]) / max(np.median(real_distances[:, 0]), 1e-6))
     copied, real_copied = (float(metrics.copies(side).mean()) for side in (distances, real_distances))
     return [
         Measure(

@@ -47,7 +47,7 @@ def evaluate(
     real = load_reference(source, fetch=fetch, progress=progress)
     n = _how_many(count, opened, real, space.FEATURES if space else real.seen.readings.features.shape[1])
     if real.seen.labels is not None:
-        _require_all_digits(real, n)
+        require_all_digits(real, n)
     made = make(opened, str(subject), real, n, seed, progress)
     return evaluate_images(made, real, n, seed=seed, space=space, progress=progress)
 
@@ -131,7 +131,7 @@ def _how_many(count: int, opened: Model | Dataset, real: Reference, size: int) -
     return n
 
 
-def _require_all_digits(real: Reference, n: int) -> None:
+def require_all_digits(real: Reference, n: int) -> None:
     """Refuse real images too few to say how those of each digit vary."""
     for side in (real.seen, real.unseen):
         counts = np.bincount(side.readings[:n].digits, minlength=len(DIGITS))

@@ -1,1 +1,1 @@
-"""Pictures of a run, made from what it left on disk. Nothing is computed anew."""
+"""Pictures, pages and tables of runs and results, made from what they left on disk. Nothing is computed anew."""

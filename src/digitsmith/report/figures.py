@@ -1,15 +1,15 @@
-"""The figures of a run: losses, equilibrium, real against generated, and the way from noise to digits."""
+"""The figures of a run: its curves, real against generated, and the way from noise to digits."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
 from digitsmith.atomic import staged_file, writing
 from digitsmith.grid import save_png, tile, untile
+from digitsmith.report.curves import KINDS, draw_curves, read_history
 from digitsmith.training.run import Run
 
 _STRIP_FRAMES = 8
@@ -18,66 +18,26 @@ _PAIRS = 4  # real rows, each over a generated one
 
 
 def draw_figures(run: Run) -> list[Path]:
-    """Draw all figures of a run into its `figures/`: `losses.png`, `equilibrium.png`, `real-vs-fake.png`,
-    `progress.gif` and `progress.png`.
+    """Draw all figures of a run into its `figures/`: `losses.png`, `equilibrium.png`, `quality.png` if it was measured,
+    `real-vs-fake.png`, `progress.gif` and `progress.png`.
 
     Returns:
         Their paths.
     """
     run.figures.mkdir(parents=True, exist_ok=True)
-    epochs, means = _epoch_means(run)
-    losses = _curves(
-        epochs,
-        {"discriminator": means["d_loss"], "generator": means["g_loss"]},
-        "loss (binary cross-entropy, mean of each epoch)",
-        run.figures / "losses.png",
-    )
-    equilibrium = _curves(
-        epochs,
-        {"D(x), real images": means["d_real"], "D(G(z)), generated": means["d_fake"]},
-        "probability to be real, says the discriminator",
-        run.figures / "equilibrium.png",
-        level=0.5,
-    )
-    return [losses, equilibrium, _real_versus_fake(run), *_progress(run)]
+    return [*_curves(run), _real_versus_fake(run), *_progress(run)]
 
 
-def _epoch_means(run: Run) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-    """Mean of each scalar over each epoch; a line of metrics counts as often as it averages steps."""
-    lines = run.read_metrics()
-    step = np.array([line["step"] for line in lines], float)
-    epoch = np.array([line["epoch"] for line in lines], int)
-    weight = np.diff(step, prepend=0.0)
-    total = np.bincount(epoch, weight)
-    present = total > 0
-    means = {}
-    for name in ("d_loss", "g_loss", "d_real", "d_fake"):
-        values = np.array([line[name] for line in lines])
-        means[name] = np.bincount(epoch, weight * values)[present] / total[present]
-    return np.flatnonzero(present).astype(float), means
-
-
-def _curves(
-    epochs: NDArray[np.float64],
-    curves: dict[str, NDArray[np.float64]],
-    y_label: str,
-    path: Path,
-    level: float | None = None,
-) -> Path:
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for name, values in curves.items():
-        axes.plot(epochs, values, label=name, linewidth=1.5, marker="o" if len(epochs) == 1 else None)
-    if level is not None:
-        axes.axhline(level, color="grey", linestyle="--", linewidth=1, label=f"equilibrium, {level}")
-        axes.set_ylim(0, 1)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(y_label)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    with staged_file(path) as staged:
-        figure.savefig(staged, format="png", dpi=120)
-    return path
+def _curves(run: Run) -> list[Path]:
+    history = read_history(run.read_metrics())
+    paths = []
+    for name, kind in KINDS.items():
+        figure = draw_curves(kind, {run.folder.name: history}, size=(8, 4.5))
+        if figure is not None:
+            paths.append(run.figures / f"{name}.png")
+            with staged_file(paths[-1]) as staged:
+                figure.savefig(staged, format="png", dpi=120)
+    return paths
 
 
 def _real_versus_fake(run: Run) -> Path:

@@ -22,9 +22,10 @@ def amount(measure: Measure, value: float) -> str:
     '98.8 %'
     """
     if measure.unit == "%":
-        return f"{value * 100:.1f} %" if value < 0.9995 or value >= 1 else f"{value * 100:.2f} %"
+        digits = 1 if 0.0005 <= value < 0.9995 or value in (0, 1) else 2
+        return f"{value * 100:.{digits}f} %"
     if measure.unit == "x":
-        return f"{value:,.0f} x" if value >= 100 else f"{value:.2f} x" if value < 10 else f"{value:.1f} x"
+        return f"{value:,.0f} ×" if value >= 100 else f"{value:.2f} ×" if value < 10 else f"{value:.1f} ×"
     text = f"{value:.4f}" if abs(value) < 1 else f"{value:,.2f}"
     error = f" ± {measure.error:.4f}" if measure.error is not None and value == measure.value else ""
     return text + error

@@ -79,6 +79,10 @@ def train(
     config = settle_precision(config, where)
     torch.manual_seed(config.seed)
     state = _new_state(config, data.image_size, len(data.classes), where)
+    trained, validation = data, None
+    if config.evaluate_every:
+        trained, held_out = hold_out(data, config)
+        validation = Validation(trained, held_out, config)
     if not resume:
         record = runs.describe(data, source, str(where), command)
         runs.start(run, config, record)
@@ -88,14 +92,10 @@ def train(
             if run.checkpoint.exists() or run.metrics.stat().st_size:
                 checkpoint.load(run.checkpoint, state)  # else it was killed before its first one, and starts again
             runs.write_config(run, config, record)
-        validation = None
-        if config.evaluate_every:
-            data, held_out = hold_out(data, config)
-            validation = Validation(data, held_out, config)
         if not run.real.exists():
-            samples.save_real(run, data, config)
+            samples.save_real(run, trained, config)
         with contextlib.closing(Metrics(run, state.position.step)) as metrics, flushed_denormals():
-            finished = _run_epochs(config, data, run, state, validation, metrics, console, where)
+            finished = _run_epochs(config, trained, run, state, validation, metrics, console, where)
         if finished:
             export(state.chosen, run.model, _metadata(config, record, state))
     return Outcome(run, finished, state.position.epoch, state.position.seconds)

@@ -1,0 +1,54 @@
+"""Evaluation: time and memory of all measures, and of precision and recall against the products that they need.
+
+    python benchmarks/evaluation.py [--rounds N]
+
+The whole is `digitsmith evaluate mnist`, 10,000 images, in a process of its own, start included. With MNIST at hand
+(see DIGITSMITH_DATA_HOME) that includes the search for copies among its 60,000 training images.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from digitsmith.evaluation.reference import load_reference
+from digitsmith.metrics import precision_recall
+from digitsmith.sources import at_hand
+from memory import peak
+
+
+def products(real: np.ndarray, made: np.ndarray) -> None:
+    """The three products that precision and recall cannot do without, in blocks of rows."""
+    for a, b in ((real, real), (made, made), (made, real)):
+        for start in range(0, len(a), 1000):
+            a[start : start + 1000] @ b.T
+
+
+def seconds(work: Callable[[np.ndarray, np.ndarray], object], real: np.ndarray, made: np.ndarray) -> float:
+    start = time.perf_counter()
+    work(real, made)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    what = "with" if at_hand("mnist") else "without"
+    for _ in range(2):
+        megabytes, took = peak("evaluate", "mnist")
+        print(f"digitsmith evaluate mnist, {what} the search for copies: {took:.1f} s, peak {megabytes:,.0f} MB")
+    reference = load_reference("mnist")
+    real, made = (side.readings.features.astype(np.float64) for side in (reference.seen, reference.unseen))
+    times = [(seconds(precision_recall, real, made), seconds(products, real, made)) for _ in range(rounds)]
+    ratios = sorted(whole / needed for whole, needed in times)
+    print(
+        f"precision and recall of {len(real):,} x {len(made):,}: {statistics.median(whole for whole, _ in times):.2f} "
+        f"s, {statistics.median(ratios):.2f} times the products alone ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""What a page tells of one run or result: read from its files, in the words and pictures to be shown."""
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from digitsmith import results
+from digitsmith.errors import ResultError, RunError
+from digitsmith.report.curves import History, read_history
+from digitsmith.results import Evaluation, Study
+from digitsmith.training.config import TrainConfig, describe_keys, flatten
+from digitsmith.training.run import Run
+
+VERSIONS = ("digitsmith", "git", "torch", "onnxruntime", "numpy", "python")
+"""Keys of records that are versions."""
+
+_GIF_BYTES = 2_000_000
+"""A larger one stays in the run folder: the page shows the strip alone."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a run folder says of its training.
+
+    Attributes:
+        facts: what was trained, on what, for how long.
+        command: that started it.
+        record: where, on exactly which data and with which versions.
+        config: every hyperparameter: key, value and meaning.
+        history: its curves.
+        pictures: data URIs by name: those of `sample`, `real`, `strip` and `gif` that there are.
+    """
+
+    facts: dict[str, str]
+    command: str
+    record: dict[str, str]
+    config: list[tuple[str, str, str]]
+    history: History
+    pictures: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One subject of a page.
+
+    Attributes:
+        path: what the user asked for.
+        name: a short one, unlike that of the other chapters.
+        training: of a run folder.
+        evaluation: of a run folder that has one, or a result file.
+        study: a result file.
+        outdated: the run's model has changed since its evaluation.
+        anchor: its address within the page.
+    """
+
+    path: Path
+    name: str
+    training: Training | None = None
+    evaluation: Evaluation | None = None
+    study: Study | None = None
+    outdated: bool = False
+    anchor: str = ""
+
+
+def read_chapters(paths: Sequence[Path]) -> list[Chapter]:
+    """Read run folders and result files.
+
+    Raises:
+        ResultError: a path that is neither.
+        RunError: a run folder whose files cannot be read.
+        ConfigError: a run folder whose config is none.
+    """
+    chapters = [_read_run(path) if path.is_dir() else _read_result(path) for path in paths]
+    taken = Counter(chapter.name for chapter in chapters)
+    return [
+        replace(chapter, name=chapter.name if taken[chapter.name] == 1 else str(chapter.path), anchor=f"subject-{i}")
+        for i, chapter in enumerate(chapters, 1)
+    ]
+
+
+def _read_result(path: Path) -> Chapter:
+    if not path.exists():
+        raise ResultError(f"there is no {path}: give a run folder, or a result of `digitsmith evaluate`.")
+    result = _load(path)
+    name = Path(result.subject).name or result.subject
+    if isinstance(result, Study):
+        return Chapter(path, f"{name}, study", study=result)
+    return Chapter(path, name, evaluation=result)
+
+
+def _load(path: Path) -> Evaluation | Study:
+    result = results.load(path)
+    if isinstance(result, Evaluation):
+        keys = result.protocol.keys() | {measure.key for measure in result.measures}
+        if lacking := {"images", "features_sha256", "digitnet_sha256", "frechet_ratio"} - keys:
+            raise ResultError(f"{path} lacks {', '.join(sorted(lacking))}: make it anew with `digitsmith evaluate`.")
+    return result
+
+
+def _read_run(path: Path) -> Chapter:
+    run, evaluated = Run(path), path / "evaluation.json"
+    if not run.config.is_file():
+        raise ResultError(
+            f"{path} is no run folder, as it has no config.toml: give the folder of a `digitsmith train`, "
+            f"or the JSON file of a `digitsmith evaluate`."
+        )
+    chapter = Chapter(path, path.resolve().name, training=_read_training(run))
+    if not evaluated.is_file():
+        return chapter
+    result = _load(evaluated)
+    if not isinstance(result, Evaluation):
+        raise ResultError(f"{evaluated} is no evaluation: remove it, and run `digitsmith evaluate {path}`.")
+    outdated = run.model.is_file() and hashlib.sha256(run.model.read_bytes()).hexdigest() != result.subject_sha256
+    return replace(chapter, evaluation=result, outdated=outdated)
+
+
+def _read_training(run: Run) -> Training:
+    config, record = run.read()
+    if lacking := {"command", "data", "data_sha256", "images", "image_size", "classes", "device"} - record.keys():
+        raise RunError(
+            f"{run.config}: its table [run] lacks {', '.join(sorted(lacking))}, which a training writes there."
+        )
+    try:
+        lines = run.read_metrics() if run.metrics.is_file() else []
+        history = read_history(lines)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{run.metrics} cannot be read ({error!r}). If its training was killed, "
+            f"`digitsmith train --resume --out {run.folder}` mends it."
+        ) from error
+    meanings = dict(describe_keys())
+    return Training(
+        facts=_facts(config, record, lines),
+        command=record["command"],
+        record={"Data, sha256": record["data_sha256"], "Device": record["device"], "Versions": versions(record)},
+        config=[(key, _as_set(value), meanings[key]) for key, value in flatten(config).items()],
+        history=history,
+        pictures=_pictures(run),
+    )
+
+
+def _facts(config: TrainConfig, record: Mapping[str, Any], lines: Sequence[Mapping[str, float]]) -> dict[str, str]:
+    size, classes = "x".join(map(str, record["image_size"])), len(record["classes"])
+    facts = {
+        "Trained on": f"{record['data']}: {record['images']:,} images of {size}, {classes or 'no'} classes",
+        "Model": "conditional: digits can be asked for by label" if config.conditional else "unconditional: no labels",
+        "Hidden layers": f"generator {_widths(config.generator.hidden)}; "
+        f"discriminator {_widths(config.discriminator.hidden)}",
+        "Planned": f"{config.epochs} epochs in batches of {config.batch_size}, seed {config.seed}",
+    }
+    if lines:
+        last = lines[-1]
+        duration = timedelta(seconds=round(last["seconds"]))
+        facts["Done"] = (
+            f"{last['epoch']:.0f} epochs, {last['images']:,.0f} images, in {duration} h on {record['device']}"
+        )
+    return facts
+
+
+def _as_set(value: Any) -> str:
+    """A setting as `--set` takes it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _widths(hidden: Sequence[int]) -> str:
+    return " → ".join(map(str, hidden))
+
+
+def _pictures(run: Run) -> dict[str, str]:
+    samples = run.samples()
+    paths = {
+        "sample": samples[max(samples)] if samples else None,
+        "real": run.real,
+        "strip": run.figures / "progress.png",
+        "gif": run.figures / "progress.gif",
+    }
+    return {
+        name: data_uri(path.read_bytes(), f"image/{path.suffix[1:]}")
+        for name, path in paths.items()
+        if path is not None and path.is_file() and (name != "gif" or path.stat().st_size <= _GIF_BYTES)
+    }
+
+
+def versions(record: Mapping[str, Any]) -> str:
+    """The versions in a record of a run or a result, in one line."""
+    return ", ".join(f"{name} {record[name]}" for name in VERSIONS if record.get(name))
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """A file as an address that holds it whole."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,132 @@
+"""The curves of a run over its epochs, or those of several runs in one picture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
+from numpy.typing import NDArray
+
+History = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""What became of each scalar: the epochs in which it was logged, and its mean over each of them."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One sort of picture.
+
+    Attributes:
+        title: what it shows.
+        curves: scalars of the history, with their names.
+        y_label: what their values are, written over the axes.
+        level: a value to compare with, and its name.
+        limits: of the vertical axis, where they are fixed.
+        logarithmic: whether the vertical axis is.
+    """
+
+    title: str
+    curves: Mapping[str, str]
+    y_label: str
+    level: tuple[float, str] | None = None
+    limits: tuple[float, float] | None = None
+    logarithmic: bool = False
+
+
+KINDS = {
+    "losses": Kind(
+        "Losses",
+        {"d_loss": "discriminator", "g_loss": "generator"},
+        "loss (binary cross-entropy, mean of each epoch)",
+    ),
+    "equilibrium": Kind(
+        "Equilibrium",
+        {"d_real": "D(x), real images", "d_fake": "D(G(z)), generated"},
+        "probability to be real, says the discriminator",
+        level=(0.5, "equilibrium, 0.5"),
+        limits=(0, 1),
+    ),
+    "quality": Kind(
+        "Quality",
+        {"frechet_ratio": "generated images"},
+        "Fréchet distance, over that of real images",
+        level=(1, "real images, 1"),
+        logarithmic=True,
+    ),
+}
+"""All pictures of curves, by the name of their file."""
+
+
+def read_history(lines: Sequence[Mapping[str, float]]) -> History:
+    """The curves in the lines of metrics; a line counts as often as it averages steps.
+
+    Quality is measured at the end of some epochs only, or of none.
+    """
+    step = np.array([line["step"] for line in lines], float)
+    epoch = np.array([line["epoch"] for line in lines], int)
+    weight = np.diff(step, prepend=0.0)
+    total = np.bincount(epoch, weight)
+    present = np.flatnonzero(total)
+    history = {}
+    for name in ("d_loss", "g_loss", "d_real", "d_fake"):
+        values = np.array([line[name] for line in lines], float)
+        history[name] = present.astype(float), np.bincount(epoch, weight * values)[present] / total[present]
+    measured = [line for line in lines if line.get("frechet_floor", 0) > 0]
+    history["frechet_ratio"] = (
+        np.array([line["epoch"] for line in measured], float),
+        np.array([line["frechet_distance"] / line["frechet_floor"] for line in measured], float),
+    )
+    return {name: curve for name, curve in history.items() if len(curve[0])}
+
+
+def draw_curves(kind: Kind, histories: Mapping[str, History], size: tuple[float, float]) -> Figure | None:
+    """Draw one kind of curves, of size width x height in inches; None if no run has any.
+
+    Of several runs, each has its colour, and each curve its dashes.
+    """
+    there = {run: history for run, history in histories.items() if kind.curves.keys() & history.keys()}
+    if not there:
+        return None
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots()
+    if len(histories) == 1:
+        _plot_one(axes, kind, *there.values())
+    else:
+        _plot_several(axes, kind, there)
+    if kind.level is not None:
+        level, name = kind.level
+        axes.axhline(level, color="grey", linestyle=":", linewidth=1.5, label=name)
+    if kind.limits is not None:
+        axes.set_ylim(*kind.limits)
+    if kind.logarithmic:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(LogFormatter())
+        axes.yaxis.set_minor_formatter(LogFormatter())
+    axes.set_xlabel("epoch")
+    axes.set_title(kind.y_label, loc="left", fontsize="medium")
+    axes.grid(alpha=0.3)
+    if len(histories) == 1:
+        axes.legend()
+    else:
+        figure.legend(loc="outside lower center", ncols=3, fontsize="small")
+    return figure
+
+
+def _plot_one(axes: Axes, kind: Kind, history: History) -> None:
+    for key, name in kind.curves.items():
+        if key in history:
+            epochs, values = history[key]
+            axes.plot(epochs, values, linewidth=1.5, marker="o" if len(epochs) == 1 else None, label=name)
+
+
+def _plot_several(axes: Axes, kind: Kind, histories: Mapping[str, History]) -> None:
+    for i, (run, history) in enumerate(histories.items()):
+        axes.plot([], [], color=f"C{i}", label=run)
+        for key, dashes in zip(kind.curves, ("-", "--"), strict=False):
+            if key in history:
+                epochs, values = history[key]
+                marker = "o" if len(epochs) == 1 else None
+                axes.plot(epochs, values, color=f"C{i}", linestyle=dashes, linewidth=1.5, marker=marker)
+    for name, dashes in zip(kind.curves.values(), ("-", "--"), strict=False):
+        axes.plot([], [], color="grey", linestyle=dashes, label=name)

@@ -1,0 +1,182 @@
+"""One self-contained HTML page on runs and results: it reads their files, and computes nothing new."""
+
+import io
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import matplotlib as mpl
+
+from digitsmith.atomic import staged_file
+from digitsmith.errors import OutputError
+from digitsmith.report.chapters import VERSIONS, Chapter, data_uri, read_chapters, versions
+from digitsmith.report.curves import KINDS, History, draw_curves
+from digitsmith.report.words import GROUPS, VERDICTS, amount, direction
+from digitsmith.results import Evaluation, Measure, Study, require_comparable
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image of the page, its text for those who cannot see it, and what stands beneath."""
+
+    uri: str
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One finding, for people who have read no paper."""
+
+    figure: str
+    words: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several chapters side by side.
+
+    Attributes:
+        evaluated: those that have an evaluation, the columns of the measures.
+        measures: rows, each with one entry for each column; None where it was not measured.
+        trained: those that are run folders, the columns of the settings.
+        settings: rows of hyperparameters that are not the same in all.
+        curves: of all runs, laid over each other.
+    """
+
+    evaluated: list[tuple[Chapter, Evaluation]]
+    measures: list[tuple[Measure, list[Measure | None]]]
+    trained: list[Chapter]
+    settings: list[tuple[str, list[str]]]
+    curves: list[Picture]
+
+
+def write_report(subjects: Sequence[Path], out: Path) -> Path:
+    """Write a page on run folders and results of evaluations and studies; several are compared.
+
+    Args:
+        subjects: paths of run folders, and of the JSON files of results.
+        out: the HTML file, which replaces one that is there.
+
+    Returns:
+        Its path.
+
+    Raises:
+        ResultError: a path that is no run and no result, or results that cannot be compared.
+        RunError: a run folder whose files cannot be read.
+        OutputError: the page cannot be written.
+    """
+    if any(out.resolve() == subject.resolve() for subject in subjects):
+        raise OutputError(f"{out} is what the report is about, and would be overwritten: choose another --out.")
+    chapters = read_chapters(subjects)
+    page = _environment().get_template("page.html.j2").render(
+        chapters=chapters,
+        comparison=_compare(chapters) if len(chapters) > 1 else None,
+        command=shlex.join(["digitsmith", "report", *map(str, subjects)]),
+    )  # fmt: skip
+    with staged_file(out) as staged:
+        staged.write_text(page, encoding="utf-8")
+    return out
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("digitsmith", "report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals |= {
+        "GROUPS": GROUPS,
+        "VERDICTS": VERDICTS,
+        "amount": amount,
+        "direction": direction,
+        "headlines": _headlines,
+        "curves": _curves,
+        "protocol": _protocol,
+        "repeat_commands": _repeat_commands,
+        "quote": lambda path: shlex.quote(str(path)),
+    }
+    return environment
+
+
+def _headlines(result: Evaluation) -> list[Headline]:
+    measured = {measure.key: measure for measure in result.measures}
+    ratio = measured["frechet_ratio"]
+    found = [Headline(amount(ratio, ratio.value), "as far from real images as unseen real ones are", ratio.verdict)]
+    if sure := measured.get("recognisable"):
+        words = f"can be recognised (of real ones {sure.real * 100:.0f})"
+        found.append(Headline(f"{sure.value * 100:.0f} of 100", words, sure.verdict))
+    if right := measured.get("agreement"):
+        words = f"of the labels are right (of real ones {amount(right, right.real)})"
+        found.append(Headline(amount(right, right.value), words, right.verdict))
+    if result.collapse.collapsed:
+        found.append(Headline("Collapsed", "into fewer kinds of images than real ones are", "poor"))
+    else:
+        found.append(Headline("No collapse", "no kind of image is missing, or made over and over", "good"))
+    return found
+
+
+def _protocol(result: Evaluation | Study) -> dict[str, str]:
+    facts = {"Subject": result.subject, "Subject, sha256": result.subject_sha256, "Reference": result.reference}
+    if isinstance(result, Evaluation):
+        facts |= {"Reference, sha256": result.reference_sha256, "Held out": result.held_out}
+    for key, value in result.protocol.items():
+        if key not in VERSIONS:
+            facts[key.capitalize().replace("_sha256", ", sha256").replace("_", " ")] = str(value)
+    return facts | {"Versions": versions(result.protocol)}
+
+
+def _repeat_commands(chapter: Chapter) -> list[str]:
+    commands = [chapter.training.command] if chapter.training else []
+    return commands + ([_evaluate_command(chapter.evaluation)] if chapter.evaluation else [])
+
+
+def _evaluate_command(result: Evaluation) -> str:
+    protocol = result.protocol
+    command = ["digitsmith", "evaluate", result.subject]
+    command += ["--reference", result.reference.removesuffix(", one half")]
+    command += ["--count", str(protocol.get("images", "")), "--seed", str(protocol.get("seed", 0))]
+    if protocol.get("features") == "inception":
+        command += ["--features", "inception"]
+    return shlex.join(command)
+
+
+def _compare(chapters: Sequence[Chapter]) -> Comparison:
+    evaluated = [(chapter, chapter.evaluation) for chapter in chapters if chapter.evaluation is not None]
+    require_comparable([result for _, result in evaluated])
+    tables = [{measure.key: measure for measure in result.measures} for _, result in evaluated]
+    first = {key: measure for table in reversed(tables) for key, measure in table.items()}
+    trained = {chapter.name: chapter.training for chapter in chapters if chapter.training is not None}
+    configs = [{key: value for key, value, _ in training.config} for training in trained.values()]
+    differing = [key for key in configs[0] if any(c[key] != configs[0][key] for c in configs)] if configs else []
+    return Comparison(
+        evaluated=evaluated,
+        measures=[(measure, [table.get(key) for table in tables]) for key, measure in first.items()],
+        trained=[chapter for chapter in chapters if chapter.training is not None],
+        settings=[(key, [config[key] for config in configs]) for key in differing],
+        curves=_curves({name: training.history for name, training in trained.items()}),
+    )
+
+
+def _curves(histories: dict[str, History]) -> list[Picture]:
+    """Each kind of curves that there is, for one run or several."""
+    pictures = []
+    for name, kind in KINDS.items():
+        with mpl.rc_context({"svg.hashsalt": name, "font.size": 11}):
+            figure = draw_curves(kind, histories, size=(5.4, 3.6))
+            if figure is None:
+                continue
+            drawn = io.BytesIO()
+            figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
+        caption = kind.title
+        if len(histories) == 1:
+            (history,) = histories.values()
+            last = [f"{words} {history[key][1][-1]:.3g}" for key, words in kind.curves.items() if key in history]
+            caption += f". Last: {', '.join(last)}."
+        pictures.append(Picture(data_uri(drawn.getvalue(), "image/svg+xml"), f"{kind.title}, by epoch", caption))
+    return pictures

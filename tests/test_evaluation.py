@@ -1,0 +1,291 @@
+"""Evaluations say what is true of images: built cases, each of which must be caught by the measure that is for it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+import digitsmith
+from digitsmith import results
+from digitsmith.dataset import Dataset
+from digitsmith.errors import ConfigError, DataError, ResultError
+from digitsmith.evaluation import measures
+from digitsmith.evaluation.reference import Reference, load_reference, read_reference, silent
+from digitsmith.evaluation.subject import Subject
+from digitsmith.evaluation.verb import evaluate_images
+from digitsmith.features import DIGITS, Readings, digit_net, usual_scale
+from digitsmith.results import Evaluation
+from digitsmith.training.run import Run
+
+N = 2000
+
+needs_mnist = pytest.mark.skipif(
+    not (digitsmith.sources.data_home() / "mnist").is_dir(),
+    reason="needs MNIST: `digitsmith train cgan --data mnist` downloads it, or set DIGITSMITH_DATA_HOME",
+)
+
+
+@pytest.fixture(scope="module")
+def mnist() -> Reference:
+    return load_reference("mnist")
+
+
+@pytest.fixture(scope="module")
+def test_split(mnist: Reference) -> Dataset:
+    """Test images that are not among the N that set the real-data values."""
+    return digitsmith.load_dataset("mnist:test").take(mnist.unseen.places[N : 2 * N])
+
+
+def judge(data: Dataset, reference: Reference, n: int = N) -> Evaluation:
+    made = Subject("built", "data", "", data.images, data.labels)
+    return evaluate_images(made, reference, n, seed=0, space=None, progress=silent)
+
+
+def verdicts(result: Evaluation) -> dict[str, str]:
+    return {measure.key: measure.verdict for measure in result.measures}
+
+
+@needs_mnist
+def test_unseen_real_digits_are_as_good_as_real_ones(mnist: Reference, test_split: Dataset) -> None:
+    result = judge(test_split, mnist)
+    assert result.measure("frechet_ratio").value == pytest.approx(1, abs=0.2)
+    assert set(verdicts(result).values()) == {"good"}
+    assert not result.collapse.collapsed
+    for key in ("recognisable", "agreement", "copies", "precision", "recall", "coverage"):
+        measure = result.measure(key)
+        assert measure.value == pytest.approx(measure.real, abs=0.02)
+
+
+@needs_mnist
+def test_training_images_that_come_back_are_called_copies(mnist: Reference) -> None:
+    train = digitsmith.load_dataset("mnist:train").take(slice(N))
+    result = judge(train, mnist)
+    assert result.measure("copies").value == 1
+    assert result.measure("nearest_training").value == 0
+    poor = {key for key, verdict in verdicts(result).items() if verdict == "poor"}
+    assert poor == {"copies", "nearest_training"}
+
+
+def _noise(data: Dataset) -> Dataset:
+    return Dataset(np.random.default_rng(0).integers(0, 256, data.images.shape).astype(np.uint8))
+
+
+def _blurred(data: Dataset) -> Dataset:
+    blur = ImageFilter.GaussianBlur(1.2)
+    images = np.stack([np.asarray(Image.fromarray(image).filter(blur)) for image in data.images])
+    return Dataset(images, data.labels, data.classes)
+
+
+def _shuffled_labels(data: Dataset) -> Dataset:
+    assert data.labels is not None
+    return Dataset(data.images, np.random.default_rng(0).permutation(data.labels), data.classes)
+
+
+def _one_image(data: Dataset) -> Dataset:
+    return data.take(np.zeros(len(data), int))
+
+
+@needs_mnist
+@pytest.mark.parametrize(
+    ("spoil", "fails", "holds"),
+    [
+        (_noise, {"frechet_ratio", "kid", "precision", "density", "two_sample", "recall", "coverage"}, {"copies"}),
+        (_blurred, {"frechet_ratio", "kid", "precision", "two_sample"}, {"spread", "copies"}),
+        (_shuffled_labels, {"agreement"}, {"frechet_ratio", "precision", "recall", "recognisable", "near_duplicates"}),
+        (_one_image, {"frechet_ratio", "recall", "coverage", "near_duplicates", "imbalance"}, {"precision", "copies"}),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_images_fails_on_the_measure_that_is_for_it(
+    mnist: Reference, test_split: Dataset, spoil: Callable[[Dataset], Dataset], fails: set[str], holds: set[str]
+) -> None:
+    found = verdicts(judge(spoil(test_split), mnist))
+    assert fails <= {key for key, verdict in found.items() if verdict == "poor"}
+    assert "poor" not in {found[key] for key in holds}
+
+
+@needs_mnist
+def test_noise_that_a_reader_is_sure_of_is_not_passed_off_as_digits(mnist: Reference, test_split: Dataset) -> None:
+    result = judge(_noise(test_split), mnist)
+    assert result.measure("recognisable").value > 0.9  # the digit-net takes noise for an 8
+    assert any("do not trust" in note for note in result.notes)
+
+
+@needs_mnist
+def test_collapses_are_called_by_name(mnist: Reference, test_split: Dataset) -> None:
+    assert test_split.labels is not None
+    labels = test_split.labels
+    without_seven = test_split.take(np.resize(np.flatnonzero(labels != 7), N))
+    mostly_ones = test_split.take(
+        np.concatenate([np.resize(np.flatnonzero(labels == 1), N * 9 // 10), np.arange(N - N * 9 // 10)])
+    )
+    one_image = _one_image(test_split)
+    for data, reason in ((without_seven, "digit 7 is all but missing"), (mostly_ones, "9"), (one_image, "missing")):
+        collapse = judge(data, mnist).collapse
+        assert collapse.collapsed
+        assert any(reason in sentence for sentence in collapse.reasons)
+    fives = np.flatnonzero(labels == 5)
+    stuck = Dataset(test_split.images.copy(), labels, test_split.classes)
+    stuck.images[fives] = stuck.images[fives[0]]  # one class makes one image, the others are well
+    assert [reason for reason in judge(stuck, mnist).collapse.reasons if " 5 " in reason]
+
+
+@needs_mnist
+def test_a_covariance_without_full_rank_is_said(mnist: Reference, test_split: Dataset) -> None:
+    result = judge(_one_image(test_split), mnist)
+    assert any("0 of 128 directions" in note for note in result.notes)
+
+
+@needs_mnist
+def test_the_order_of_the_images_changes_nothing(mnist: Reference, test_split: Dataset) -> None:
+    forward, backward = judge(test_split, mnist), judge(test_split.take(slice(None, None, -1)), mnist)
+    for measure in forward.measures:
+        assert backward.measure(measure.key).value == pytest.approx(measure.value, rel=1e-6, abs=1e-9)
+
+
+def test_readings_do_not_depend_on_what_else_is_read(digits: Dataset) -> None:
+    net, images = digit_net(), digits.images[:600]
+    together = net.read(images)
+    apart = [net.read(part) for part in np.array_split(images, 7)]
+    np.testing.assert_allclose(np.concatenate([part.features for part in apart]), together.features, atol=1e-5)
+
+
+@needs_mnist
+def test_the_shipped_readings_are_those_of_the_shipped_net(mnist: Reference) -> None:
+    for side, split in ((mnist.seen, "train"), (mnist.unseen, "test")):
+        data = digitsmith.load_dataset(f"mnist:{split}").take(side.places[:300])
+        readings = digit_net().read(data.images)
+        np.testing.assert_allclose(side.readings[:300].features, readings.features, atol=2e-3)
+        np.testing.assert_allclose(side.readings[:300].probabilities, readings.probabilities, atol=2e-3)
+        assert side.labels is not None
+        assert (side.labels[:300] == data.labels).all()
+    assert mnist.sha256 == digitsmith.load_dataset("mnist:train").sha256()
+
+
+@needs_mnist
+def test_the_digit_net_is_as_good_as_it_must_be() -> None:
+    data = digitsmith.load_dataset("mnist:test")
+    assert (digit_net().read(data.images).digits == data.labels).mean() >= 0.996
+
+
+def test_with_no_mnist_at_hand_all_but_originality_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITSMITH_DATA_HOME", str(tmp_path))
+    result = digitsmith.evaluate("mnist", count=500)
+    assert {"frechet_ratio", "recognisable", "agreement", "recall", "near_duplicates"} <= set(verdicts(result))
+    assert "copies" not in verdicts(result)
+    assert "--fetch" in result.skipped["original"]
+    assert result.protocol["images"] == 500
+
+
+def test_a_model_is_asked_for_the_labels_of_real_images() -> None:
+    result = digitsmith.evaluate("mnist", count=500)
+    assert result.confusion is not None
+    labels = load_reference("mnist").seen.labels
+    assert labels is not None
+    asked = np.sum(result.confusion.counts, axis=1)
+    assert asked.tolist() == np.bincount(labels[:500], minlength=10).tolist()
+    assert result.subject_sha256 == digitsmith.load("mnist").sha256
+
+
+def test_a_run_is_compared_with_what_it_was_trained_on(micro_run: Run, micro_gan: Run) -> None:
+    conditional, unconditional = (digitsmith.evaluate(run.folder) for run in (micro_run, micro_gan))
+    assert conditional.reference == "digits:train"
+    assert conditional.protocol["images"] == 359  # as many as there are unseen ones
+    assert conditional.protocol["scale"] < 1  # these digits fill their images, MNIST's do not
+    assert conditional.measure("frechet_ratio").verdict == "poor"  # a second of training
+    assert unconditional.confusion is None
+    assert "labels" in unconditional.skipped["agreement"]
+
+
+def test_a_source_without_a_test_split_is_halved(digits: Dataset, tmp_path: Path) -> None:
+    np.savez(tmp_path / "mine.npz", images=digits.images[:600], labels=digits.labels[:600])
+    result = digitsmith.evaluate("digits:test", tmp_path / "mine.npz")
+    assert result.reference.endswith("one half")
+    assert result.held_out.endswith("the other half")
+    assert result.protocol["images"] == 300
+
+
+def test_images_of_other_things_are_compared_but_not_read() -> None:
+    random = np.random.default_rng(0)
+    letters = Dataset(random.integers(0, 256, (400, 20, 16)).astype(np.uint8), np.arange(400) % 2, ("a", "b"))
+    reference = read_reference(letters.take(slice(200)), "letters", letters.take(slice(200, None)), "more letters")
+    result = judge(letters.take(slice(0, 300, 2)), reference, 150)
+    assert "digits only" in result.skipped["reading"]
+    assert {measure.group for measure in result.measures} == {"real", "varied", "original"}
+
+
+def test_too_few_images_and_other_sizes_are_refused(digits: Dataset) -> None:
+    with pytest.raises(DataError, match="at least 129 images"):
+        digitsmith.evaluate("mnist", count=128)
+    with pytest.raises(DataError, match=r"at least 129 images.*evaluate are 100"):
+        digitsmith.evaluate(digits.take(slice(100)), "mnist")
+    with pytest.raises(DataError, match=r"20x20.*28x28"):
+        digitsmith.evaluate(digits.resize((20, 20)), "digits")
+
+
+def test_a_reference_without_a_digit_is_refused(digits: Dataset) -> None:
+    assert digits.labels is not None
+    few = digits.take(np.flatnonzero(digits.labels < 3))
+    with pytest.raises(DataError, match="fewer than two images of the digit"):
+        evaluate_reference(few)
+
+
+def evaluate_reference(data: Dataset) -> Evaluation:
+    from digitsmith.evaluation.verb import require_all_digits
+
+    half = len(data) // 2
+    reference = read_reference(data.take(slice(half)), "few", data.take(slice(half, None)), "few more")
+    require_all_digits(reference, half)
+    return judge(data.take(slice(half)), reference, half)
+
+
+def test_a_model_of_data_that_is_gone_wants_a_reference(digits: Dataset, tmp_path: Path) -> None:
+    changes = ["generator.hidden=[8]", "discriminator.hidden=[8]", "epochs=1"]
+    np.savez(tmp_path / "mine.npz", images=digits.images, labels=digits.labels)
+    run = digitsmith.train("cgan", tmp_path / "mine.npz", tmp_path / "run", changes=changes).run
+    (tmp_path / "mine.npz").unlink()
+    with pytest.raises(ConfigError, match="--reference"):
+        digitsmith.evaluate(run.folder)
+
+
+def test_agreement_counts_what_is_read_as_labelled() -> None:
+    def read(digits: list[int]) -> Readings:
+        return Readings(np.zeros((len(digits), 2), np.float32), np.eye(10, dtype=np.float32)[digits])
+
+    labels = np.array([1, 1, 7, 7])
+    measure, confusion = measures.agreement(labels, read([1, 7, 7, 7]), np.array([1, 2]), read([1, 2]))
+    assert (measure.value, measure.real) == (0.75, 1.0)
+    assert confusion.labels == ("1", "7")
+    assert [row[DIGITS.index("7")] for row in confusion.counts] == [1, 2]
+    assert confusion.agreement == [0.5, 1.0]
+    assert confusion.real_agreement == [1.0, None]
+
+
+def test_the_usual_scale_makes_digits_as_large_as_mnists(digits: Dataset) -> None:
+    image = np.zeros((3, 40, 30), np.uint8)
+    image[:, 5:35, 10:20] = 255  # 30 high, 10 wide: at 2/3 as high as MNIST's 20
+    assert usual_scale(image) == pytest.approx(2 / 3)
+    readings = digit_net().read(image, 2 / 3)
+    assert (readings.digits == 1).all()  # an upright bar, once it is framed as MNIST's digits are
+    assert usual_scale(image[:, ::2, ::2]) == 20 / 15
+
+
+def test_results_come_back_from_their_files_and_others_are_refused(tmp_path: Path) -> None:
+    result = digitsmith.evaluate("mnist", count=300)
+    results.save(result, tmp_path / "result.json")
+    assert results.load(tmp_path / "result.json") == result
+    (tmp_path / "other.json").write_text('{"kind": "evaluation"}')
+    with pytest.raises(ResultError, match="no result of `digitsmith evaluate`"):
+        results.load(tmp_path / "other.json")
+    with pytest.raises(ResultError, match="cannot read"):
+        results.load(tmp_path / "missing.json")
+
+
+def test_results_that_were_measured_differently_are_not_compared() -> None:
+    result = digitsmith.evaluate("mnist", count=300)
+    results.require_comparable([result, result.model_copy(update={"subject": "another"})])
+    for change in ({"features_sha256": "x"}, {"digitnet_sha256": "x"}, {"images": 400}):
+        other = result.model_copy(update={"protocol": result.protocol | change})
+        with pytest.raises(ResultError, match="measured differently"):
+            results.require_comparable([result, other])

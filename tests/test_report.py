@@ -1,0 +1,362 @@
+"""The page on runs and results: what it says, that it holds all it shows, and how a real browser finds it."""
+
+import base64
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from digitsmith.errors import DigitsmithError, OutputError, ResultError, RunError
+from digitsmith.report.curves import KINDS, draw_curves, read_history
+from digitsmith.report.page import write_report
+from digitsmith.report.words import amount
+from digitsmith.results import Arm, ClassRow, Collapse, Confusion, Evaluation, Measure, Study, save
+from digitsmith.training.run import Run
+
+DIGITS = tuple("0123456789")
+
+
+def measure(key: str, group: Any, value: float, real: float, **more: Any) -> Measure:
+    given = {"title": f"Title of {key}", "better": "up", "verdict": "good", "meaning": f"Meaning of {key}."}
+    return Measure(key=key, group=group, value=value, real=real, **(given | more))
+
+
+def evaluation(**changes: Any) -> Evaluation:
+    png = io.BytesIO()
+    Image.new("L", (302, 302), 40).save(png, format="PNG")
+    picture = base64.b64encode(png.getvalue()).decode()
+    counts = [[100 - 11 * row if row == column else 11 * row // 9 for column in range(10)] for row in range(10)]
+    given: dict[str, Any] = {
+        "subject": "made",
+        "subject_kind": "data",
+        "subject_sha256": "5" * 64,
+        "reference": "mnist:train",
+        "reference_sha256": "4" * 64,
+        "held_out": "mnist:test",
+        "protocol": {"images": 1000, "seed": 7, "features": "digitnet", "numpy": "2.4.6"}
+        | {"features_sha256": "f" * 64, "digitnet_sha256": "d" * 64},
+        "measures": (
+            measure("frechet_ratio", "real", 7.25, 1.0, unit="x", better="down", verdict="fair"),
+            measure("kid", "real", 0.0051, 0.0001, better="down", error=0.0004, verdict="poor"),
+            measure("coverage", "varied", 0.876, 0.962, unit="%"),
+            measure("recognisable", "readable", 0.95, 0.99, unit="%"),
+            measure("agreement", "readable", 0.971, 0.997, unit="%"),
+            measure("nearest_training", "original", 0.84, 1.0, unit="x", better="near"),
+        ),
+        "collapse": Collapse(collapsed=False, reasons=()),
+        "classes": tuple(ClassRow(name=d, share=0.1, real_share=0.1, spread=None) for d in DIGITS),
+        "confusion": Confusion(
+            labels=DIGITS, digits=DIGITS, counts=counts, agreement=[0.5] * 10, real_agreement=[None, *[0.9] * 9]
+        ),
+        "notes": ("A note.",),
+        "skipped": {"this": "Not measured, because."},
+        "pictures": dict.fromkeys(("made", "real", "hardest", "closest_pairs"), picture),
+    }
+    return Evaluation(**(given | changes))
+
+
+def saved(result: Evaluation | Study, name: str = "result.json") -> Path:
+    save(result, Path(name))
+    return Path(name)
+
+
+@pytest.fixture
+def run(micro_run: Run, tmp_path: Path) -> Run:
+    """A run that a test may write into, with an evaluation of its model."""
+    folder = shutil.copytree(micro_run.folder, tmp_path / "first")
+    sha256 = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+    save(evaluation(subject=str(folder), subject_kind="model", subject_sha256=sha256), folder / "evaluation.json")
+    return Run(folder)
+
+
+class Page(HTMLParser):
+    """What is on a page: its text, and all attributes of each tag."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def page(*subjects: Path) -> Page:
+    return Page(write_report(subjects, Path("report.html")))
+
+
+def test_every_measure_is_there_beside_its_real_value() -> None:
+    result = evaluation()
+    text = page(saved(result)).text
+    for found in result.measures:
+        value, _, error = amount(found, found.value).partition(" ± ")
+        word = {"good": "✓ good", "fair": "~ weak", "poor": "✗ fails"}[found.verdict]
+        numbers = f"{value}{f' ± {error}' if error else ''} {amount(found, found.real)} {word}"
+        assert f"{found.title} {numbers} {found.meaning}" in text
+    assert "Better: higher" in text
+    assert "Best: as real" in text
+    for said in ("A note.", "Not measured, because.", "95 of 100", "No collapse", "1,000 images", "mnist:test"):
+        assert said in text
+    for protocol in ("f" * 64, "5" * 64, "numpy 2.4.6", "Seed 7"):
+        assert protocol in text
+    assert "digitsmith evaluate made --reference mnist:train --count 1000 --seed 7" in text
+
+
+def test_a_run_shows_its_training_and_its_evaluation(run: Run) -> None:
+    seen = page(run.folder)
+    for said in (
+        "first",
+        "digits: 1,438 images of 28x28, 10 classes",
+        "generator 24 → 32; discriminator 32 → 24",
+        "2 epochs",
+        "Losses. Last: discriminator",
+        "Equilibrium. Last: D(x), real images",
+        "7.25 ×",
+        "generator.lr",
+        "digitsmith train cgan",
+    ):
+        assert said in seen.text
+    assert "has changed since it was evaluated" not in seen.text
+    kinds = [str(attributes["src"]).split(";")[0] for tag, attributes in seen.tags if tag == "img"]
+    assert kinds.count("data:image/svg+xml") == 2
+    assert kinds.count("data:image/gif") == 1
+
+
+def test_a_collapse_is_told_with_its_reasons() -> None:
+    collapse = Collapse(collapsed=True, reasons=("68% of the images of 1 are near-duplicates.",))
+    text = page(saved(evaluation(collapse=collapse))).text
+    assert "Collapsed into fewer kinds of images" in text
+    assert "68% of the images of 1 are near-duplicates." in text
+
+
+def test_a_run_without_evaluation_says_how_to_get_one(run: Run) -> None:
+    (run.folder / "evaluation.json").unlink()
+    assert "first is not in this table" in page(run.folder, saved(evaluation())).text
+    text = page(run.folder).text
+    assert f"digitsmith evaluate {run.folder}" in text
+    assert "Generated, after the last epoch." in text
+    assert "Every measure" not in text
+
+
+def test_a_run_that_has_only_begun_is_shown(run: Run) -> None:
+    shutil.rmtree(run.figures)
+    run.metrics.unlink()
+    (run.folder / "evaluation.json").unlink()
+    assert "Planned 2 epochs" in page(run.folder).text
+
+
+def test_an_evaluation_of_an_earlier_model_is_marked(run: Run) -> None:
+    run.model.write_bytes(b"another")
+    assert "has changed since it was evaluated" in page(run.folder).text
+
+
+def test_several_are_compared(run: Run) -> None:
+    other = shutil.copytree(run.folder, Path("other"))
+    (other / "config.toml").write_text(run.config.read_text().replace("epochs = 2", "epochs = 9"))
+    result = saved(evaluation(measures=evaluation().measures[:4]))
+    seen = page(run.folder, other, result)
+    assert "Title of coverage Better: higher 96.2 % 87.6 % ✓ good 87.6 % ✓ good 87.6 % ✓ good" in seen.text
+    assert "Title of agreement Better: higher 99.7 % 97.1 % ✓ good 97.1 % ✓ good not measured" in seen.text
+    assert "Mode collapse ✓ no ✓ no ✓ no" in seen.text
+    assert "Setting first other epochs 2 9" in seen.text
+    links = {attributes.get("href") for tag, attributes in seen.tags if tag == "a"}
+    assert links == {f"#{attributes['id']}" for _, attributes in seen.tags if "id" in attributes}
+
+
+def test_what_was_measured_differently_is_not_compared() -> None:
+    here = saved(evaluation())
+    there = saved(evaluation(protocol=evaluation().protocol | {"images": 999}), "other.json")
+    with pytest.raises(ResultError, match="images: 1000 and 999"):
+        write_report([here, there], Path("report.html"))
+    assert not Path("report.html").exists()
+
+
+def test_a_study_is_a_table_of_its_arms() -> None:
+    arms = (
+        Arm(key="real", title="Real", train_on="mnist", test_on="mnist:test", images=60000, accuracies=[0.99, 0.992],
+            mean=0.991, deviation=0.0014),
+        Arm(key="made", title="Generated", train_on="made", test_on="mnist:test", images=60000,
+            accuracies=[0.96, 0.961], mean=0.9605, deviation=0.0007, difference=-0.0305, difference_error=0.0005),
+    )  # fmt: skip
+    study = Study(
+        study="tstr", subject="made", subject_sha256="0", reference="mnist", protocol={"seeds": [0, 1]}, arms=arms
+    )
+    text = page(saved(study)).text
+    assert "Real mnist mnist:test 60,000 99.10 ± 0.14 %" in text
+    assert "96.05 ± 0.07 % -3.05 ± 0.05 %" in text
+    assert "Seeds [0, 1]" in text
+    assert "Every measure" in page(saved(study), saved(evaluation(), "b.json")).text
+
+
+def test_names_are_text_and_never_markup(run: Run) -> None:
+    name = """<script>alert("1")</script>&'"""
+    folder = run.folder.rename(run.folder.with_name("<img src=x>&'"))
+    odd = evaluation(subject=name, notes=(name,), pictures={"made": '"><script>'})
+    seen = page(folder, saved(odd))
+    assert {tag for tag, _ in seen.tags}.isdisjoint({"script"})
+    assert all(str(a["src"]).startswith("data:") for tag, a in seen.tags if tag == "img")
+    assert name in seen.text
+
+
+def test_the_page_holds_all_it_shows(run: Run) -> None:
+    seen = page(run.folder, saved(evaluation()))
+    for tag, attributes in seen.tags:
+        assert tag not in ("script", "iframe", "object", "embed", "audio", "video")
+        assert str(attributes.get("src", "data:")).startswith("data:")
+        assert str(attributes.get("href", "#")).startswith(("#", "data:"))
+        assert tag != "img" or attributes["alt"]
+    assert "url(" not in seen.source
+    assert "@import" not in seen.source
+
+
+def test_the_same_files_make_the_same_page(run: Run) -> None:
+    assert page(run.folder).source == page(run.folder).source
+
+
+def test_quality_is_drawn_where_it_was_measured() -> None:
+    losses = {"d_loss": 1.0, "g_loss": 2.0, "d_real": 0.5, "d_fake": 0.5}
+    lines = [
+        {"epoch": 1, "step": 10} | losses,
+        {"epoch": 1, "step": 15, "frechet_distance": 6.0, "frechet_floor": 2.0} | losses | {"d_loss": 4.0},
+        {"epoch": 2, "step": 30} | losses,
+    ]
+    history = read_history(lines)
+    assert [part.tolist() for part in history["frechet_ratio"]] == [[1], [3]]
+    assert [part.tolist() for part in history["d_loss"]] == [[1, 2], [2, 1]]  # (10 x 1 + 5 x 4) / 15
+    assert draw_curves(KINDS["quality"], {"a": history}, (4, 3)) is not None
+    assert draw_curves(KINDS["quality"], {"a": read_history(lines[2:])}, (4, 3)) is None
+
+
+def write(path: str, text: str) -> Path:
+    Path(path).parent.mkdir(exist_ok=True)
+    Path(path).write_text(text)
+    return Path(path)
+
+
+def test_what_cannot_be_shown_is_refused_with_the_mend(run: Run) -> None:
+    refused: list[tuple[Path, type[DigitsmithError], str]] = [
+        (Path("nowhere"), ResultError, "there is no nowhere"),
+        (write("notes/a.txt", "").parent, ResultError, "notes is no run folder"),
+        (write("broken.json", "{"), ResultError, "broken.json is no result"),
+        (write("bare/config.toml", run.config.read_text().partition("[run]")[0]).parent, RunError, r"no table \[run\]"),
+        (saved(evaluation(protocol={})), ResultError, "lacks digitnet_sha256, features_sha256, images"),
+    ]
+    for path, kind, message in refused:
+        with pytest.raises(kind, match=message):
+            write_report([path], Path("report.html"))
+    with run.metrics.open("a") as file:
+        file.write('{"epoch": 3, "st')
+    with pytest.raises(RunError, match=r"train --resume --out .*first"):
+        write_report([run.folder], Path("report.html"))
+
+
+def test_a_place_that_cannot_be_written_is_refused() -> None:
+    result = saved(evaluation())
+    Path("folder").mkdir()
+    for out in (Path("folder"), result / "report.html", result):
+        with pytest.raises(OutputError, match=str(out)):
+            write_report([result], out)
+    assert json.loads(result.read_text())["kind"] == "evaluation"
+
+
+def cli(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    code = f"{before}\nfrom digitsmith.cli import main\nmain()"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+
+
+def test_the_command_says_where_the_page_is_and_what_is_next(run: Run) -> None:
+    done = cli("report", str(run.folder))
+    assert done.returncode == 0, done.stderr
+    assert str(run.folder / "report.html") in done.stdout
+    assert (run.folder / "report.html").is_file()
+    (run.folder / "evaluation.json").unlink()
+    done = cli("report", str(run.folder), str(saved(evaluation())))
+    assert f"digitsmith evaluate {run.folder}" in done.stdout
+    assert Path("report.html").is_file()
+    done = cli("report", "nowhere")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("digitsmith: there is no nowhere")
+
+
+@pytest.mark.parametrize("missing", ["jinja2", "matplotlib"])
+def test_without_its_libraries_the_command_says_what_to_install(missing: str) -> None:
+    done = cli("report", "run", before=f"import sys; sys.modules[{missing!r}] = None")
+    assert done.returncode == 2
+    assert "pip install 'digitsmith[report]'" in done.stderr
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+
+CONTRAST = """
+const parse = colour => colour.match(/[\\d.]+/g).map(Number);
+const light = rgb => rgb.slice(0, 3).map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+  .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+const paper = parse(getComputedStyle(document.body).backgroundColor);
+return Math.min(...[...document.querySelectorAll('.verdict, .confusion td')].map(cell => {
+  const [r, g, b, alpha = 1] = parse(getComputedStyle(cell).backgroundColor);
+  const [a, c] = [light([r, g, b].map((v, i) => v * alpha + paper[i] * (1 - alpha))),
+                  light(parse(getComputedStyle(cell).color))];
+  return (Math.max(a, c) + .05) / (Math.min(a, c) + .05);
+}));
+"""
+"""The least contrast of the text in coloured cells, as WCAG defines it."""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A headless Chromium that opens files from disk."""
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("needs a browser: apt-get install chromium chromium-driver")
+    from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+    options = ChromeOptions()
+    options.binary_location = CHROMIUM
+    quiet = "disable-gpu disable-quic no-first-run disable-background-networking disable-component-update disable-sync"
+    for flag in ("headless=new", "no-sandbox", "hide-scrollbars", *quiet.split()):
+        options.add_argument(f"--{flag}")
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chrome = Chrome(options, ChromeService(DRIVER))
+    yield chrome
+    chrome.quit()
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 900)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_all_of_it(browser: Any, run: Run, width: int, height: int, scheme: str) -> None:
+    other = shutil.copytree(run.folder, Path("another-run-with-a-rather-long-name"))
+    single = write_report([run.folder], Path("single.html"))
+    several = write_report([run.folder, other, saved(evaluation())], Path("several.html"))
+    size = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    for path in (single, several):
+        theme = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen", "features": theme})
+        browser.get(path.resolve().as_uri())
+        assert browser.get_log("browser") == []
+        whole = "return [...document.images].map(image => image.complete && image.naturalWidth > 0)"
+        assert all(browser.execute_script(whole))
+        assert len(browser.execute_script(whole)) >= 8
+        assert browser.execute_script("return [innerWidth, document.documentElement.scrollWidth]") == [width, width]
+        assert browser.execute_script(CONTRAST) >= 4.5
+        hidden = "return document.querySelector('details table').checkVisibility({contentVisibilityAuto: true})"
+        shown = "return document.querySelector('details table').getBoundingClientRect().height > 100"
+        assert not browser.execute_script(hidden)
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        assert browser.execute_script(shown)
