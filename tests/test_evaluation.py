@@ -1,6 +1,8 @@
 """Evaluations say what is true of images: built cases, each of which must be caught by the measure that is for it."""
 
+import io
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from digitsmith import results
 from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError, ResultError
 from digitsmith.evaluation import measures
-from digitsmith.evaluation.reference import Reference, load_reference, read_reference, silent
+from digitsmith.evaluation.reference import RealData, Reference, load_reference, read_reference, silent
 from digitsmith.evaluation.subject import Subject
 from digitsmith.evaluation.verb import evaluate_images
 from digitsmith.features import DIGITS, Readings, digit_net, usual_scale
@@ -109,6 +111,7 @@ def test_what_is_wrong_with_images_fails_on_the_measure_that_is_for_it(
 def test_noise_that_a_reader_is_sure_of_is_not_passed_off_as_digits(mnist: Reference, test_split: Dataset) -> None:
     result = judge(_noise(test_split), mnist)
     assert result.measure("recognisable").value > 0.9  # the digit-net takes noise for an 8
+    assert result.measure("recognisable").verdict == "poor"
     assert any("do not trust" in note for note in result.notes)
 
 
@@ -161,12 +164,27 @@ def test_the_shipped_readings_are_those_of_the_shipped_net(mnist: Reference) -> 
         assert side.labels is not None
         assert (side.labels[:300] == data.labels).all()
     assert mnist.sha256 == digitsmith.load_dataset("mnist:train").sha256()
+    assert mnist.unseen_sha256 == digitsmith.load_dataset("mnist:test").sha256()
 
 
 @needs_mnist
 def test_the_digit_net_is_as_good_as_it_must_be() -> None:
     data = digitsmith.load_dataset("mnist:test")
     assert (digit_net().read(data.images).digits == data.labels).mean() >= 0.996
+
+
+def test_the_shipped_readings_name_the_shipped_net() -> None:
+    content = (resources.files("digitsmith") / "zoo" / "digitnet" / "mnist.npz").read_bytes()
+    with np.load(io.BytesIO(content)) as stored:
+        assert str(stored["digitnet"]) == digit_net().sha256
+
+
+@needs_mnist
+def test_real_digits_are_no_collapse_however_few(mnist: Reference) -> None:
+    test = digitsmith.load_dataset("mnist:test")
+    for seed in range(5):
+        some = test.take(np.random.default_rng(seed).permutation(len(test))[:200])
+        assert not judge(some, mnist, 200).collapse.collapsed
 
 
 def test_with_no_mnist_at_hand_all_but_originality_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +199,7 @@ def test_with_no_mnist_at_hand_all_but_originality_is_measured(tmp_path: Path, m
 def test_a_model_is_asked_for_the_labels_of_real_images() -> None:
     result = digitsmith.evaluate("mnist", count=500)
     assert result.confusion is not None
-    labels = load_reference("mnist").seen.labels
+    labels = load_reference("mnist").unseen.labels  # those of the images that set the floor
     assert labels is not None
     asked = np.sum(result.confusion.counts, axis=1)
     assert asked.tolist() == np.bincount(labels[:500], minlength=10).tolist()
@@ -202,6 +220,7 @@ def test_a_source_without_a_test_split_is_halved(digits: Dataset, tmp_path: Path
     np.savez(tmp_path / "mine.npz", images=digits.images[:600], labels=digits.labels[:600])
     result = digitsmith.evaluate("digits:test", tmp_path / "mine.npz")
     assert result.reference.endswith("one half")
+    assert any("was halved" in note for note in result.notes)
     assert result.held_out.endswith("the other half")
     assert result.protocol["images"] == 300
 
@@ -209,7 +228,8 @@ def test_a_source_without_a_test_split_is_halved(digits: Dataset, tmp_path: Path
 def test_images_of_other_things_are_compared_but_not_read() -> None:
     random = np.random.default_rng(0)
     letters = Dataset(random.integers(0, 256, (400, 20, 16)).astype(np.uint8), np.arange(400) % 2, ("a", "b"))
-    reference = read_reference(letters.take(slice(200)), "letters", letters.take(slice(200, None)), "more letters")
+    parts = RealData(letters.take(slice(200)), "letters", letters.take(slice(200, None)), "more letters")
+    reference = read_reference(parts)
     result = judge(letters.take(slice(0, 300, 2)), reference, 150)
     assert "digits only" in result.skipped["reading"]
     assert {measure.group for measure in result.measures} == {"real", "varied", "original"}
@@ -220,24 +240,41 @@ def test_too_few_images_and_other_sizes_are_refused(digits: Dataset) -> None:
         digitsmith.evaluate("mnist", count=128)
     with pytest.raises(DataError, match=r"at least 129 images.*evaluate are 100"):
         digitsmith.evaluate(digits.take(slice(100)), "mnist")
-    with pytest.raises(DataError, match=r"20x20.*28x28"):
+    with pytest.raises(DataError, match=r"20x20.*28x28.*--reference"):
         digitsmith.evaluate(digits.resize((20, 20)), "digits")
+    with pytest.raises(ConfigError, match="seed -1"):
+        digitsmith.evaluate(digits, "digits", seed=-1)
+    with pytest.raises(ConfigError, match="--features inception"):
+        digitsmith.evaluate(digits, "digits", inception_weights="weights.pth")
 
 
-def test_a_reference_without_a_digit_is_refused(digits: Dataset) -> None:
+def test_references_that_nothing_can_be_measured_beside_are_refused(digits: Dataset, tmp_path: Path) -> None:
     assert digits.labels is not None
     few = digits.take(np.flatnonzero(digits.labels < 3))
-    with pytest.raises(DataError, match="fewer than two images of the digit"):
-        evaluate_reference(few)
+    np.savez(tmp_path / "few.npz", images=few.images, labels=few.labels)
+    with pytest.raises(DataError, match="fewer than two of the"):
+        digitsmith.evaluate(digits, tmp_path / "few.npz")
+    twice = np.concatenate([digits.images[:150]] * 2)
+    parts = RealData(Dataset(twice), "twice", Dataset(twice[::-1].copy()), "again")
+    with pytest.raises(DataError, match="over again"):
+        judge(Dataset(digits.images[:300]), read_reference(parts), 300)
 
 
-def evaluate_reference(data: Dataset) -> Evaluation:
-    from digitsmith.evaluation.verb import require_all_digits
+def test_what_a_subject_shares_with_its_reference_is_said(digits: Dataset) -> None:
+    of_reference = digitsmith.evaluate("digits:train", "digits")
+    assert any("images of the reference itself" in note for note in of_reference.notes)
+    unseen = digitsmith.evaluate("digits:test", "digits")
+    assert any("the unseen real images themselves" in note for note in unseen.notes)
+    turned = digitsmith.evaluate("mnist", "digits:test", count=300)
+    assert any("digits:train: of a model trained on them" in note for note in turned.notes)
 
-    half = len(data) // 2
-    reference = read_reference(data.take(slice(half)), "few", data.take(slice(half, None)), "few more")
-    require_all_digits(reference, half)
-    return judge(data.take(slice(half)), reference, half)
+
+def test_a_run_on_scaled_images_is_compared_with_images_of_its_size() -> None:
+    changes = ["generator.hidden=[8]", "discriminator.hidden=[8]", "epochs=1"]
+    run = digitsmith.train("cgan", "digits:train", "small", changes=changes, resize=(20, 20)).run
+    result = digitsmith.evaluate(run.folder)
+    assert result.reference == "digits:train"
+    assert result.protocol["scale"] == 1.0  # digits that fill 20 pixels are as large as MNIST's
 
 
 def test_a_model_of_data_that_is_gone_wants_a_reference(digits: Dataset, tmp_path: Path) -> None:

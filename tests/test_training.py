@@ -311,6 +311,12 @@ def test_the_images_that_are_measured_on_are_not_trained_on(digits: Dataset) -> 
 def test_too_few_images_to_hold_some_out_are_refused(digits: Dataset) -> None:
     with pytest.raises(ConfigError, match=r"here 100.*--during-training"):
         digitsmith.train("cgan", digits.take(slice(1000)), "run", changes=[*MICRO, "evaluate_every=1"])
+    with pytest.raises(ConfigError, match="here 1,"):
+        digitsmith.train("cgan", digits.take(slice(15)), "run", changes=[*MICRO, "batch_size=8", "evaluate_every=1"])
+    with pytest.raises(DataError, match="fewer than one batch"):
+        digitsmith.train("cgan", digits, "run", changes=[*MICRO, "batch_size=1400", "evaluate_every=1"])
+    with pytest.raises(ConfigError, match="more than the 2 epochs"):
+        digitsmith.train("cgan", digits, "run", changes=[*MICRO, "evaluate_every=3"])
     assert not Path("run").exists()
 
 

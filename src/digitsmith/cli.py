@@ -229,7 +229,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the images that a model makes, or of the choice from a data set.")] = 0,
     features: Annotated[
         Literal["digitnet", "inception"],
-        typer.Option(help="Where distances are measured; inception gives the FID (slow, a download of 91 MB)."),
+        typer.Option(help="Where distances are measured; inception gives the FID (slow, a download of 95 MB)."),
     ] = "digitnet",
     inception_weights: Annotated[
         Path | None, typer.Option(help="A file of Inception weights, instead of the download.")
@@ -262,12 +262,13 @@ def evaluate(
             fetch=fetch, progress=stages.update,
         )  # fmt: skip
     show_evaluation(result, Console())
-    where = json or _beside(subject, "evaluation.json")
+    where = json or _beside(subject, "evaluation.json" if features == "digitnet" else "evaluation-inception.json")
     if where is None:
         typer.echo(f"\nTo keep this, and to draw a report of it:\n  digitsmith evaluate {subject} --json result.json")
         return
     save(result, where)
-    typer.echo(f"\nSaved as {where}. Next, look at it:\n  digitsmith report {where if json else subject}")
+    shown = where if json or features == "inception" else subject
+    typer.echo(f"\nSaved as {where}. Next, look at it:\n  digitsmith report {shown}")
 
 
 @study.command()
@@ -311,7 +312,7 @@ def tstr(
         typer.echo(f"\nTo keep this:\n  digitsmith study tstr {subject} --json tstr.json")
         return
     save(result, where)
-    typer.echo(f"\nSaved as {where}. Next, look at it:\n  digitsmith report {where}")
+    typer.echo(f"\nSaved as {where}. Next, look at it:\n  digitsmith report {where if json else subject}")
 
 
 @app.command()

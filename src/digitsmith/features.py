@@ -19,6 +19,9 @@ DIGITS = tuple("0123456789")
 SIDE = 28
 """Height and width of the images that it sees, in pixels."""
 
+FEATURES = 128
+"""Features of an image."""
+
 _INK = 20  # the longer side of MNIST's digits in them
 
 _BATCH = 250

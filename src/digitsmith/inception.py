@@ -67,8 +67,8 @@ class InceptionV3:
             content = self._path.read_bytes()
         except OSError as error:
             raise DataError(
-                f"the Inception weights {self._path} cannot be read ({error.strerror}): correct {VARIABLE}, "
-                f"or unset it, and the published ones are downloaded."
+                f"the Inception weights {self._path} cannot be read ({error.strerror}): correct --inception-weights or "
+                f"{VARIABLE}, or give neither, and the published ones are downloaded."
             ) from error
         self.sha256 = hashlib.sha256(content).hexdigest()
         self._network = _load(network, content, self._path)

@@ -113,6 +113,7 @@ class Study(_Frozen):
     subject: str
     subject_sha256: str
     reference: str
+    reference_sha256: str
     protocol: dict[str, Any]
     arms: tuple[Arm, ...]
     notes: tuple[str, ...] = ()

@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.measures import SURE
-from digitsmith.evaluation.reference import Progress, digit_labels, silent, split_names
-from digitsmith.evaluation.subject import open_subject, usual_reference
+from digitsmith.evaluation.reference import Progress, RealData, digit_labels, load_real, silent
+from digitsmith.evaluation.subject import name_of, open_subject, usual_reference
 from digitsmith.features import digit_net, usual_scale
 from digitsmith.model import Model
 from digitsmith.results import Arm, Study
-from digitsmith.sources import load_dataset
 from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
 
 RECIPE = Recipe(layers=((32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_size=128)
 """Of the classifiers that are trained. None of them is the digit-net, nor starts from it."""
 
 _LEAST_STEPS = 1500  # of a training: few images are passed over more often
+
+_FILTER_NOTE = "The filter, the digit-net, has itself learned from 55,000 real images of MNIST."
 
 _MOST_TRIES = 20  # times that an image the filter refuses is made anew
 
@@ -58,21 +59,24 @@ def tstr(
         progress: told of the work.
 
     Raises:
-        DataError: no labels, other classes than the reference's, or no test split.
+        DataError: no labels, other classes than the reference's, or another image size.
+        ConfigError: a single seed, or a model whose training data are gone and no reference.
     """
     if seeds < 2:
         raise ConfigError(f"{seeds} seed: a spread needs two at least; use --seeds 3.")
     opened = open_subject(subject)
-    train_name, test_name = split_names(str(reference or usual_reference(opened)))
-    train, test = load_dataset(train_name), load_dataset(test_name)
-    _require_same_classes(opened, str(subject), train, train_name)
+    size = opened.metadata.image_size if isinstance(opened, Model) else None
+    parts = load_real(str(reference or usual_reference(opened)), size)
+    train, test = parts.seen, parts.unseen
+    _require_fitting(opened, name_of(subject), parts)
     n = min(count or len(train), len(train), len(opened) if isinstance(opened, Dataset) else len(train))
     real = train.take(np.random.default_rng(0).permutation(len(train))[:n])
+    scale = usual_scale(train.images)
     scores: dict[str, list[float]] = {key: [] for key in _ARMS}
     sizes: dict[str, int] = {}
     for seed in range(seeds):
         made = _made(opened, real, seed)
-        filtered = _filtered(opened, made, seed, usual_scale(train.images)) if digit_labels(train) is not None else None
+        filtered = _filtered(opened, made, seed, scale) if digit_labels(train) is not None else None
         for key, data in (("real", real), ("made", made), ("filtered", filtered)):
             if data is None:
                 continue
@@ -87,12 +91,14 @@ def tstr(
                 sizes["reverse"] = n
     return Study(
         study="tstr",
-        subject=opened.name if isinstance(opened, Model) else str(subject),
+        subject=name_of(subject),
         subject_sha256=opened.sha256 if isinstance(opened, Model) else opened.sha256(),
-        reference=train_name,
+        reference=parts.seen_name,
+        reference_sha256=train.sha256(),
         protocol={
             "images": n,
-            "test": f"{test_name}, {len(test):,} images",
+            "test": f"{parts.unseen_name}, {len(test):,} images",
+            "test_sha256": test.sha256(),
             "seeds": seeds,
             "classifier": asdict(_recipe(n)),
             "filter": f"the digit-net reads the label with a probability of {SURE} or more",
@@ -101,6 +107,7 @@ def tstr(
             "torch": version("torch"),
             "python": platform.python_version(),
         },
+        notes=(*parts.notes, *((_FILTER_NOTE,) if scores["filtered"] else ())),
         arms=tuple(_arm(key, scores[key], scores["real"], sizes[key]) for key in _ARMS if scores[key]),
     )
 
@@ -114,14 +121,21 @@ def _show(progress: Progress, what: str, epochs: int, epoch: int, _: float | Non
     progress(what, epoch, epochs)
 
 
-def _require_same_classes(opened: Model | Dataset, name: str, train: Dataset, train_name: str) -> None:
+def _require_fitting(opened: Model | Dataset, name: str, parts: RealData) -> None:
     classes = opened.metadata.classes if isinstance(opened, Model) else opened.classes
+    known = parts.seen.classes
     if not classes:
         raise DataError(f"{name} has no labels, so no classifier can learn from it: use a conditional model.")
-    if train.labels is None:
-        raise DataError(f"{train_name} has no labels: choose a labelled --reference.")
-    if not set(classes) <= set(train.classes):
-        raise DataError(f"{name} has the classes {' '.join(classes)}, {train_name} has {' '.join(train.classes)}.")
+    if not known:
+        raise DataError(f"{parts.seen_name} has no labels: choose a labelled --reference.")
+    if not set(classes) <= set(known):
+        raise DataError(f"{name} has the classes {' '.join(classes)}, {parts.seen_name} has {' '.join(known)}.")
+    if isinstance(opened, Dataset) and opened.image_size != parts.seen.image_size:
+        raise DataError(
+            "{} has images of {}x{}, {} of {}x{}: choose a --reference of the same size.".format(
+                name, *opened.image_size, parts.seen_name, *parts.seen.image_size
+            )
+        )
 
 
 def _made(opened: Model | Dataset, real: Dataset, seed: int) -> Dataset:
@@ -150,10 +164,10 @@ def _filtered(opened: Model | Dataset, made: Dataset, seed: int, scale: float) -
     assert digits is not None
     images, start = made.images.copy(), len(made)
     wrong = np.arange(len(made))
-    for _ in range(_MOST_TRIES):
+    for attempt in range(_MOST_TRIES + 1):
         readings = digit_net().read(images[wrong], scale)
         wrong = wrong[(readings.digits != digits[wrong]) | (readings.confidence < SURE)]
-        if isinstance(opened, Dataset) or not len(wrong):
+        if isinstance(opened, Dataset) or not len(wrong) or attempt == _MOST_TRIES:
             break
         images[wrong] = _sample(opened, made.labels[wrong], made.classes, seed, start)
         start += len(wrong)

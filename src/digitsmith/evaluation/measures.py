@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith import metrics
+from digitsmith.errors import DataError
 from digitsmith.features import DIGITS, Readings
 from digitsmith.metrics import Features
 from digitsmith.results import ClassRow, Collapse, Confusion, Measure, Verdict
 
 SURE = 0.9
 """Probability of its top class from which an image counts as recognisable."""
+
+_FEW = 30  # images of a digit from which on a verdict on it alone is given
 
 CLOSE = 0.01
 """Share of real images whose nearest other is taken to be too near: its distance marks near-duplicates."""
@@ -51,7 +54,12 @@ def realness(sides: Sides) -> list[Measure]:
         metrics.density_coverage(sides.seen, side) for side in (sides.made, sides.unseen)
     )
     told, real_told = (metrics.two_sample_accuracy(sides.seen, side) for side in (sides.made, sides.unseen))
-    ratio = distance / max(floor, 1e-9)
+    if floor <= 1e-9 * np.trace(seen.covariance):
+        raise DataError(
+            "the unseen real images are those of the reference over again (they have no distance to them), so that "
+            "nothing can be measured beside them: choose another --reference."
+        )
+    ratio = distance / floor
     return [
         Measure(
             key="frechet_ratio", group="real", title="Fréchet distance over real's", unit="x",
@@ -97,16 +105,29 @@ def realness(sides: Sides) -> list[Measure]:
     ]  # fmt: skip
 
 
-def near_duplicates(sides: Sides) -> tuple[Measure, NDArray[np.bool_]]:
-    """The share of images that have a double among themselves, and which do: bool[n]."""
-    limit = np.quantile(metrics.nearest(sides.seen)[0][:, 0], CLOSE)
-    doubled = metrics.nearest(sides.made)[0][:, 0] <= limit
-    value = float(doubled.mean())
-    real = float((metrics.nearest(sides.unseen)[0][:, 0] <= limit).mean())
+def near_duplicates(
+    sides: Sides, readings: tuple[Readings, Readings, Readings] | None
+) -> tuple[Measure, NDArray[np.bool_]]:
+    """The share of images that have a double among themselves, and which do: bool[n].
+
+    Args:
+        sides: the features.
+        readings: of made, seen and unseen images: each digit then has a limit of its own, as ones are more alike than
+            others. None where images are no digits.
+    """
+    made, seen, unseen = (
+        (np.zeros(len(sides.made), np.int64),) * 3 if readings is None else (r.digits for r in readings)
+    )
+    own = metrics.nearest(sides.seen)[0][:, 0]
+    limits = np.zeros(len(DIGITS))
+    for digit in np.unique(seen):
+        limits[digit] = np.quantile(own[seen == digit], CLOSE)
+    doubled = metrics.nearest(sides.made)[0][:, 0] <= limits[made]
+    value, real = float(doubled.mean()), float((metrics.nearest(sides.unseen)[0][:, 0] <= limits[unseen]).mean())
     measure = Measure(
         key="near_duplicates", group="varied", title="Near-duplicates", value=value, real=real, better="down",
         unit="%", verdict=_at_most(value, max(2 * real, 0.02), max(8 * real, 0.08)),
-        meaning=f"Share of images with a double: another that is nearer than all but {CLOSE:.0%} of real ones have.",
+        meaning=f"Share of images with a double: another, nearer than {1 - CLOSE:.0%} of real ones of a digit have.",
     )  # fmt: skip
     return measure, doubled
 
@@ -161,15 +182,15 @@ def _collapse(
     reasons = []
     for i, name in enumerate(DIGITS):
         members = made.digits == i
-        if shares[i] < real_shares[i] / 5:
+        if shares[i] < real_shares[i] / 5 and real_shares[i] * len(made) >= _FEW:
             reasons.append(
                 f"The digit {name} is all but missing: {shares[i]:.1%}, of real images {real_shares[i]:.1%}."
             )
         elif shares[i] > 3 * real_shares[i] > 0:
             reasons.append(f"{shares[i]:.0%} of the images are a {name}, of real ones {real_shares[i]:.0%}.")
-        if members.sum() >= 10 and doubled[members].mean() > 0.5:
+        if members.sum() >= _FEW and doubled[members].mean() > 0.5:
             reasons.append(f"{doubled[members].mean():.0%} of the images of {name} are near-duplicates.")
-        elif members.sum() >= 10 and relative[i] < 0.5:
+        elif members.sum() >= _FEW and relative[i] < 0.5:
             reasons.append(f"Images of {name} vary {relative[i]:.2f} times as much as real ones.")
     return Collapse(collapsed=bool(reasons), reasons=tuple(reasons))
 
@@ -181,12 +202,20 @@ def collapse_of_any(doubled: NDArray[np.bool_]) -> Collapse:
     return Collapse(collapsed=bool(reasons), reasons=reasons)
 
 
-def recognisability(made: Readings, unseen: Readings) -> Measure:
-    """The share of images that the digit-net is sure of."""
+def near_real(found: Sequence[Measure]) -> bool:
+    """Whether the images lie near enough to real ones for a reader to be believed."""
+    precision = next(measure for measure in found if measure.key == "precision")
+    return precision.value >= precision.real / 2
+
+
+def recognisability(made: Readings, unseen: Readings, trusted: bool) -> Measure:
+    """The share of images that the digit-net is sure of; it can be sure of noise too, and is not `trusted` then."""
     value, real = (float((side.confidence >= SURE).mean()) for side in (made, unseen))
+    good = max(1 - 2 * (1 - real) - 0.005, 0.95 * real)
+    fair = max(1 - 5 * (1 - real) - 0.05, 0.75 * real)
     return Measure(
         key="recognisable", group="readable", title="Recognisable", value=value, real=real, better="up", unit="%",
-        verdict=_at_least(value, 1 - 2 * (1 - real) - 0.005, 1 - 5 * (1 - real) - 0.05),
+        verdict=_at_least(value, good, fair) if trusted else "poor",
         meaning=f"Of 100 images, a reader is sure of {value * 100:.0f} (of real ones {real * 100:.0f}): it gives its "
         f"top class {SURE:.0%} or more.",
     )  # fmt: skip
@@ -220,31 +249,35 @@ def agreement(
 
 def originality(distances: NDArray[np.float64], real_distances: NDArray[np.float64]) -> list[Measure]:
     """Whether the images were made, or remembered: from distances [n, k] to the nearest training images."""
-    value = float(np.median(distances[:, 0]) / max(np.median(real_distances[:, 0]), 1e-6))
+    value = float(np.median(distances[:, 0]) / np.median(real_distances[:, 0]))
     copied, real_copied = (float(metrics.copies(side).mean()) for side in (distances, real_distances))
+    by_chance = real_copied + 3 * (real_copied * (1 - real_copied) / len(distances)) ** 0.5
     return [
         Measure(
             key="nearest_training", group="original", title="Nearest training image", value=value,
-            real=1.0, better="near", unit="x", verdict=_at_least(value, 0.75, 0.5),
+            real=1.0, better="up", unit="x", verdict=_at_least(value, 0.75, 0.5),
             meaning="Median distance to it, in pixels, over that of unseen real images. Far below 1: images come back.",
         ),
         Measure(
             key="copies", group="original", title="Copies", value=copied, real=real_copied, better="down", unit="%",
-            verdict=_at_most(copied, 2 * real_copied + 0.001, 5 * real_copied + 0.01),
+            verdict=_at_most(copied, by_chance + 0.001, by_chance + 0.01),
             meaning="Share of images less than half as far from one training image as from the 50 nearest on average.",
         ),
     ]  # fmt: skip
 
 
-def cautions(measures: Sequence[Measure]) -> list[str]:
+def cautions(found: Sequence[Measure], n: int) -> list[str]:
     """What a reader should know before believing some of these numbers."""
-    by_key = {measure.key: measure for measure in measures}
-    precision, recognisable = by_key["precision"], by_key.get("recognisable")
     notes = []
-    if recognisable and recognisable.verdict != "poor" and precision.value < precision.real / 2:
+    if not near_real(found):
         notes.append(
             "A reader can be sure of images that are no digits at all: with a precision this low, "
             "do not trust that they are recognisable."
+        )
+    if n < 5000:
+        notes.append(
+            f"With {n:,} images of each kind, chance moves the ratio of distances by a half, for real images too: "
+            f"use 10,000 if there are so many."
         )
     return notes
 

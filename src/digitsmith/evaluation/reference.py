@@ -18,7 +18,7 @@ from digitsmith import metrics
 from digitsmith.atomic import staged_file
 from digitsmith.dataset import Dataset
 from digitsmith.errors import MissingSplitError
-from digitsmith.features import DIGITS, Readings, digit_net, usual_scale
+from digitsmith.features import DIGITS, SIDE, DigitNet, Readings, digit_net, usual_scale
 from digitsmith.sources import at_hand, load_dataset
 
 MOST = 10_000
@@ -65,8 +65,10 @@ class Reference:
         seen: the split that generated images are compared with, and might have copied.
         unseen: other real images of the same source.
         sha256: hash of the content of `seen`.
+        unseen_sha256: the same of `unseen`.
         image_size: height and width.
         scale: at which the digit-net reads all images that are compared with these (`features.usual_scale`).
+        notes: what a reader of results should know.
         unseen_distances: float64[n, NEIGHBOURS] in pixels, from each image of `unseen` to its nearest of the whole
             split `seen`; None where that was not measured beforehand.
     """
@@ -74,46 +76,80 @@ class Reference:
     seen: Side
     unseen: Side
     sha256: str
+    unseen_sha256: str
     image_size: tuple[int, int]
     scale: float = 1.0
+    notes: tuple[str, ...] = ()
     unseen_distances: NDArray[np.float64] | None = None
 
 
-def load_reference(source: str, *, fetch: bool = False, progress: Progress = silent) -> Reference:
+@dataclass(frozen=True, eq=False)
+class RealData:
+    """Two parts of a real data set that share no image, with their names."""
+
+    seen: Dataset
+    seen_name: str
+    unseen: Dataset
+    unseen_name: str
+    notes: tuple[str, ...] = ()
+
+
+def load_reference(
+    source: str, *, size: tuple[int, int] | None = None, fetch: bool = False, progress: Progress = silent
+) -> Reference:
     """Load the real images of a source, and let the digit-net read them.
 
     Args:
-        source: what `load_dataset` takes; the training split by default. The other split is the unseen one; if there is
-            none, a half of the images is, drawn with a fixed seed.
+        source: as for `load_real`.
+        size: height and width to scale them to.
         fetch: download MNIST's images even though its shipped readings do for all but memorisation.
         progress: told of the reading.
 
     Raises:
         DataError: no such source.
     """
-    seen_name, unseen_name = split_names(source)
-    if seen_name == "mnist:train":
+    if split_names(source)[0] == "mnist:train" and size in (None, (SIDE, SIDE)):
         shipped = _load_shipped()
         if not (fetch or at_hand("mnist")):
             return shipped
-        seen, unseen = load_dataset("mnist:train"), load_dataset("mnist:test")
+        real = load_real(source)
         return replace(
             shipped,
-            seen=replace(shipped.seen, images=seen.images),
-            unseen=replace(shipped.unseen, images=unseen.images),
+            seen=replace(shipped.seen, images=real.seen.images),
+            unseen=replace(shipped.unseen, images=real.unseen.images),
         )
-    seen = load_dataset(seen_name)
+    return read_reference(load_real(source, size), progress=progress)
+
+
+def load_real(source: str, size: tuple[int, int] | None = None) -> RealData:
+    """Load a source's training split, or the one that it names, as the seen part, and its other split as the unseen.
+
+    Where there is no other split, both are halves of the one, drawn with a fixed seed.
+
+    Raises:
+        DataError: no such source.
+    """
+    seen_name, unseen_name = split_names(source)
+    seen = load_dataset(seen_name, resize=size)
     try:
-        unseen = load_dataset(unseen_name)
+        unseen = load_dataset(unseen_name, resize=size)
         parted = not np.array_equal(seen.images, unseen.images)  # a file that knows no splits gives all for either
     except MissingSplitError:
         parted = False
-    if not parted:
-        order = np.random.default_rng(0).permutation(len(seen))
-        half = len(order) // 2
-        seen, unseen = seen.take(order[:half]), seen.take(order[half:])
-        seen_name, unseen_name = f"{source}, one half", f"{source}, the other half"
-    return read_reference(seen, seen_name, unseen, unseen_name, progress)
+    if parted:
+        notes: tuple[str, ...] = ()
+        if seen_name.endswith(":test"):
+            notes = (f"The unseen images are {unseen_name}: of a model trained on them, these numbers say little.",)
+        return RealData(seen, seen_name, unseen, unseen_name, notes)
+    order = np.random.default_rng(0).permutation(len(seen))
+    half = len(order) // 2
+    note = (
+        f"{source} has no second split, so it was halved: a model trained on it saw both halves, "
+        f"and copies were looked for in one."
+    )
+    return RealData(
+        seen.take(order[:half]), f"{source}, one half", seen.take(order[half:]), f"{source}, the other half", (note,)
+    )
 
 
 def split_names(source: str) -> tuple[str, str]:
@@ -125,13 +161,16 @@ def split_names(source: str) -> tuple[str, str]:
     return f"{name}:{split}", f"{name}:{'test' if split == 'train' else 'train'}"
 
 
-def read_reference(
-    seen: Dataset, seen_name: str, unseen: Dataset, unseen_name: str, progress: Progress = silent
-) -> Reference:
-    """A reference from images in memory."""
-    scale = usual_scale(seen.images)
-    sides = _read(seen, seen_name, scale, progress), _read(unseen, unseen_name, scale, progress)
-    return Reference(*sides, seen.sha256(), seen.image_size, scale)
+def read_reference(real: RealData, net: DigitNet | None = None, progress: Progress = silent) -> Reference:
+    """Let a digit-net, by default the shipped one, read real images."""
+    scale = usual_scale(real.seen.images)
+    seen, unseen = (
+        _read(data, name, net or digit_net(), scale, progress)
+        for data, name in ((real.seen, real.seen_name), (real.unseen, real.unseen_name))
+    )
+    return Reference(
+        seen, unseen, real.seen.sha256(), real.unseen.sha256(), real.seen.image_size, scale, notes=real.notes
+    )
 
 
 def digit_labels(data: Dataset) -> NDArray[np.int64] | None:
@@ -161,10 +200,10 @@ def _flat(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
 
 
-def _read(data: Dataset, name: str, scale: float, progress: Progress) -> Side:
+def _read(data: Dataset, name: str, net: DigitNet, scale: float, progress: Progress) -> Side:
     places = np.random.default_rng(0).permutation(len(data))[:MOST]
     images = data.images[places]
-    readings = digit_net().read(images, scale, lambda done: progress(f"reading {name}", done, len(images)))
+    readings = net.read(images, scale, lambda done: progress(f"reading {name}", done, len(images)))
     labels = digit_labels(data)
     return Side(name, readings, None if labels is None else labels[places], places, data.images)
 
@@ -181,21 +220,25 @@ def _load_shipped() -> Reference:
         labels, places = (arrays[f"{split}_{what}"].astype(np.int64) for what in ("labels", "places"))
         return Side(f"mnist:{split}", Readings(features, probabilities), labels, places, None)
 
+    hashes = str(arrays["train_sha256"]), str(arrays["test_sha256"])
     distances = arrays["test_distances"].astype(np.float64)
-    return Reference(side("train"), side("test"), str(arrays["sha256"]), (28, 28), unseen_distances=distances)
+    return Reference(side("train"), side("test"), *hashes, (SIDE, SIDE), unseen_distances=distances)
 
 
-def write_shipped(path: Path) -> None:
-    """Let the digit-net read MNIST, and write what it read as the file that ships: float16 where it can be."""
-    train, test = load_dataset("mnist:train"), load_dataset("mnist:test")
-    reference = read_reference(train, "mnist:train", test, "mnist:test")
-    distances, _ = pixel_distances(test.images[reference.unseen.places], train.images)
+def write_shipped(path: Path, net: DigitNet) -> None:
+    """Let a digit-net read MNIST, and write what it read as the file that ships: float16 where it can be."""
+    reference = read_reference(load_real("mnist"), net)
+    seen, unseen = reference.seen, reference.unseen
+    assert seen.images is not None
+    assert unseen.images is not None
+    distances, _ = pixel_distances(unseen.images[unseen.places], seen.images)
     arrays: dict[str, Any] = {
-        "sha256": reference.sha256,
-        "digitnet": digit_net().sha256,
+        "digitnet": net.sha256,
+        "train_sha256": reference.sha256,
+        "test_sha256": reference.unseen_sha256,
         "test_distances": distances.astype(np.float16),
     }
-    for split, side in (("train", reference.seen), ("test", reference.unseen)):
+    for split, side in (("train", seen), ("test", unseen)):
         assert side.labels is not None
         arrays |= {
             f"{split}_features": side.readings.features.astype(np.float16),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from digitsmith import generation
 from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError
-from digitsmith.evaluation.reference import Progress, Reference, digit_labels
+from digitsmith.evaluation.reference import Progress, Reference, digit_labels, split_names
 from digitsmith.features import DIGITS
 from digitsmith.model import Model, load, shipped
 from digitsmith.sources import REMOTES, load_dataset
@@ -47,11 +47,19 @@ def open_subject(subject: str | Path | Model | Dataset) -> Model | Dataset:
     return load_dataset(name)
 
 
+def name_of(subject: str | Path | Model | Dataset) -> str:
+    """What the user calls a subject."""
+    if isinstance(subject, Model):
+        return subject.name
+    return "images in memory" if isinstance(subject, Dataset) else str(subject)
+
+
 def usual_reference(opened: Model | Dataset) -> str:
     """What the model was trained on, as far as it says; else MNIST."""
     if isinstance(opened, Model):
         source = str(opened.metadata.training.get("data", "mnist"))
-        if source in REMOTES or source == "digits" or Path(source).exists():
+        name = split_names(source)[0].rpartition(":")[0]
+        if name in REMOTES or name == "digits" or Path(name).exists():
             return source
         raise ConfigError(
             f"{opened.name} was trained on {source}, which is not to be found here: "
@@ -61,22 +69,26 @@ def usual_reference(opened: Model | Dataset) -> str:
 
 
 def make(opened: Model | Dataset, name: str, real: Reference, n: int, seed: int, progress: Progress) -> Subject:
-    """Let a model make n images, of classes in the reference's frequencies; or draw n of a data set's."""
-    size = opened.metadata.image_size if isinstance(opened, Model) else opened.image_size
-    if size != real.image_size:
-        raise DataError(
-            f"{name} has images of {size[0]}x{size[1]}, {real.seen.name} of {real.image_size[0]}x{real.image_size[1]}: "
-            f"compare images of one size."
-        )
+    """Let a model make n images, or draw n of a data set's.
+
+    A conditional model is asked for the labels of the unseen real images, which set the real-data values: with those of
+    the seen ones it would be nearer to them than real images can be.
+    """
     if isinstance(opened, Dataset):
-        places = np.random.default_rng(seed).permutation(len(opened))[:n]
+        if opened.image_size != real.image_size:
+            raise DataError(
+                "{} has images of {}x{}, {} of {}x{}: choose a --reference of the same size.".format(
+                    name, *opened.image_size, real.seen.name, *real.image_size
+                )
+            )
+        places = np.random.default_rng([seed, 1]).permutation(len(opened))[:n]  # not those that a reference draws
         labels = digit_labels(opened)
         label = None if labels is None else labels[places]
         return Subject(name, "data", opened.sha256(), opened.images[places], label)
     classes = opened.metadata.classes
     wanted: list[int | str] | None = None
-    if opened.conditional and real.seen.labels is not None and set(classes) == set(DIGITS):
-        wanted = [DIGITS[digit] for digit in real.seen.labels[:n]]
+    if opened.conditional and real.unseen.labels is not None and set(classes) == set(DIGITS):
+        wanted = [DIGITS[digit] for digit in real.unseen.labels[:n]]
     images, indices = [], []
     for batch, made_labels in generation.batches(opened, generation.Request(n, wanted, seed=seed)):
         images.append(batch)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.dataset import Dataset
-from digitsmith.errors import DataError
+from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation import measures
 from digitsmith.evaluation.measures import Sides
 from digitsmith.evaluation.pictures import closest_pairs, contact_sheets
@@ -19,11 +19,12 @@ from digitsmith.evaluation.reference import (
     load_reference,
     pixel_distances,
 )
-from digitsmith.evaluation.subject import Subject, make, open_subject, usual_reference
-from digitsmith.features import DIGITS, digit_net
+from digitsmith.evaluation.subject import Subject, make, name_of, open_subject, usual_reference
+from digitsmith.features import DIGITS, FEATURES, digit_net
 from digitsmith.inception import InceptionV3
 from digitsmith.metrics import moments
 from digitsmith.model import Model
+from digitsmith.noise import check_seed
 from digitsmith.results import ClassRow, Evaluation
 
 FeatureSpace = Literal["digitnet", "inception"]
@@ -41,14 +42,18 @@ def evaluate(
     progress: Progress,
 ) -> Evaluation:
     """Evaluate; see `digitsmith.evaluate`."""
+    check_seed(seed)
+    if inception_weights is not None and features != "inception":
+        raise ConfigError("--inception-weights is for --features inception.")
     opened = open_subject(subject)
+    size = opened.metadata.image_size if isinstance(opened, Model) else None
     source = str(reference or usual_reference(opened))
-    space = InceptionV3(inception_weights) if features == "inception" else None
-    real = load_reference(source, fetch=fetch, progress=progress)
-    n = _how_many(count, opened, real, space.FEATURES if space else real.seen.readings.features.shape[1])
+    real = load_reference(source, size=size, fetch=fetch, progress=progress)
+    n = _how_many(count, opened, real, InceptionV3.FEATURES if features == "inception" else FEATURES)
     if real.seen.labels is not None:
         require_all_digits(real, n)
-    made = make(opened, str(subject), real, n, seed, progress)
+    space = InceptionV3(inception_weights) if features == "inception" else None
+    made = make(opened, name_of(subject), real, n, seed, progress)
     return evaluate_images(made, real, n, seed=seed, space=space, progress=progress)
 
 
@@ -74,7 +79,8 @@ def evaluate_images(
         sides = _seen_by(space, made, real, n, progress)
     progress("measuring distances", 0, 1)
     found = measures.realness(sides)
-    repeated, doubled = measures.near_duplicates(sides)
+    read = real.seen.labels is not None and real.unseen.labels is not None
+    repeated, doubled = measures.near_duplicates(sides, (readings, seen, unseen) if read else None)
     found.append(repeated)
     progress("measuring distances", 1, 1)
     classes: tuple[ClassRow, ...] = ()
@@ -84,9 +90,9 @@ def evaluate_images(
         skipped["reading"] = "Whether images can be read is told for digits only; the classes here are others."
     else:
         more, classes, collapse = measures.variety(readings, seen, unseen, doubled)
-        found += [*more, measures.recognisability(readings, unseen)]
+        found += [*more, measures.recognisability(readings, unseen, trusted=measures.near_real(found))]
         if made.labels is None:
-            skipped["agreement"] = "These images carry no labels, so none can be wrong."
+            skipped["agreement"] = "These images carry no labels that name digits, so none can be wrong."
         else:
             right, confusion = measures.agreement(made.labels, readings, real.unseen.labels[:n], unseen)
             found.append(right)
@@ -98,7 +104,13 @@ def evaluate_images(
         )
     else:
         distances, places = pixel_distances(made.images, real.seen.images, "comparing with training images", progress)
-        found += measures.originality(distances, _unseen_distances(real, n, progress))
+        real_distances = _unseen_distances(real, n, progress)
+        if np.median(real_distances[:, 0]) > 0:
+            found += measures.originality(distances, real_distances)
+        else:
+            skipped["original"] = (
+                f"Half of {real.unseen.name} are in {real.seen.name} too: what a copy is cannot be told."
+            )
         pictures["closest_pairs"] = closest_pairs(made.images, real.seen.images, distances, places)
     return Evaluation(
         subject=made.name,
@@ -113,7 +125,7 @@ def evaluate_images(
         classes=classes,
         confusion=confusion,
         skipped=skipped,
-        notes=tuple(_singular(sides) + measures.cautions(found)),
+        notes=(*_of_reference(made, real), *_singular(sides), *measures.cautions(found, n)),
         pictures=pictures,
     )
 
@@ -132,14 +144,23 @@ def _how_many(count: int, opened: Model | Dataset, real: Reference, size: int) -
 
 
 def require_all_digits(real: Reference, n: int) -> None:
-    """Refuse real images too few to say how those of each digit vary."""
+    """Refuse real images of which there are too few to say how those of each digit vary."""
     for side in (real.seen, real.unseen):
         counts = np.bincount(side.readings[:n].digits, minlength=len(DIGITS))
         if counts.min() < 2:
             raise DataError(
-                f"{side.name} has fewer than two images of the digit {DIGITS[counts.argmin()]} among the {n:,} "
-                f"that are used: use a larger reference, or a larger --count."
+                f"of {side.name}, fewer than two of the {n:,} images that are used are a {DIGITS[counts.argmin()]}: "
+                f"choose a --reference with more of all ten digits, or with classes of other names."
             )
+
+
+def _of_reference(made: Subject, real: Reference) -> list[str]:
+    notes = list(real.notes)
+    if made.sha256 == real.sha256:
+        notes.append("These are images of the reference itself: they are near to it because they are it.")
+    if made.sha256 == real.unseen_sha256:
+        notes.append("These are the unseen real images themselves: what is measured beside them is the same.")
+    return notes
 
 
 def _seen_by(space: InceptionV3, made: Subject, real: Reference, n: int, progress: Progress) -> Sides:
@@ -177,6 +198,7 @@ def _protocol(made: Subject, real: Reference, n: int, seed: int, space: Inceptio
         "features": "digitnet" if space is None else "inception",
         "features_sha256": net.sha256 if space is None else space.sha256,
         "digitnet_sha256": net.sha256,
+        "unseen_sha256": real.unseen_sha256,
         "scale": round(real.scale, 3),
         "rounding": "images are 8-bit grey; sums are float64",
         "digitsmith": version("digitsmith"),

@@ -110,7 +110,10 @@ def _read_run(path: Path) -> Chapter:
             f"{path} is no run folder, as it has no config.toml: give the folder of a `digitsmith train`, "
             f"or the JSON file of a `digitsmith evaluate`."
         )
-    chapter = Chapter(path, path.resolve().name, training=_read_training(run))
+    study = results.load(path / "tstr.json") if (path / "tstr.json").is_file() else None
+    chapter = Chapter(
+        path, path.resolve().name, training=_read_training(run), study=study if isinstance(study, Study) else None
+    )
     if not evaluated.is_file():
         return chapter
     result = _load(evaluated)
@@ -148,7 +151,8 @@ def _read_training(run: Run) -> Training:
 def _facts(config: TrainConfig, record: Mapping[str, Any], lines: Sequence[Mapping[str, float]]) -> dict[str, str]:
     size, classes = "x".join(map(str, record["image_size"])), len(record["classes"])
     facts = {
-        "Trained on": f"{record['data']}: {record['images']:,} images of {size}, {classes or 'no'} classes",
+        "Trained on": f"{record['data']}: {record['images']:,} images of {size}, {classes or 'no'} classes"
+        + (", less a tenth that is held out to measure on" if config.evaluate_every else ""),
         "Model": "conditional: digits can be asked for by label" if config.conditional else "unconditional: no labels",
         "Hidden layers": f"generator {_widths(config.generator.hidden)}; "
         f"discriminator {_widths(config.discriminator.hidden)}",

@@ -13,7 +13,7 @@ from digitsmith.atomic import staged_file
 from digitsmith.errors import OutputError
 from digitsmith.report.chapters import VERSIONS, Chapter, data_uri, read_chapters, versions
 from digitsmith.report.curves import KINDS, History, draw_curves
-from digitsmith.report.words import GROUPS, VERDICTS, amount, direction
+from digitsmith.report.words import GROUPS, VERDICTS, amount, amount_and_error, direction
 from digitsmith.results import Evaluation, Measure, Study, require_comparable
 
 
@@ -94,6 +94,7 @@ def _environment() -> jinja2.Environment:
         "GROUPS": GROUPS,
         "VERDICTS": VERDICTS,
         "amount": amount,
+        "amount_and_error": amount_and_error,
         "direction": direction,
         "headlines": _headlines,
         "curves": _curves,

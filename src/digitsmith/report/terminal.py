@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from digitsmith.report.words import GROUPS, VERDICTS, amount, direction
+from digitsmith.report.words import GROUPS, VERDICTS, amount, amount_and_error, direction
 from digitsmith.results import Evaluation, Study
 
 _COLOURS = {"good": "green", "fair": "yellow", "poor": "red"}
@@ -59,7 +59,7 @@ def _evaluation(result: Evaluation) -> RenderableType:
         for measure in measures:
             table.add_row(
                 f"  {measure.title}",
-                amount(measure, measure.value),
+                amount_and_error(measure),
                 amount(measure, measure.real),
                 direction(measure),
                 Text(VERDICTS[measure.verdict], style=_COLOURS[measure.verdict]),
@@ -96,6 +96,8 @@ def show_study(result: Study, console: Console) -> None:
     seeds = result.protocol["seeds"]
     console.print(Text(f"{result.subject}: what its digits teach a classifier\n", style="bold"))
     console.print(table)
+    for note in result.notes:
+        console.print(f"\n{note}", highlight=False)
     console.print(
         f"\nMean and standard deviation of {seeds} seeds; real test images: {result.protocol['test']}.\n"
         f"The difference is in percentage points, paired by seed, with its standard error.",

@@ -26,9 +26,13 @@ def amount(measure: Measure, value: float) -> str:
         return f"{value * 100:.{digits}f} %"
     if measure.unit == "x":
         return f"{value:,.0f} ×" if value >= 100 else f"{value:.2f} ×" if value < 10 else f"{value:.1f} ×"
-    text = f"{value:.4f}" if abs(value) < 1 else f"{value:,.2f}"
-    error = f" ± {measure.error:.4f}" if measure.error is not None and value == measure.value else ""
-    return text + error
+    return f"{value:.4f}" if abs(value) < 1 else f"{value:,.2f}"
+
+
+def amount_and_error(measure: Measure) -> str:
+    """The value of a measure, with its standard error where it has one."""
+    error = "" if measure.error is None else f" ± {measure.error:.4f}"
+    return amount(measure, measure.value) + error
 
 
 def direction(measure: Measure) -> str:

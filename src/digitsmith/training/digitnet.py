@@ -20,6 +20,7 @@ from rich.console import Console
 
 from digitsmith.atomic import staged_file
 from digitsmith.evaluation.reference import write_shipped
+from digitsmith.features import DigitNet
 from digitsmith.sources import load_dataset
 from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
 from digitsmith.training.export import OPSET, strip
@@ -61,7 +62,8 @@ def main() -> None:
         "torch": version("torch"),
     }
     export_classifier(nets[0], arguments.folder / "digitnet.onnx", record)
-    write_shipped(arguments.folder / "mnist.npz")
+    digit_net = DigitNet((arguments.folder / "digitnet.onnx").read_bytes())
+    write_shipped(arguments.folder / "mnist.npz", digit_net)
 
 
 def export_classifier(net: Classifier, path: Path, record: dict[str, Any]) -> None:

@@ -82,6 +82,7 @@ def train(
     trained, validation = data, None
     if config.evaluate_every:
         trained, held_out = hold_out(data, config)
+        check_data(trained, config)
         validation = Validation(trained, held_out, config)
     if not resume:
         record = runs.describe(data, source, str(where), command)
@@ -304,7 +305,11 @@ def _metadata(config: TrainConfig, record: dict[str, Any], state: State) -> Mode
         z_distribution=config.z_distribution,
         training=record
         | {"config": config.model_dump(mode="json"), "steps": state.position.step}
-        | ({"best_epoch": position.best_epoch, "frechet_distance": position.best_distance} if state.best else {}),
+        | (
+            {"best_epoch": position.best_epoch, "frechet_distance": position.best_distance}
+            if state.best is not None
+            else {}
+        ),
     )
 
 

@@ -2,12 +2,13 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from digitsmith import metrics
 from digitsmith.dataset import Dataset, to_uint8
 from digitsmith.errors import ConfigError
 from digitsmith.evaluation.reference import MOST
-from digitsmith.features import digit_net, usual_scale
+from digitsmith.features import FEATURES, digit_net, usual_scale
 from digitsmith.metrics import Moments
 from digitsmith.noise import noise
 from digitsmith.training.config import TrainConfig
@@ -15,6 +16,7 @@ from digitsmith.training.networks import Network
 
 _SHARE = 10  # one in so many training images is held out
 _BATCH = 1000
+_FIRST = 2**31  # of the images to measure, in the seed's series: no evaluation or sample grid gets so far
 
 
 def hold_out(data: Dataset, config: TrainConfig) -> tuple[Dataset, Dataset]:
@@ -37,20 +39,25 @@ class Validation:
     def __init__(self, trained: Dataset, held_out: Dataset, config: TrainConfig) -> None:
         self._config, self._labels = config, held_out.labels
         self.count = n = len(held_out)
+        if n <= FEATURES:
+            raise ConfigError(
+                f"evaluate_every holds a tenth of the training images out, here {n}, and needs more than {FEATURES} of "
+                f"them: use more images, or set it to 0 (leave --during-training out)."
+            )
+        if config.evaluate_every > config.epochs:
+            raise ConfigError(
+                f"evaluate_every (--during-training) is {config.evaluate_every}, more than the {config.epochs} epochs: "
+                f"nothing would be measured."
+            )
         self._scale = usual_scale(trained.images)
         self._real = self._moments(held_out.images)
-        if n <= len(self._real.mean):
-            raise ConfigError(
-                f"evaluate_every holds a tenth of the training images out, here {n}, and needs more than "
-                f"{len(self._real.mean)} of them: use more images, or set it to 0 (leave --during-training out)."
-            )
         some = np.random.default_rng(config.seed).permutation(len(trained))[:n]
         self.floor = metrics.frechet_distance(self._moments(trained.images[some]), self._real)
 
     def distance(self, generator: Network) -> float:
         """Of as many generated images as are held out, of the same labels, from the same noise every time."""
         config = self._config
-        z = torch.from_numpy(noise(config.seed, 0, self.count, config.z_dim, config.z_distribution))
+        z = torch.from_numpy(noise(config.seed, _FIRST, self.count, config.z_dim, config.z_distribution))
         labels = torch.from_numpy(self._labels) if config.conditional and self._labels is not None else None
         device = next(generator.parameters()).device
         images = []
@@ -61,5 +68,5 @@ class Validation:
                 images.append(to_uint8(made[:, 0].cpu().numpy()))
         return metrics.frechet_distance(self._moments(np.concatenate(images)), self._real)
 
-    def _moments(self, images: "np.typing.NDArray[np.uint8]") -> Moments:
+    def _moments(self, images: NDArray[np.uint8]) -> Moments:
         return metrics.moments(digit_net().read(images, self._scale).features)
