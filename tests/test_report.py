@@ -18,7 +18,7 @@ from PIL import Image
 from digitsmith.errors import DigitsmithError, OutputError, ResultError, RunError
 from digitsmith.report.curves import KINDS, draw_curves, read_history
 from digitsmith.report.page import write_report
-from digitsmith.report.words import amount
+from digitsmith.report.words import amount, amount_and_error
 from digitsmith.results import Arm, ClassRow, Collapse, Confusion, Evaluation, Measure, Study, save
 from digitsmith.training.run import Run
 
@@ -104,7 +104,7 @@ def test_every_measure_is_there_beside_its_real_value() -> None:
     result = evaluation()
     text = page(saved(result)).text
     for found in result.measures:
-        value, _, error = amount(found, found.value).partition(" ± ")
+        value, _, error = amount_and_error(found).partition(" ± ")
         word = {"good": "✓ good", "fair": "~ weak", "poor": "✗ fails"}[found.verdict]
         numbers = f"{value}{f' ± {error}' if error else ''} {amount(found, found.real)} {word}"
         assert f"{found.title} {numbers} {found.meaning}" in text
@@ -188,16 +188,22 @@ def test_what_was_measured_differently_is_not_compared() -> None:
 
 def test_a_study_is_a_table_of_its_arms() -> None:
     arms = (
-        Arm(key="real", title="Real", train_on="mnist", test_on="mnist:test", images=60000, accuracies=[0.99, 0.992],
+        Arm(key="real", train_on="mnist", test_on="mnist:test", images=60000, accuracies=[0.99, 0.992],
             mean=0.991, deviation=0.0014),
-        Arm(key="made", title="Generated", train_on="made", test_on="mnist:test", images=60000,
+        Arm(key="made", train_on="made", test_on="mnist:test", images=60000,
             accuracies=[0.96, 0.961], mean=0.9605, deviation=0.0007, difference=-0.0305, difference_error=0.0005),
     )  # fmt: skip
     study = Study(
-        study="tstr", subject="made", subject_sha256="0", reference="mnist", protocol={"seeds": [0, 1]}, arms=arms
+        study="tstr",
+        subject="made",
+        subject_sha256="0",
+        reference="mnist",
+        reference_sha256="0",
+        protocol={"seeds": [0, 1]},
+        arms=arms,
     )
     text = page(saved(study)).text
-    assert "Real mnist mnist:test 60,000 99.10 ± 0.14 %" in text
+    assert "mnist mnist:test 60,000 99.10 ± 0.14 %" in text
     assert "96.05 ± 0.07 % -3.05 ± 0.05 %" in text
     assert "Seeds [0, 1]" in text
     assert "Every measure" in page(saved(study), saved(evaluation(), "b.json")).text

@@ -94,7 +94,6 @@ class Arm(_Frozen):
     """One way to train the classifier of a study, over all seeds."""
 
     key: str
-    title: str
     train_on: str
     test_on: str
     images: int

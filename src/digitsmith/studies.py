@@ -185,7 +185,6 @@ def _arm(key: str, scores: list[float], real: list[float], images: int) -> Arm:
     differences = [score - base for score, base in zip(scores, real, strict=True)]
     return Arm(
         key=key,
-        title=" → ".join(_ARMS[key]),
         train_on=_ARMS[key][0],
         test_on=_ARMS[key][1],
         images=images,
