@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Features = NDArray[np.floating[Any]]
 
-_CHUNK_BYTES = 2**27  # of one block of a distance matrix
+_CHUNK_BYTES = 2**24  # of one block of a distance matrix: near enough to the caches
 _GROUP = 16  # columns whose minimum stands for them while the nearest are sought
 _SPARE = 4  # more of the nearest than asked for are looked at exactly, since rounding may swap close ones
 
@@ -250,15 +250,15 @@ def _slack(a: Features, b: Features) -> float:
 
 
 def _squared_distances(a: Features, b: Features) -> Iterator[tuple[slice, Features]]:
-    """Blocks of rows of the matrix of squared distances [len(a), len(b)], by |x|² + |y|² - 2 x·y."""
+    """Blocks of rows of the matrix of squared distances [len(a), len(b)]; rounding may leave some a little below 0.
+
+    |x|² + |y|² - 2 x·y is one product, of [-2 x, |x|², 1] and [y, 1, |y|²]: no further pass over the matrix.
+    """
     centre = b.mean(0, dtype=np.float64).astype(b.dtype)  # the distances are the same, and rounding is less
     a, b = a - centre, b - centre
-    of_a, of_b = np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b)
-    for rows, products in _products(a, b):
-        products *= -2
-        products += of_a[rows, None]
-        products += of_b
-        yield rows, np.maximum(products, 0, out=products)
+    of_a, of_b = (np.einsum("ij,ij->i", x, x)[:, None] for x in (a, b))
+    left = np.concatenate([-2 * a, of_a, np.ones_like(of_a)], axis=1)
+    yield from _products(left, np.concatenate([b, np.ones_like(of_b), of_b], axis=1))
 
 
 def _products(a: Features, b: Features) -> Iterator[tuple[slice, Features]]:
