@@ -148,7 +148,9 @@ def train(
         f"  {run.figures / 'losses.png'}        the losses; equilibrium.png: D(x) and D(G(z))\n"
         f"  {run.figures / 'progress.gif'}      from noise to digits\n"
         f"  {run.model}                 the generator, ready to use\n\n"
-        f"Next, make digits with it:\n  digitsmith generate {run.folder.name}-digits --count 1000 --model {run.folder}"
+        f"Next, measure how good it is, and make digits with it:\n"
+        f"  digitsmith evaluate {run.folder}\n"
+        f"  digitsmith generate {run.folder.name}-digits --count 1000 --model {run.folder}"
     )
 
 

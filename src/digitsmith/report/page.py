@@ -128,7 +128,8 @@ def _protocol(result: Evaluation | Study) -> dict[str, str]:
         facts |= {"Reference, sha256": result.reference_sha256, "Held out": result.held_out}
     for key, value in result.protocol.items():
         if key not in VERSIONS:
-            facts[key.capitalize().replace("_sha256", ", sha256").replace("_", " ")] = str(value)
+            words = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+            facts[key.capitalize().replace("_sha256", ", sha256").replace("_", " ")] = words
     return facts | {"Versions": versions(result.protocol)}
 
 
