@@ -1,5 +1,6 @@
 """Image i depends on the seed and i, whatever the batch, the shard, the format or the threads."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 
 import digitsmith
 from digitsmith import formats, generation
+from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, ModelError, OutputError
+from digitsmith.features import digit_net
 from digitsmith.generation import Request
 from digitsmith.model import Model
 from digitsmith.noise import BLOCK, MAX_INDEX, drawn_labels, noise
@@ -145,3 +148,45 @@ def test_the_series_of_a_seed_is_fixed_for_good() -> None:
     """Noise of a release must not change in the next one: users' data sets are to be made again from their seeds."""
     assert noise(7, 1000, 1, 3, "normal")[0].tolist() == pytest.approx([-2.0681429, 1.3228717, 1.8347093])
     assert drawn_labels(7, 1000, 8, np.arange(10)).tolist() == [7, 9, 8, 4, 9, 6, 6, 5]
+
+
+def test_confident_digits_are_all_read_as_labelled_and_the_rest_is_made_anew() -> None:
+    model = digitsmith.load()
+    plain, labels = made(model, Request(1000, seed=4))
+    refusals: list[int] = []
+    chosen = list(generation.batches(model, Request(1000, seed=4, min_confidence=0.9), refusals.append))
+    images = np.concatenate([batch for batch, _ in chosen])
+    readings = digit_net().read(images)
+    assert (readings.digits == labels).all()
+    assert readings.confidence.min() >= 0.9
+    same = (images == plain).all((1, 2))
+    before = digit_net().read(plain)
+    np.testing.assert_array_equal(same, (before.digits == labels) & (before.confidence >= 0.9))
+    assert sum(refusals) >= (~same).sum() > 0
+
+
+def test_confident_digits_do_not_depend_on_the_shard() -> None:
+    model = digitsmith.load()
+    images, _ = made(model, Request(600, seed=4, min_confidence=0.99))
+    parts = [made(model, Request(600, seed=4, shard=(i, 3), min_confidence=0.99))[0] for i in (1, 2, 3)]
+    np.testing.assert_array_equal(np.concatenate(parts), images)
+
+
+def test_the_files_say_how_many_were_refused() -> None:
+    header = generation.generate(digitsmith.load(), Path("made"), Request(400, min_confidence=0.9))
+    about = json.loads(Path("made/dataset.json").read_text())
+    assert about["min_confidence"] == 0.9
+    assert about["refused"] == header.about["refused"] > 0
+
+
+def test_a_confidence_that_cannot_be_had_is_refused(micro_run: Run, digits: Dataset) -> None:
+    with pytest.raises(ConfigError, match="above 0 and below 1"):
+        digitsmith.generate("made", 10, min_confidence=1.0)
+    with pytest.raises(ModelError, match="lower --min-confidence"):  # a second of training makes few sure digits
+        digitsmith.generate("made", 2000, model=micro_run.folder, min_confidence=0.999999)
+    letters = Dataset(digits.images, digits.labels, tuple("abcdefghij"))
+    changes = ["generator.hidden=[8]", "discriminator.hidden=[8]", "epochs=1"]
+    run = digitsmith.train("cgan", letters, "letters", changes=changes).run
+    with pytest.raises(ConfigError, match="reads digits; the classes of letters are a b"):
+        digitsmith.generate("made", 10, model=run.folder, min_confidence=0.5)
+    assert not Path("made").exists()

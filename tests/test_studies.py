@@ -49,10 +49,10 @@ def test_a_model_makes_as_many_images_of_each_label_as_are_real() -> None:
     real = digitsmith.load_dataset("digits").take(slice(300))
     made = studies._made(model, real, seed=3)
     assert (made.labels == real.labels).all()
-    filtered = studies._filtered(model, made, 3, 1.0)
+    filtered = studies._filtered(model, real, 3, 1.0)
     assert len(filtered) == 300  # others were made in place of those left out
     assert (filtered.labels == real.labels).all()
-    assert not np.array_equal(filtered.images, made.images)
+    assert 200 < (filtered.images == made.images).all((1, 2)).sum() < 300
 
 
 def test_what_has_no_labels_cannot_teach(micro_gan: Run, digits: Dataset) -> None:

@@ -54,6 +54,7 @@ def generate(
     draw: bool = False,
     seed: int = 0,
     shard: tuple[int, int] = (1, 1),
+    min_confidence: float = 0.0,
     format: "Format" = "idx",
     split: "Split" = "train",
 ) -> Path:
@@ -67,6 +68,7 @@ def generate(
         draw: draw each label at random from `labels` instead.
         seed: which series of images; image i depends on the seed and i alone.
         shard: (i, n) makes only the i-th of n parts, counted from 1.
+        min_confidence: make an image anew until the digit-net reads it as its label with at least this probability.
         format: idx (MNIST's own), npz, png, parquet or webdataset.
         split: train or test: names the files.
 
@@ -87,7 +89,7 @@ def generate(
 
     if not isinstance(model, Model):
         model = load(DEFAULT if model is None else model)
-    request = generation.Request(count, labels, draw, seed, shard)
+    request = generation.Request(count, labels, draw, seed, shard, min_confidence)
     generation.generate(model, Path(folder), request, format=format, split=split)
     return Path(folder)
 

@@ -175,6 +175,14 @@ def generate(
         str,
         typer.Option(help="Make only part I of N, e.g. 2/4. All parts together are the whole.", metavar="I/N"),
     ] = "1/1",
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            help="Make a digit anew until the digit-net reads it as its label with this probability, e.g. 0.9; "
+            "0 takes all.",
+            metavar="P",
+        ),
+    ] = 0.0,
 ) -> None:
     """Generate a labelled data set.
 
@@ -182,6 +190,7 @@ def generate(
     digitsmith generate made --count 60000
     digitsmith generate sevens --count 500 --labels 7 --format png
     digitsmith generate made --count 60000 --model runs/mnist --seed 1
+    digitsmith generate clean --count 60000 --min-confidence 0.9
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -193,7 +202,7 @@ def generate(
         raise ConfigError(f"--gzip is for --format idx; {format} needs none.")
     loaded = load(model or DEFAULT)
     chosen = None if labels is None else _parse_labels(labels, loaded.metadata.classes)
-    request = generation.Request(count, chosen, draw, seed, _parse_shard(shard))
+    request = generation.Request(count, chosen, draw, seed, _parse_shard(shard), min_confidence)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         first, last = request.range()
@@ -213,6 +222,9 @@ def generate(
         f"{header.count:,} images of {header.image_size[0]}x{header.image_size[1]}, {what}, in {out}\n"
         f"  {out / 'preview.png'}  the first of them"
     )
+    if "refused" in header.about:
+        refused = header.about["refused"]
+        typer.echo(f"{refused:,} others were refused, {refused / (header.count + refused):.1%} of all that were made.")
 
 
 @app.command()

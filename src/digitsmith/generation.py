@@ -5,7 +5,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from digitsmith.atomic import staged_folder
 from digitsmith.errors import ConfigError, ModelError
-from digitsmith.formats import Format, Header, Split, format_module
+from digitsmith.features import DIGITS, digit_net, usual_scale
+from digitsmith.formats import Format, Header, Split, format_module, write_about
 from digitsmith.grid import save_png, tile
 from digitsmith.model import Model, check_range, provenance
 from digitsmith.noise import BLOCK, drawn_labels
 
 _PREVIEW = 100
+_MOST_ATTEMPTS = 100
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Request:
         draw: draw each label at random from `labels` instead.
         seed: which series of images.
         shard: (i, n): only the i-th of n equal parts, counted from 1.
+        min_confidence: make an image anew until the digit-net reads it as its label (as any digit, from an
+            unconditional model) with at least this probability; 0 takes all. Counts per class stay what they are, and
+            image i still depends on the seed and i alone.
     """
 
     count: int
@@ -40,6 +45,7 @@ class Request:
     draw: bool = False
     seed: int = 0
     shard: tuple[int, int] = (1, 1)
+    min_confidence: float = 0.0
 
     def range(self) -> tuple[int, int]:
         """Index of the first image, and of the one after the last."""
@@ -49,24 +55,35 @@ class Request:
         return self.count * (i - 1) // n, self.count * i // n
 
 
-def batches(model: Model, request: Request) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64] | None]]:
+def batches(
+    model: Model, request: Request, refused: Callable[[int], Any] = lambda images: None
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64] | None]]:
     """Make the requested images, in order, in constant memory.
+
+    Args:
+        model: from `digitsmith.load`.
+        request: which images.
+        refused: called, from any thread, with the number of images that were not confident enough, as they come.
 
     Yields:
         uint8[n, h, w] images and int64[n] labels, or None from an unconditional model.
 
     Raises:
-        ModelError: labels that the model does not have, or a count out of range.
+        ModelError: labels that the model does not have, a count out of range, or images that are refused every time.
+        ConfigError: a confidence that is no probability, or of classes that are no digits.
     """
     check_range(0, request.count, request.seed)
     start, stop = request.range()
     labels_of = _labelling(model, request)
+    screen = _screen(model, request, refused)
 
     def make(block: int) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
         first, last = max(start, block * BLOCK), min(stop, (block + 1) * BLOCK)
         labels = labels_of(first, last - first)
         wanted = last - first if labels is None else labels
-        return model.block(request.seed, block, first - block * BLOCK, wanted), labels
+        images = model.block(request.seed, block, first - block * BLOCK, wanted)
+        screen(images, block, first - block * BLOCK, wanted)
+        return images, labels
 
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
@@ -103,7 +120,8 @@ def generate(
         progress: called with the number of images of each batch that was written.
 
     Raises:
-        ModelError: labels that the model does not have, or a count out of range.
+        ModelError: labels that the model does not have, a count out of range, or images that are refused every time.
+        ConfigError: a confidence that is no probability, or of classes that are no digits.
         OutputError: the folder holds something already, or cannot be written.
     """
     check_range(0, request.count, request.seed)
@@ -112,18 +130,55 @@ def generate(
         i, n = request.shard
         raise ConfigError(f"shard {i}/{n} of {request.count} images is empty: use at most {request.count} shards.")
     _labelling(model, request)  # refuse labels before anything is written
+    refusals: list[int] = []
+    _screen(model, request, refusals.append)
     about = provenance(model) | {"seed": request.seed, "first": start, "count": stop - start}
     header = Header(stop - start, model.metadata.image_size, model.metadata.classes, split, start, about, compress)
     with staged_folder(folder) as staged:
         shown: list[NDArray[np.uint8]] = []
         with contextlib.closing(format_module(format).Writer(staged, header)) as writer:
-            for images, labels in batches(model, request):
+            for images, labels in batches(model, request, refusals.append):
                 writer.write(images, labels)
                 if len(shown) < _PREVIEW:
                     shown.extend(images[: _PREVIEW - len(shown)])
                 progress(len(images))
+        if request.min_confidence:
+            header = replace(header, about=about | {"min_confidence": request.min_confidence, "refused": sum(refusals)})
+            write_about(staged, header)  # again, now that it is known
         save_png(staged / "preview.png", tile(np.stack(shown), columns=10), scale=2)
     return header
+
+
+def _screen(model: Model, request: Request, refused: Callable[[int], Any]) -> Callable[..., None]:
+    """A function that makes those images of a block anew, in place, of which the digit-net is not confident enough."""
+    least, classes = request.min_confidence, model.metadata.classes
+    if not least:
+        return lambda *_: None
+    if not 0 < least < 1:
+        raise ConfigError(f"--min-confidence {least}: give a probability, above 0 and below 1.")
+    if not set(classes) <= set(DIGITS):
+        raise ConfigError(f"--min-confidence reads digits; the classes of {model.name} are {' '.join(classes)}.")
+    digit_of = np.array([int(name) for name in classes], np.int64)
+    scale = usual_scale(model.block(0, 0, 0, np.arange(BLOCK) % len(classes) if classes else BLOCK))
+
+    def screen(images: NDArray[np.uint8], block: int, first: int, wanted: NDArray[np.int64] | int) -> None:
+        waiting = np.arange(len(images))
+        for attempt in range(1, _MOST_ATTEMPTS + 1):
+            readings = digit_net().read(images[waiting], scale)
+            wrong = readings.confidence < least
+            if not isinstance(wanted, int):
+                wrong |= readings.digits != digit_of[wanted[waiting]]
+            waiting = waiting[wrong]
+            if not len(waiting):
+                return
+            refused(len(waiting))
+            images[waiting] = model.block(request.seed, block, first, wanted, attempt)[waiting]
+        raise ModelError(
+            f"{model.name}: of {_MOST_ATTEMPTS} images made for number {block * BLOCK + first + waiting[0]}, none is "
+            f"read as its label with a probability of {least}: lower --min-confidence, or choose a better model."
+        )
+
+    return screen
 
 
 def _labelling(model: Model, request: Request) -> Callable[[int, int], NDArray[np.int64] | None]:

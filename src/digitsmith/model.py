@@ -126,7 +126,9 @@ class Model:
             index = block * BLOCK + stop
         return np.concatenate(parts)
 
-    def block(self, seed: int, block: int, first: int, labels: NDArray[np.int64] | int) -> NDArray[np.uint8]:
+    def block(
+        self, seed: int, block: int, first: int, labels: NDArray[np.int64] | int, attempt: int = 0
+    ) -> NDArray[np.uint8]:
         """Make some images of one block of noise. Always the whole block is run, so that products have one shape.
 
         Args:
@@ -134,8 +136,10 @@ class Model:
             block: its images are `block * noise.BLOCK` and after.
             first: place of the first wanted image in the block.
             labels: int64[n] of the n wanted images, or their number for an unconditional model.
+            attempt: above 0, other images in place of those that were refused.
         """
-        feed: dict[str, Any] = {"z": noise_block(seed, block, self.metadata.z_dim, self.metadata.z_distribution)}
+        z = noise_block(seed, block, self.metadata.z_dim, self.metadata.z_distribution, attempt)
+        feed: dict[str, Any] = {"z": z}
         count = labels if isinstance(labels, int) else len(labels)
         if self.conditional:
             feed["label"] = np.zeros(BLOCK, np.int64)

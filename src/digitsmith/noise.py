@@ -21,13 +21,20 @@ MAX_INDEX = 2**32 - 1
 Distribution = Literal["normal", "uniform"]
 
 
-def noise_block(seed: int, block: int, z_dim: int, distribution: Distribution) -> NDArray[np.float32]:
+def noise_block(seed: int, block: int, z_dim: int, distribution: Distribution, attempt: int = 0) -> NDArray[np.float32]:
     """Noise of images `block * BLOCK` to `block * BLOCK + BLOCK - 1`.
+
+    Args:
+        seed: which series of images.
+        block: which block of it.
+        z_dim: width of the noise.
+        distribution: of its values.
+        attempt: other noise for the same images, where those of the attempt before were refused.
 
     Returns:
         float32[BLOCK, z_dim], from N(0, 1) or uniform in [-1, 1).
     """
-    random = _stream(seed, 0, block)
+    random = _stream(seed, attempt + 1 if attempt else 0, block)  # 1 is the stream of labels
     if distribution == "normal":
         return random.standard_normal((BLOCK, z_dim), dtype=np.float32)
     return random.random((BLOCK, z_dim), dtype=np.float32) * np.float32(2) - np.float32(1)

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from digitsmith import generation
 from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.measures import SURE
@@ -26,8 +26,6 @@ RECIPE = Recipe(layers=((32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_s
 _LEAST_STEPS = 1500  # of a training: few images are passed over more often
 
 _FILTER_NOTE = "The filter, the digit-net, has itself learned from 55,000 real images of MNIST."
-
-_MOST_TRIES = 20  # times that an image the filter refuses is made anew
 
 _ARMS = {
     "real": ("real images", "real images"),
@@ -76,7 +74,7 @@ def tstr(
     sizes: dict[str, int] = {}
     for seed in range(seeds):
         made = _made(opened, real, seed)
-        filtered = _filtered(opened, made, seed, scale) if digit_labels(train) is not None else None
+        filtered = _filtered(opened, real, seed, scale) if digit_labels(train) is not None else None
         for key, data in (("real", real), ("made", made), ("filtered", filtered)):
             if data is None:
                 continue
@@ -138,7 +136,7 @@ def _require_fitting(opened: Model | Dataset, name: str, parts: RealData) -> Non
         )
 
 
-def _made(opened: Model | Dataset, real: Dataset, seed: int) -> Dataset:
+def _made(opened: Model | Dataset, real: Dataset, seed: int, min_confidence: float = 0.0) -> Dataset:
     """As many generated images as there are real ones, with the same labels where a model can be asked for them."""
     assert real.labels is not None
     if isinstance(opened, Dataset):
@@ -148,33 +146,22 @@ def _made(opened: Model | Dataset, real: Dataset, seed: int) -> Dataset:
         return Dataset(opened.images[places], index[opened.labels[places]], real.classes)
     known = [label for label in real.labels if real.classes[label] in opened.metadata.classes]
     labels = np.resize(np.array(known, np.int64), len(real))
-    return Dataset(_sample(opened, labels, real.classes, seed, 0), labels, real.classes)
+    names = [real.classes[label] for label in labels]
+    request = generation.Request(len(names), names, seed=seed, min_confidence=min_confidence)
+    images = np.concatenate([batch for batch, _ in generation.batches(opened, request)])
+    return Dataset(images, labels, real.classes)
 
 
-def _sample(
-    model: Model, labels: NDArray[np.int64], classes: tuple[str, ...], seed: int, start: int
-) -> NDArray[np.uint8]:
-    return model.sample([classes[label] for label in labels], seed=seed, start=start)
-
-
-def _filtered(opened: Model | Dataset, made: Dataset, seed: int, scale: float) -> Dataset:
-    """The images that the digit-net reads as they are labelled; a model makes others in place of the rest."""
-    assert made.labels is not None
-    digits = digit_labels(made)
-    assert digits is not None
-    images, start = made.images.copy(), len(made)
-    wrong = np.arange(len(made))
-    for attempt in range(_MOST_TRIES + 1):
-        readings = digit_net().read(images[wrong], scale)
-        wrong = wrong[(readings.digits != digits[wrong]) | (readings.confidence < SURE)]
-        if isinstance(opened, Dataset) or not len(wrong) or attempt == _MOST_TRIES:
-            break
-        images[wrong] = _sample(opened, made.labels[wrong], made.classes, seed, start)
-        start += len(wrong)
-    kept = np.setdiff1d(np.arange(len(made)), wrong)
+def _filtered(opened: Model | Dataset, real: Dataset, seed: int, scale: float) -> Dataset:
+    """Images that the digit-net reads as they are labelled; a model makes others in place of the rest."""
+    if isinstance(opened, Model):
+        return _made(opened, real, seed, min_confidence=SURE)
+    made = _made(opened, real, seed)
+    digits, readings = digit_labels(made), digit_net().read(made.images, scale)
+    kept = np.flatnonzero((readings.digits == digits) & (readings.confidence >= SURE))
     if len(kept) < 2 * len(made.classes):
         raise DataError("hardly any of these images is read as it is labelled: there is nothing to filter.")
-    return Dataset(images, made.labels, made.classes).take(kept)
+    return made.take(kept)
 
 
 def _accuracy(net: Classifier, data: Dataset) -> float:
