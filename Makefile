@@ -20,7 +20,7 @@ quickstart: .venv/.train
 	@echo "          quickstart/digits/preview.png                  the digits that you made"
 	@echo "Use:      quickstart/digits                              1,000 labelled digits, in MNIST's own format"
 	@echo
-	@echo "Next, the same on the real MNIST (downloads 11 MB, trains 60 epochs in about ten minutes):"
+	@echo "(In this checkout the command is $(BIN)/digitsmith.) Next, the same on the real MNIST (downloads 11 MB, trains 60 epochs in about ten minutes):"
 	@echo "  $(BIN)/digitsmith train cgan --data mnist --out runs/mnist"
 	@echo "Or, with no training at all, 60,000 digits from the model in the box:"
 	@echo "  $(BIN)/digitsmith generate made --count 60000"

@@ -45,8 +45,8 @@ def evaluation(**changes: Any) -> Evaluation:
         "protocol": {"images": 1000, "seed": 7, "features": "digitnet", "numpy": "2.4.6"}
         | {"features_sha256": "f" * 64, "digitnet_sha256": "d" * 64},
         "measures": (
-            measure("frechet_ratio", "real", 7.25, 1.0, unit="x", better="down", verdict="fair"),
-            measure("kid", "real", 0.0051, 0.0001, better="down", error=0.0004, verdict="poor"),
+            measure("frechet_ratio", "real", 7.25, 1.0, unit="x", better="down", verdict="weak"),
+            measure("kid", "real", 0.0051, 0.0001, better="down", error=0.0004, verdict="fails"),
             measure("coverage", "varied", 0.876, 0.962, unit="%"),
             measure("recognisable", "readable", 0.95, 0.99, unit="%"),
             measure("agreement", "readable", 0.971, 0.997, unit="%"),
@@ -105,7 +105,7 @@ def test_every_measure_is_there_beside_its_real_value() -> None:
     text = page(saved(result)).text
     for found in result.measures:
         value, _, error = amount_and_error(found).partition(" ± ")
-        word = {"good": "✓ good", "fair": "~ weak", "poor": "✗ fails"}[found.verdict]
+        word = {"good": "✓ good", "weak": "~ weak", "fails": "✗ fails"}[found.verdict]
         numbers = f"{value}{f' ± {error}' if error else ''} {amount(found, found.real)} {word}"
         assert f"{found.title} {numbers} {found.meaning}" in text
     assert "Better: higher" in text
@@ -256,7 +256,7 @@ def write(path: str, text: str) -> Path:
 
 def test_what_cannot_be_shown_is_refused_with_the_mend(run: Run) -> None:
     refused: list[tuple[Path, type[DigitsmithError], str]] = [
-        (Path("nowhere"), ResultError, "there is no nowhere"),
+        (Path("nowhere"), ResultError, "there is no file or folder nowhere"),
         (write("notes/a.txt", "").parent, ResultError, "notes is no run folder"),
         (write("broken.json", "{"), ResultError, "broken.json is no result"),
         (write("bare/config.toml", run.config.read_text().partition("[run]")[0]).parent, RunError, r"no table \[run\]"),
@@ -296,7 +296,7 @@ def test_the_command_says_where_the_page_is_and_what_is_next(run: Run) -> None:
     assert Path("report.html").is_file()
     done = cli("report", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("digitsmith: there is no nowhere")
+    assert done.stderr.startswith("digitsmith: there is no file or folder nowhere")
 
 
 @pytest.mark.parametrize("missing", ["jinja2", "matplotlib"])

@@ -28,6 +28,12 @@ def writing(what: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {what}: {error.strerror}; {mend}. Nothing was left half-written.") from error
 
 
+def require_file_place(path: Path) -> None:
+    """Refuse the path of a folder where a file is to be written."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: name a file in it.")
+
+
 @contextlib.contextmanager
 def staged_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; when the block ends well it is flushed to disk and renamed to `path`.
@@ -35,6 +41,7 @@ def staged_file(path: Path) -> Iterator[Path]:
     A reader, or a program killed at any instant, sees the old file or the new one, never a part.
     """
     with writing(path):
+        require_file_place(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         staged = path.with_name(f".{path.name}.partial")
         try:

@@ -141,13 +141,16 @@ def train(
             f"\nStopped in epoch {outcome.epochs + 1}; all is saved. To go on:\n  digitsmith train --resume --out {out}"
         )
         raise typer.Exit(130)
+    best = ""
+    if outcome.best_epoch:
+        best = f" of epoch {outcome.best_epoch}, the best measured ({outcome.best_ratio:.1f} × real)"
     epochs_made = f"{outcome.epochs} epoch{'s' * (outcome.epochs != 1)}"
     typer.echo(
         f"\nTrained {epochs_made} in {_duration(outcome.seconds)}. In {run.folder}:\n"
         f"  {run.figures / 'real-vs-fake.png'}  real digits, each row over a generated one\n"
         f"  {run.figures / 'losses.png'}        the losses; equilibrium.png: D(x) and D(G(z))\n"
         f"  {run.figures / 'progress.gif'}      from noise to digits\n"
-        f"  {run.model}                 the generator, ready to use\n\n"
+        f"  {run.model}                 the generator{best}, ready to use\n\n"
         f"Next, measure how good it is, and make digits with it:\n"
         f"  digitsmith evaluate {run.folder}\n"
         f"  digitsmith generate {run.folder.name}-digits --count 1000 --model {run.folder}"
@@ -267,9 +270,12 @@ def evaluate(
     """
     from rich.console import Console
 
+    from digitsmith.atomic import require_file_place
     from digitsmith.report.terminal import Stages, show_evaluation
     from digitsmith.results import save
 
+    if json:
+        require_file_place(json)
     with Stages(Console(stderr=True)) as stages:
         result = digitsmith.evaluate(
             subject, reference, count=count, seed=seed, features=features, inception_weights=inception_weights,
@@ -311,6 +317,7 @@ def tstr(
     """
     from rich.console import Console
 
+    from digitsmith.atomic import require_file_place
     from digitsmith.report.terminal import Stages, show_study
     from digitsmith.results import save
 
@@ -318,6 +325,8 @@ def tstr(
         from digitsmith import studies
     except ImportError as error:
         raise ConfigError(f"this needs {error.name}: pip install 'digitsmith[train]'.") from error
+    if json:
+        require_file_place(json)
     with Stages(Console(stderr=True)) as stages:
         result = studies.tstr(subject, reference, count=count, seeds=seeds, progress=stages.update)
     show_study(result, Console())

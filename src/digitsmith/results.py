@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from digitsmith.atomic import staged_file
 from digitsmith.errors import ResultError
 
-Verdict = Literal["good", "fair", "poor"]
+Verdict = Literal["good", "weak", "fails"]
 
 
 class _Frozen(BaseModel):
@@ -87,7 +87,7 @@ class Evaluation(_Frozen):
         for measure in self.measures:
             if measure.key == key:
                 return measure
-        raise KeyError(key)
+        raise KeyError(f"{key}: these were measured: {', '.join(measure.key for measure in self.measures)}")
 
 
 class Arm(_Frozen):
@@ -140,8 +140,9 @@ def load(path: Path) -> Evaluation | Study:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        reason = f" ({where}: {first['msg']})" if where else ""
         raise ResultError(
-            f"{path} is no result of `digitsmith evaluate` or `digitsmith study` ({where}: {first['msg']})."
+            f"{path} is no result of `digitsmith evaluate` or `digitsmith study`{reason}: give the JSON file of one."
         ) from error
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from digitsmith import metrics
 from digitsmith.errors import DataError
+from digitsmith.evaluation.reference import MOST
 from digitsmith.features import DIGITS, Readings
 from digitsmith.metrics import Features
 from digitsmith.results import ClassRow, Collapse, Confusion, Measure, Verdict
@@ -18,6 +19,7 @@ from digitsmith.results import ClassRow, Collapse, Confusion, Measure, Verdict
 SURE = 0.9
 """Probability of its top class from which an image counts as recognisable."""
 
+_ENOUGH = 5000  # images, from which on chance hardly moves the ratio of distances
 _FEW = 30  # images of a digit from which on a verdict on it alone is given
 
 CLOSE = 0.01
@@ -60,15 +62,16 @@ def realness(sides: Sides) -> list[Measure]:
             "nothing can be measured beside them: choose another --reference."
         )
     ratio = distance / floor
+    verdict = _at_most(_at_most_images(ratio, len(sides.made)), 3, 30)
     return [
         Measure(
             key="frechet_ratio", group="real", title="Fréchet distance over real's", unit="x",
-            value=ratio, real=1.0, better="down", verdict=_at_most(ratio, 3, 30),
+            value=ratio, real=1.0, better="down", verdict=verdict,
             meaning="How many times further from the real images these are, as a whole, than unseen real ones.",
         ),
         Measure(
             key="frechet_distance", group="real", title="Fréchet distance", value=distance, real=floor, better="down",
-            verdict=_at_most(ratio, 3, 30),
+            verdict=verdict,
             meaning="Distance between the normal distributions of features. Real images have one too, as any two "
             "samples differ.",
         ),
@@ -105,6 +108,15 @@ def realness(sides: Sides) -> list[Measure]:
     ]  # fmt: skip
 
 
+def _at_most_images(ratio: float, n: int) -> float:
+    """What a ratio at n images would be at `MOST`, where verdicts are given.
+
+    The distance of real images shrinks as 1 / n, that of others by as much only: with few images all look alike. What
+    chance moves it by is left out.
+    """
+    return 1 + max(ratio - 1 - (0.25 if n < _ENOUGH else 0), 0) * MOST / n
+
+
 def near_duplicates(
     sides: Sides, readings: tuple[Readings, Readings, Readings] | None
 ) -> tuple[Measure, NDArray[np.bool_]]:
@@ -126,7 +138,7 @@ def near_duplicates(
     value, real = float(doubled.mean()), float((metrics.nearest(sides.unseen)[0][:, 0] <= limits[unseen]).mean())
     measure = Measure(
         key="near_duplicates", group="varied", title="Near-duplicates", value=value, real=real, better="down",
-        unit="%", verdict=_at_most(value, max(2 * real, 0.02), max(8 * real, 0.08)),
+        unit="%", verdict=_at_most(value, real + min(max(real, 0.01), 0.1), real + min(max(7 * real, 0.07), 0.25)),
         meaning=f"Share of images with a double: another, nearer than {1 - CLOSE:.0%} of real ones of a digit have.",
     )  # fmt: skip
     return measure, doubled
@@ -147,19 +159,20 @@ def variety(
     enough = np.isfinite(relative) & (shares >= 0.01)
     middle = float(np.mean(relative[enough])) if enough.any() else 0.0
     imbalance, real_imbalance = (float(np.abs(s - real_shares).sum() / 2) for s in (shares, unseen_shares))
+    present = np.flatnonzero(real_shares >= 0.01)  # others are only misread
     rows = tuple(
         ClassRow(
-            name=name,
+            name=DIGITS[i],
             share=float(shares[i]),
             real_share=float(real_shares[i]),
             spread=float(relative[i]) if np.isfinite(relative[i]) else None,
         )
-        for i, name in enumerate(DIGITS)
+        for i in present
     )
     measures = [
         Measure(
             key="spread", group="varied", title="Spread within a digit", value=middle,
-            real=float(np.nanmean(unseen_relative)), better="near", unit="x",
+            real=float(np.mean(unseen_relative[present])), better="near", unit="x",
             verdict=_at_most(abs(middle - 1), 0.1, 0.3),
             meaning="How much the images of a digit differ, over how much real ones do; mean of the digits.",
         ),
@@ -169,25 +182,26 @@ def variety(
             meaning="Share of images that would have to be another digit for real images' frequencies.",
         ),
     ]  # fmt: skip
-    return measures, rows, _collapse(made, shares, real_shares, relative, doubled)
+    return measures, rows, _collapse(made, present, shares, real_shares, relative, doubled)
 
 
 def _collapse(
     made: Readings,
+    present: NDArray[np.int64],
     shares: NDArray[np.float64],
     real_shares: NDArray[np.float64],
     relative: NDArray[np.float64],
     doubled: NDArray[np.bool_],
 ) -> Collapse:
     reasons = []
-    for i, name in enumerate(DIGITS):
-        members = made.digits == i
+    for i in present:
+        members, name = made.digits == i, DIGITS[i]
         if shares[i] < real_shares[i] / 5 and real_shares[i] * len(made) >= _FEW:
             reasons.append(
                 f"The digit {name} is all but missing: {shares[i]:.1%}, of real images {real_shares[i]:.1%}."
             )
         elif shares[i] > 3 * real_shares[i] > 0:
-            reasons.append(f"{shares[i]:.0%} of the images are a {name}, of real ones {real_shares[i]:.0%}.")
+            reasons.append(f"{shares[i]:.0%} of the images are the digit {name}, of real ones {real_shares[i]:.0%}.")
         if members.sum() >= _FEW and doubled[members].mean() > 0.5:
             reasons.append(f"{doubled[members].mean():.0%} of the images of {name} are near-duplicates.")
         elif members.sum() >= _FEW and relative[i] < 0.5:
@@ -215,7 +229,7 @@ def recognisability(made: Readings, unseen: Readings, trusted: bool) -> Measure:
     fair = max(1 - 5 * (1 - real) - 0.05, 0.75 * real)
     return Measure(
         key="recognisable", group="readable", title="Recognisable", value=value, real=real, better="up", unit="%",
-        verdict=_at_least(value, good, fair) if trusted else "poor",
+        verdict=_at_least(value, good, fair) if trusted else "fails",
         meaning=f"Of 100 images, a reader is sure of {value * 100:.0f} (of real ones {real * 100:.0f}): it gives its "
         f"top class {SURE:.0%} or more.",
     )  # fmt: skip
@@ -274,17 +288,17 @@ def cautions(found: Sequence[Measure], n: int) -> list[str]:
             "A reader can be sure of images that are no digits at all: with a precision this low, "
             "do not trust that they are recognisable."
         )
-    if n < 5000:
+    if n < _ENOUGH:
         notes.append(
             f"With {n:,} images of each kind, chance moves the ratio of distances by a half, for real images too: "
-            f"use 10,000 if there are so many."
+            f"use {MOST:,} if there are so many."
         )
     return notes
 
 
 def _at_most(value: float, good: float, fair: float) -> Verdict:
-    return "good" if value <= good else "fair" if value <= fair else "poor"
+    return "good" if value <= good else "weak" if value <= fair else "fails"
 
 
 def _at_least(value: float, good: float, fair: float) -> Verdict:
-    return "good" if value >= good else "fair" if value >= fair else "poor"
+    return "good" if value >= good else "weak" if value >= fair else "fails"

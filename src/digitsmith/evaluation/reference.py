@@ -83,6 +83,20 @@ class Reference:
     unseen_distances: NDArray[np.float64] | None = None
 
 
+def only(real: Reference, digits: NDArray[np.int64]) -> Reference:
+    """The images of a reference that are labelled as one of these digits."""
+
+    def part(side: Side) -> tuple[Side, NDArray[np.bool_]]:
+        assert side.labels is not None
+        kept = np.isin(side.labels, digits)
+        name = f"{side.name}, only {' '.join(DIGITS[digit] for digit in digits)}"
+        return Side(name, side.readings[kept], side.labels[kept], side.places[kept], side.images), kept
+
+    (seen, _), (unseen, kept) = part(real.seen), part(real.unseen)
+    distances = None if real.unseen_distances is None else real.unseen_distances[kept]
+    return replace(real, seen=seen, unseen=unseen, unseen_distances=distances)
+
+
 @dataclass(frozen=True, eq=False)
 class RealData:
     """Two parts of a real data set that share no image, with their names."""

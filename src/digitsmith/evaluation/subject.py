@@ -44,7 +44,21 @@ def open_subject(subject: str | Path | Model | Dataset) -> Model | Dataset:
         return load(subject)
     if name in shipped() and not name.endswith((":train", ":test")):
         return load(name)
-    return load_dataset(name)
+    try:
+        return load_dataset(name)
+    except DataError as error:
+        if path.exists() or str(error).startswith(name):
+            raise
+        raise DataError(f"{error} Or name a model: {', '.join(shipped())}, a run folder or an .onnx file.") from error
+
+
+def digits_of(opened: Model | Dataset) -> NDArray[np.int64] | None:
+    """The digits that a subject says it holds or can make, ascending; None if it does not say."""
+    if isinstance(opened, Dataset):
+        labels = digit_labels(opened)
+        return None if labels is None else np.unique(labels)
+    classes = opened.metadata.classes
+    return np.array(sorted(map(int, classes))) if classes and set(classes) <= set(DIGITS) else None
 
 
 def name_of(subject: str | Path | Model | Dataset) -> str:
@@ -87,7 +101,7 @@ def make(opened: Model | Dataset, name: str, real: Reference, n: int, seed: int,
         return Subject(name, "data", opened.sha256(), opened.images[places], label)
     classes = opened.metadata.classes
     wanted: list[int | str] | None = None
-    if opened.conditional and real.unseen.labels is not None and set(classes) == set(DIGITS):
+    if opened.conditional and real.unseen.labels is not None and digits_of(opened) is not None:
         wanted = [DIGITS[digit] for digit in real.unseen.labels[:n]]
     images, indices = [], []
     for batch, made_labels in generation.batches(opened, generation.Request(n, wanted, seed=seed)):

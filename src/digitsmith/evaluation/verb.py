@@ -17,9 +17,10 @@ from digitsmith.evaluation.reference import (
     Progress,
     Reference,
     load_reference,
+    only,
     pixel_distances,
 )
-from digitsmith.evaluation.subject import Subject, make, name_of, open_subject, usual_reference
+from digitsmith.evaluation.subject import Subject, digits_of, make, name_of, open_subject, usual_reference
 from digitsmith.features import DIGITS, FEATURES, digit_net
 from digitsmith.inception import InceptionV3
 from digitsmith.metrics import moments
@@ -49,6 +50,9 @@ def evaluate(
     size = opened.metadata.image_size if isinstance(opened, Model) else None
     source = str(reference or usual_reference(opened))
     real = load_reference(source, size=size, fetch=fetch, progress=progress)
+    digits = digits_of(opened)
+    if digits is not None and real.seen.labels is not None and len(digits) < len(np.unique(real.seen.labels)):
+        real = only(real, digits)
     n = _how_many(count, opened, real, InceptionV3.FEATURES if features == "inception" else FEATURES)
     if real.seen.labels is not None:
         require_all_digits(real, n)
@@ -146,20 +150,23 @@ def _how_many(count: int, opened: Model | Dataset, real: Reference, size: int) -
 def require_all_digits(real: Reference, n: int) -> None:
     """Refuse real images of which there are too few to say how those of each digit vary."""
     for side in (real.seen, real.unseen):
-        counts = np.bincount(side.readings[:n].digits, minlength=len(DIGITS))
+        there = np.unique(side.labels) if side.labels is not None else np.arange(len(DIGITS))
+        counts = np.bincount(side.readings[:n].digits, minlength=len(DIGITS))[there]
         if counts.min() < 2:
             raise DataError(
-                f"of {side.name}, fewer than two of the {n:,} images that are used are a {DIGITS[counts.argmin()]}: "
-                f"choose a --reference with more of all ten digits, or with classes of other names."
+                f"of {side.name}, fewer than two of the {n:,} images that are used are read as its digit "
+                f"{DIGITS[there[counts.argmin()]]}: choose a --reference with more of each."
             )
 
 
 def _of_reference(made: Subject, real: Reference) -> list[str]:
     notes = list(real.notes)
+    if made.images.mean() > 128:
+        notes.append("These images look dark on bright. Here ink is bright on dark, as in MNIST: invert them.")
     if made.sha256 == real.sha256:
         notes.append("These are images of the reference itself: they are near to it because they are it.")
     if made.sha256 == real.unseen_sha256:
-        notes.append("These are the unseen real images themselves: what is measured beside them is the same.")
+        notes.append("These are of the images that set the real-data values: any difference to those is chance.")
     return notes
 
 

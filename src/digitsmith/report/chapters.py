@@ -86,7 +86,9 @@ def read_chapters(paths: Sequence[Path]) -> list[Chapter]:
 
 def _read_result(path: Path) -> Chapter:
     if not path.exists():
-        raise ResultError(f"there is no {path}: give a run folder, or a result of `digitsmith evaluate`.")
+        raise ResultError(
+            f"there is no file or folder {path}: give a run folder, or a result of `digitsmith evaluate`."
+        )
     result = _load(path)
     name = Path(result.subject).name or result.subject
     if isinstance(result, Study):
@@ -164,6 +166,11 @@ def _facts(config: TrainConfig, record: Mapping[str, Any], lines: Sequence[Mappi
         facts["Done"] = (
             f"{last['epoch']:.0f} epochs, {last['images']:,.0f} images, in {duration} h on {record['device']}"
         )
+    measured = [line for line in lines if "frechet_distance" in line]
+    if measured:
+        best = min(measured, key=lambda line: line["frechet_distance"])
+        ratio = best["frechet_distance"] / best["frechet_floor"]
+        facts["Best"] = f"epoch {best['epoch']:.0f}, {ratio:.1f} × as far from held-out images as training images are"
     return facts
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 History = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
@@ -85,15 +85,14 @@ def draw_curves(kind: Kind, histories: Mapping[str, History], size: tuple[float,
 
     Of several runs, each has its colour, and each curve its dashes.
     """
-    there = {run: history for run, history in histories.items() if kind.curves.keys() & history.keys()}
-    if not there:
+    if not any(kind.curves.keys() & history.keys() for history in histories.values()):
         return None
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     if len(histories) == 1:
-        _plot_one(axes, kind, *there.values())
+        _plot_one(axes, kind, *histories.values())
     else:
-        _plot_several(axes, kind, there)
+        _plot_several(axes, kind, histories)
     if kind.level is not None:
         level, name = kind.level
         axes.axhline(level, color="grey", linestyle=":", linewidth=1.5, label=name)
@@ -103,6 +102,7 @@ def draw_curves(kind: Kind, histories: Mapping[str, History], size: tuple[float,
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(LogFormatter())
         axes.yaxis.set_minor_formatter(LogFormatter())
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_title(kind.y_label, loc="left", fontsize="medium")
     axes.grid(alpha=0.3)
@@ -122,6 +122,8 @@ def _plot_one(axes: Axes, kind: Kind, history: History) -> None:
 
 def _plot_several(axes: Axes, kind: Kind, histories: Mapping[str, History]) -> None:
     for i, (run, history) in enumerate(histories.items()):
+        if not kind.curves.keys() & history.keys():
+            continue
         axes.plot([], [], color=f"C{i}", label=run)
         for key, dashes in zip(kind.curves, ("-", "--"), strict=False):
             if key in history:

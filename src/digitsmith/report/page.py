@@ -13,7 +13,7 @@ from digitsmith.atomic import staged_file
 from digitsmith.errors import OutputError
 from digitsmith.report.chapters import VERSIONS, Chapter, data_uri, read_chapters, versions
 from digitsmith.report.curves import KINDS, History, draw_curves
-from digitsmith.report.words import GROUPS, VERDICTS, amount, amount_and_error, direction
+from digitsmith.report.words import GROUPS, amount, amount_and_error, direction
 from digitsmith.results import Evaluation, Measure, Study, require_comparable
 
 
@@ -92,7 +92,6 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals |= {
         "GROUPS": GROUPS,
-        "VERDICTS": VERDICTS,
         "amount": amount,
         "amount_and_error": amount_and_error,
         "direction": direction,
@@ -116,7 +115,7 @@ def _headlines(result: Evaluation) -> list[Headline]:
         words = f"of the labels are right (of real ones {amount(right, right.real)})"
         found.append(Headline(amount(right, right.value), words, right.verdict))
     if result.collapse.collapsed:
-        found.append(Headline("Collapsed", "into fewer kinds of images than real ones are", "poor"))
+        found.append(Headline("Collapsed", "into fewer kinds of images than real ones are", "fails"))
     else:
         found.append(Headline("No collapse", "no kind of image is missing, or made over and over", "good"))
     return found

@@ -7,10 +7,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from digitsmith.report.words import GROUPS, VERDICTS, amount, amount_and_error, direction
+from digitsmith.report.words import GROUPS, amount, amount_and_error, direction
 from digitsmith.results import Evaluation, Study
 
-_COLOURS = {"good": "green", "fair": "yellow", "poor": "red"}
+_COLOURS = {"good": "green", "weak": "yellow", "fails": "red"}
 
 
 class Stages:
@@ -62,7 +62,7 @@ def _evaluation(result: Evaluation) -> RenderableType:
                 amount_and_error(measure),
                 amount(measure, measure.real),
                 direction(measure),
-                Text(VERDICTS[measure.verdict], style=_COLOURS[measure.verdict]),
+                Text(measure.verdict, style=_COLOURS[measure.verdict]),
             )
     lines: list[RenderableType] = [
         Text(f"{result.subject}: {n:,} images, against {n:,} of {result.reference}", style="bold"),

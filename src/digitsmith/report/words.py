@@ -10,9 +10,6 @@ GROUPS = {
 }
 """The questions, in the order in which they are answered."""
 
-VERDICTS = {"good": "good", "fair": "weak", "poor": "fails"}
-"""What is said for each verdict."""
-
 
 def amount(measure: Measure, value: float) -> str:
     """A value of a measure, as people write it.

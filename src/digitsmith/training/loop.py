@@ -39,6 +39,8 @@ class Outcome:
     finished: bool
     epochs: int
     seconds: float
+    best_epoch: int  # the one whose generator is exported; 0 if none was measured: then it is the last
+    best_ratio: float  # of its distance to that of real images
 
 
 def train(
@@ -99,7 +101,9 @@ def train(
             finished = _run_epochs(config, trained, run, state, validation, metrics, console, where)
         if finished:
             export(state.chosen, run.model, _metadata(config, record, state))
-    return Outcome(run, finished, state.position.epoch, state.position.seconds)
+    position = state.position
+    ratio = (position.best_distance or 0) / validation.floor if validation is not None else 0.0
+    return Outcome(run, finished, position.epoch, position.seconds, position.best_epoch, ratio)
 
 
 def _run_epochs(
