@@ -62,7 +62,7 @@ def realness(sides: Sides) -> list[Measure]:
             "nothing can be measured beside them: choose another --reference."
         )
     ratio = distance / floor
-    verdict = _at_most(_at_most_images(ratio, len(sides.made)), 3, 30)
+    verdict = _at_most(_scaled_to_most(ratio, len(sides.made)), 3, 30)
     return [
         Measure(
             key="frechet_ratio", group="real", title="Fréchet distance over real's", unit="x",
@@ -108,7 +108,7 @@ def realness(sides: Sides) -> list[Measure]:
     ]  # fmt: skip
 
 
-def _at_most_images(ratio: float, n: int) -> float:
+def _scaled_to_most(ratio: float, n: int) -> float:
     """What a ratio at n images would be at `MOST`, where verdicts are given.
 
     The distance of real images shrinks as 1 / n, that of others by as much only: with few images all look alike. What

@@ -140,7 +140,7 @@ def _repeat_commands(chapter: Chapter) -> list[str]:
 def _evaluate_command(result: Evaluation) -> str:
     protocol = result.protocol
     command = ["digitsmith", "evaluate", result.subject]
-    command += ["--reference", result.reference.removesuffix(", one half")]
+    command += ["--reference", result.reference.partition(", only ")[0].removesuffix(", one half")]
     command += ["--count", str(protocol.get("images", "")), "--seed", str(protocol.get("seed", 0))]
     if protocol.get("features") == "inception":
         command += ["--features", "inception"]
