@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -120,6 +120,11 @@ def _framed(images: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
         images, ((0, 0), *((max(edge, 0), max(SIDE - side - edge, 0)) for edge, side in ((top, h), (left, w))))
     )
     return padded[:, max(-top, 0) :][:, :SIDE, max(-left, 0) :][:, :, :SIDE]
+
+
+def as_digits(classes: Sequence[str]) -> NDArray[np.int64] | None:
+    """The digit that each class name is: int64[len(classes)]; None if one is no digit."""
+    return np.array([int(name) for name in classes], np.int64) if set(classes) <= set(DIGITS) else None
 
 
 @functools.cache

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from digitsmith.atomic import staged_folder
 from digitsmith.errors import ConfigError, ModelError
-from digitsmith.features import DIGITS, digit_net, usual_scale
+from digitsmith.features import as_digits, digit_net, usual_scale
 from digitsmith.formats import Format, Header, Split, format_module, write_about
 from digitsmith.grid import save_png, tile
 from digitsmith.model import Model, check_range, provenance
 from digitsmith.noise import BLOCK, drawn_labels
 
+_Batch = tuple[NDArray[np.uint8], NDArray[np.int64] | None]
 _PREVIEW = 100
 _MOST_ATTEMPTS = 100
 
@@ -55,18 +56,16 @@ class Request:
         return self.count * (i - 1) // n, self.count * i // n
 
 
-def batches(
-    model: Model, request: Request, refused: Callable[[int], Any] = lambda images: None
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64] | None]]:
-    """Make the requested images, in order, in constant memory.
+def batches(model: Model, request: Request, refused: Callable[[int], Any] = lambda images: None) -> Iterator[_Batch]:
+    """Make the requested images, in order, in constant memory. What cannot be made is refused at the call.
 
     Args:
         model: from `digitsmith.load`.
         request: which images.
         refused: called, from any thread, with the number of images that were not confident enough, as they come.
 
-    Yields:
-        uint8[n, h, w] images and int64[n] labels, or None from an unconditional model.
+    Returns:
+        Batches: uint8[n, h, w] images and int64[n] labels, or None from an unconditional model.
 
     Raises:
         ModelError: labels that the model does not have, a count out of range, or images that are refused every time.
@@ -77,7 +76,7 @@ def batches(
     labels_of = _labelling(model, request)
     screen = _screen(model, request, refused)
 
-    def make(block: int) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
+    def make(block: int) -> _Batch:
         first, last = max(start, block * BLOCK), min(stop, (block + 1) * BLOCK)
         labels = labels_of(first, last - first)
         wanted = last - first if labels is None else labels
@@ -85,10 +84,15 @@ def batches(
         screen(images, block, first - block * BLOCK, wanted)
         return images, labels
 
+    return _in_order(make, range(start // BLOCK, -(-stop // BLOCK)))
+
+
+def _in_order(make: Callable[[int], _Batch], blocks: range) -> Iterator[_Batch]:
+    """Make blocks on all cores, a few ahead of the one that is asked for."""
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
-        pending: deque[Future[tuple[NDArray[np.uint8], NDArray[np.int64] | None]]] = deque()
-        for block in range(start // BLOCK, -(-stop // BLOCK)):
+        pending: deque[Future[_Batch]] = deque()
+        for block in blocks:
             pending.append(pool.submit(make, block))
             if len(pending) > 2 * workers:
                 yield pending.popleft().result()
@@ -124,20 +128,18 @@ def generate(
         ConfigError: a confidence that is no probability, or of classes that are no digits.
         OutputError: the folder holds something already, or cannot be written.
     """
-    check_range(0, request.count, request.seed)
+    refusals: list[int] = []
+    made = batches(model, request, refusals.append)  # before anything is written, as it may refuse
     start, stop = request.range()
     if start == stop:
         i, n = request.shard
         raise ConfigError(f"shard {i}/{n} of {request.count} images is empty: use at most {request.count} shards.")
-    _labelling(model, request)  # refuse labels before anything is written
-    refusals: list[int] = []
-    _screen(model, request, refusals.append)
     about = provenance(model) | {"seed": request.seed, "first": start, "count": stop - start}
     header = Header(stop - start, model.metadata.image_size, model.metadata.classes, split, start, about, compress)
     with staged_folder(folder) as staged:
         shown: list[NDArray[np.uint8]] = []
         with contextlib.closing(format_module(format).Writer(staged, header)) as writer:
-            for images, labels in batches(model, request, refusals.append):
+            for images, labels in made:
                 writer.write(images, labels)
                 if len(shown) < _PREVIEW:
                     shown.extend(images[: _PREVIEW - len(shown)])
@@ -156,9 +158,9 @@ def _screen(model: Model, request: Request, refused: Callable[[int], Any]) -> Ca
         return lambda *_: None
     if not 0 < least < 1:
         raise ConfigError(f"--min-confidence {least}: give a probability, above 0 and below 1.")
-    if not set(classes) <= set(DIGITS):
+    digit_of = as_digits(classes)
+    if digit_of is None:
         raise ConfigError(f"--min-confidence reads digits; the classes of {model.name} are {' '.join(classes)}.")
-    digit_of = np.array([int(name) for name in classes], np.int64)
     scale = usual_scale(model.block(0, 0, 0, np.arange(BLOCK) % len(classes) if classes else BLOCK))
 
     def screen(images: NDArray[np.uint8], block: int, first: int, wanted: NDArray[np.int64] | int) -> None:

@@ -14,7 +14,7 @@ from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.measures import SURE
 from digitsmith.evaluation.reference import Progress, RealData, digit_labels, load_real, silent
-from digitsmith.evaluation.subject import name_of, open_subject, usual_reference
+from digitsmith.evaluation.subject import name_of, open_subject, require_same_size, usual_reference
 from digitsmith.features import digit_net, usual_scale
 from digitsmith.model import Model
 from digitsmith.results import Arm, Study
@@ -128,12 +128,8 @@ def _require_fitting(opened: Model | Dataset, name: str, parts: RealData) -> Non
         raise DataError(f"{parts.seen_name} has no labels: choose a labelled --reference.")
     if not set(classes) <= set(known):
         raise DataError(f"{name} has the classes {' '.join(classes)}, {parts.seen_name} has {' '.join(known)}.")
-    if isinstance(opened, Dataset) and opened.image_size != parts.seen.image_size:
-        raise DataError(
-            "{} has images of {}x{}, {} of {}x{}: choose a --reference of the same size.".format(
-                name, *opened.image_size, parts.seen_name, *parts.seen.image_size
-            )
-        )
+    if isinstance(opened, Dataset):
+        require_same_size(opened, name, parts.seen.image_size, parts.seen_name)
 
 
 def _made(opened: Model | Dataset, real: Dataset, seed: int, min_confidence: float = 0.0) -> Dataset:

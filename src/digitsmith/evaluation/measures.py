@@ -200,7 +200,7 @@ def _collapse(
             reasons.append(
                 f"The digit {name} is all but missing: {shares[i]:.1%}, of real images {real_shares[i]:.1%}."
             )
-        elif shares[i] > 3 * real_shares[i] > 0:
+        elif shares[i] > 3 * real_shares[i]:
             reasons.append(f"{shares[i]:.0%} of the images are the digit {name}, of real ones {real_shares[i]:.0%}.")
         if members.sum() >= _FEW and doubled[members].mean() > 0.5:
             reasons.append(f"{doubled[members].mean():.0%} of the images of {name} are near-duplicates.")

@@ -18,7 +18,7 @@ from digitsmith import metrics
 from digitsmith.atomic import staged_file
 from digitsmith.dataset import Dataset
 from digitsmith.errors import MissingSplitError
-from digitsmith.features import DIGITS, SIDE, DigitNet, Readings, digit_net, usual_scale
+from digitsmith.features import DIGITS, SIDE, DigitNet, Readings, as_digits, digit_net, usual_scale
 from digitsmith.sources import at_hand, load_dataset
 
 MOST = 10_000
@@ -189,9 +189,8 @@ def read_reference(real: RealData, net: DigitNet | None = None, progress: Progre
 
 def digit_labels(data: Dataset) -> NDArray[np.int64] | None:
     """Labels as the digits that their names say: int64[n]; None if there are none, or if a class is no digit."""
-    if data.labels is None or not set(data.classes) <= set(DIGITS):
-        return None
-    return np.array([int(name) for name in data.classes])[data.labels]
+    digits = as_digits(data.classes)
+    return None if data.labels is None or digits is None else digits[data.labels]
 
 
 def pixel_distances(

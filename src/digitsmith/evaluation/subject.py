@@ -11,7 +11,7 @@ from digitsmith import generation
 from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.reference import Progress, Reference, digit_labels, split_names
-from digitsmith.features import DIGITS
+from digitsmith.features import DIGITS, as_digits
 from digitsmith.model import Model, load, shipped
 from digitsmith.sources import REMOTES, load_dataset
 
@@ -42,7 +42,7 @@ def open_subject(subject: str | Path | Model | Dataset) -> Model | Dataset:
     name, path = str(subject), Path(subject)
     if path.suffix == ".onnx" or (path / "config.toml").is_file() or (path / "model.onnx").is_file():
         return load(subject)
-    if name in shipped() and not name.endswith((":train", ":test")):
+    if name in shipped():
         return load(name)
     try:
         return load_dataset(name)
@@ -57,8 +57,8 @@ def digits_of(opened: Model | Dataset) -> NDArray[np.int64] | None:
     if isinstance(opened, Dataset):
         labels = digit_labels(opened)
         return None if labels is None else np.unique(labels)
-    classes = opened.metadata.classes
-    return np.array(sorted(map(int, classes))) if classes and set(classes) <= set(DIGITS) else None
+    digits = as_digits(opened.metadata.classes) if opened.conditional else None
+    return None if digits is None else np.sort(digits)
 
 
 def name_of(subject: str | Path | Model | Dataset) -> str:
@@ -82,6 +82,16 @@ def usual_reference(opened: Model | Dataset) -> str:
     return "mnist"
 
 
+def require_same_size(data: Dataset, name: str, size: tuple[int, int], reference: str) -> None:
+    """Refuse images of another size than the reference's."""
+    if data.image_size != size:
+        raise DataError(
+            "{} has images of {}x{}, {} of {}x{}: choose a --reference of the same size.".format(
+                name, *data.image_size, reference, *size
+            )
+        )
+
+
 def make(opened: Model | Dataset, name: str, real: Reference, n: int, seed: int, progress: Progress) -> Subject:
     """Let a model make n images, or draw n of a data set's.
 
@@ -89,12 +99,7 @@ def make(opened: Model | Dataset, name: str, real: Reference, n: int, seed: int,
     the seen ones it would be nearer to them than real images can be.
     """
     if isinstance(opened, Dataset):
-        if opened.image_size != real.image_size:
-            raise DataError(
-                "{} has images of {}x{}, {} of {}x{}: choose a --reference of the same size.".format(
-                    name, *opened.image_size, real.seen.name, *real.image_size
-                )
-            )
+        require_same_size(opened, name, real.image_size, real.seen.name)
         places = np.random.default_rng([seed, 1]).permutation(len(opened))[:n]  # not those that a reference draws
         labels = digit_labels(opened)
         label = None if labels is None else labels[places]

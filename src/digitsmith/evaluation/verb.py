@@ -55,7 +55,7 @@ def evaluate(
         real = only(real, digits)
     n = _how_many(count, opened, real, InceptionV3.FEATURES if features == "inception" else FEATURES)
     if real.seen.labels is not None:
-        require_all_digits(real, n)
+        _require_all_digits(real, n)
     space = InceptionV3(inception_weights) if features == "inception" else None
     made = make(opened, name_of(subject), real, n, seed, progress)
     return evaluate_images(made, real, n, seed=seed, space=space, progress=progress)
@@ -83,13 +83,13 @@ def evaluate_images(
         sides = _seen_by(space, made, real, n, progress)
     progress("measuring distances", 0, 1)
     found = measures.realness(sides)
-    read = real.seen.labels is not None and real.unseen.labels is not None
-    repeated, doubled = measures.near_duplicates(sides, (readings, seen, unseen) if read else None)
+    real_labels = None if real.seen.labels is None else real.unseen.labels  # None: what is compared are no digits
+    repeated, doubled = measures.near_duplicates(sides, None if real_labels is None else (readings, seen, unseen))
     found.append(repeated)
     progress("measuring distances", 1, 1)
     classes: tuple[ClassRow, ...] = ()
     confusion = None
-    if real.seen.labels is None or real.unseen.labels is None:
+    if real_labels is None:
         collapse = measures.collapse_of_any(doubled)
         skipped["reading"] = "Whether images can be read is told for digits only; the classes here are others."
     else:
@@ -98,7 +98,7 @@ def evaluate_images(
         if made.labels is None:
             skipped["agreement"] = "These images carry no labels that name digits, so none can be wrong."
         else:
-            right, confusion = measures.agreement(made.labels, readings, real.unseen.labels[:n], unseen)
+            right, confusion = measures.agreement(made.labels, readings, real_labels[:n], unseen)
             found.append(right)
     pictures = contact_sheets(made, readings, real)
     if real.seen.images is None:
@@ -147,7 +147,7 @@ def _how_many(count: int, opened: Model | Dataset, real: Reference, size: int) -
     return n
 
 
-def require_all_digits(real: Reference, n: int) -> None:
+def _require_all_digits(real: Reference, n: int) -> None:
     """Refuse real images of which there are too few to say how those of each digit vary."""
     for side in (real.seen, real.unseen):
         there = np.unique(side.labels) if side.labels is not None else np.arange(len(DIGITS))
