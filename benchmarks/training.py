@@ -2,10 +2,10 @@
 
     python benchmarks/training.py [--rounds N] [--device cpu] [--joint]
 
-For both presets at batches of 64 and 128, on 60,000 images of 28x28 (the embedded digits, repeated). The two loops take
-turns in rounds; the ratio is the median of the rounds' ratios. The tutorial's loop is in `tutorial.py`; with --joint,
-its discriminator sees real and fake images together where Digitsmith's does (`cgan`, for the sake of batch norm), which
-is more work for it.
+For `gan` and `cgan` at batches of 64 and 128, on 60,000 images of 28x28 (the embedded digits, repeated). The two loops
+take turns in rounds; the ratio is the median of the rounds' ratios. The tutorial's loop is in `tutorial.py`; with
+--joint, its discriminator sees real and fake images together where Digitsmith's does (`cgan`, for the sake of batch
+norm), which is more work for it.
 """
 
 import argparse
@@ -20,19 +20,18 @@ import tutorial
 from digitsmith.dataset import Dataset, to_unit
 from digitsmith.sources import load_dataset
 from digitsmith.training.config import TrainConfig, load_config
+from digitsmith.training.dense import DenseTrainee, dense_step
 from digitsmith.training.loop import flushed_denormals, settle_precision
-from digitsmith.training.networks import Discriminator, Generator, Network
-from digitsmith.training.step import adversarial_step
-from digitsmith.training.trainee import Trainee
+from digitsmith.training.networks import Discriminator, FullyConnected, Generator
 
 
 def digitsmith_steps(data: Dataset, config: TrainConfig, device: str) -> Iterator[None]:
     """The steps of `digitsmith.training.loop`, without its logs and checkpoints."""
     where = torch.device(device)
     dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
-    generator = Trainee(Generator(config, (28, 28), 10).to(where), config.generator, dtype)
-    discriminator = Trainee(Discriminator(config, (28, 28), 10).to(where), config.discriminator, dtype)
-    images = torch.tensor(data.images, device=where).view(len(data), -1)
+    generator = DenseTrainee(Generator(config, (28, 28), 10).to(where), config.generator, dtype)
+    discriminator = DenseTrainee(Discriminator(config, (28, 28), 10).to(where), config.discriminator, dtype)
+    images = torch.tensor(data.images, device=where)[:, None]
     labels = torch.tensor(data.labels, device=where)
     while True:
         order = torch.randperm(len(data)).to(where)
@@ -40,14 +39,14 @@ def digitsmith_steps(data: Dataset, config: TrainConfig, device: str) -> Iterato
             real = to_unit(images.index_select(0, batch).float())
             label = labels.index_select(0, batch) if config.conditional else None
             with flushed_denormals():
-                adversarial_step(generator, discriminator, real, label, config)
+                dense_step(generator, discriminator, real, label, config)
             yield
 
 
 def product_operations(config: TrainConfig) -> int:
     """Floating-point operations of one step's matrix products."""
 
-    def multiplications(network: Network, *, all_but_first: bool = False) -> int:
+    def multiplications(network: FullyConnected, *, all_but_first: bool = False) -> int:
         return sum(layer.weight.numel() for layer in network.linears[all_but_first:])
 
     n = config.batch_size

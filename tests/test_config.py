@@ -12,7 +12,7 @@ from digitsmith.training.config import TrainConfig, describe_keys, flatten, load
 
 
 def test_every_preset_is_complete_and_every_key_has_a_sentence() -> None:
-    assert presets() == ["cgan", "gan"]
+    assert presets() == ["cgan", "gan", "residual"]
     for preset in presets():
         assert isinstance(load_config(preset), TrainConfig)
     keys = dict(describe_keys())

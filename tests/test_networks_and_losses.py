@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from digitsmith.training.config import TrainConfig, load_config
+from digitsmith.training.dense import DenseTrainee, dense_step
 from digitsmith.training.losses import fake_loss, generator_loss, real_loss
 from digitsmith.training.networks import Discriminator, Generator
-from digitsmith.training.step import SCALARS, adversarial_step, draw_noise
-from digitsmith.training.trainee import Trainee
+from digitsmith.training.step import SCALARS
+from digitsmith.training.trainee import draw_noise
 
 
 def linear_lines(network: nn.Module) -> list[str]:
@@ -150,13 +151,13 @@ def share_masks(monkeypatch: pytest.MonkeyPatch, batch: int) -> Callable[[], Non
         What to call between the two: it cuts the masks of the generator's one pass into those of its two.
     """
     masks: list[list[torch.Tensor]] = []  # of each pass, of each hidden layer
-    draw = Trainee._dropout_masks
+    draw = DenseTrainee._dropout_masks
 
-    def remember(trainee: Trainee, rows: int) -> list[torch.Tensor]:
+    def remember(trainee: DenseTrainee, rows: int) -> list[torch.Tensor]:
         masks.append(draw(trainee, rows))
         return masks[-1]
 
-    monkeypatch.setattr(Trainee, "_dropout_masks", remember)
+    monkeypatch.setattr(DenseTrainee, "_dropout_masks", remember)
     queue: list[torch.Tensor] = []
 
     def cut() -> None:
@@ -171,7 +172,7 @@ def share_masks(monkeypatch: pytest.MonkeyPatch, batch: int) -> Callable[[], Non
     return cut
 
 
-def flat_gradients(trainee: Trainee) -> list[torch.Tensor]:
+def flat_gradients(trainee: DenseTrainee) -> list[torch.Tensor]:
     """The gradients of a trainee's last backward pass, one for each parameter, in order."""
     start = trainee.flat.data_ptr()
     gradients = []
@@ -194,15 +195,15 @@ def test_the_fast_step_computes_what_a_plain_one_does(
     copies = [Generator(config, (28, 28), 10), Discriminator(config, (28, 28), 10)]
     for network, copied in zip(networks, copies, strict=True):
         copied.load_state_dict(network.state_dict())
-    real = torch.rand(64, 784) * 2 - 1
+    real = torch.rand(64, 1, 28, 28) * 2 - 1
     label = torch.randint(10, (64,)) if config.conditional else None
 
-    g, d = Trainee(networks[0], config.generator, dtype), Trainee(networks[1], config.discriminator, dtype)
+    g, d = DenseTrainee(networks[0], config.generator, dtype), DenseTrainee(networks[1], config.discriminator, dtype)
     torch.manual_seed(2)
-    scalars = adversarial_step(g, d, real, label, config)
+    scalars = dense_step(g, d, real, label, config)
     cut()
     torch.manual_seed(2)
-    plain, d_plain, g_plain = plain_step(copies[0].train(), copies[1].train(), real.view(-1, 1, 28, 28), label, config)
+    plain, d_plain, g_plain = plain_step(copies[0].train(), copies[1].train(), real, label, config)
 
     exact = dtype == torch.float32
     assert len(plain) == len(SCALARS)
@@ -225,7 +226,7 @@ def test_running_statistics_follow_both_passes_of_the_generator() -> None:
     torch.manual_seed(1)
     generator, plain = Generator(config, (8, 8), 3), Generator(config, (8, 8), 3)
     plain.load_state_dict(generator.state_dict())
-    trainee = Trainee(generator, config.generator, torch.float32)
+    trainee = DenseTrainee(generator, config.generator, torch.float32)
     z, label = torch.randn(32, 100), torch.randint(3, (32,))
     trainee.forward(z, trainee.label_columns(label), groups=2)
     plain.train()
@@ -239,7 +240,7 @@ def test_running_statistics_follow_both_passes_of_the_generator() -> None:
 
 def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
     config = load_config("gan", ["discriminator.dropout=0.3"])
-    trainee = Trainee(Discriminator(config, (28, 28), 10), config.discriminator, torch.float32)
+    trainee = DenseTrainee(Discriminator(config, (28, 28), 10), config.discriminator, torch.float32)
     torch.manual_seed(0)
     masks = trainee._dropout_masks(512)
     assert [mask.shape for mask in masks] == [(512, 1024), (512, 512), (512, 256)]
@@ -257,7 +258,7 @@ def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
 def test_dropout_is_felt_in_training_and_absent_from_samples() -> None:
     config = load_config("gan")
     torch.manual_seed(0)
-    trainee = Trainee(Generator(config, (28, 28), 10).eval(), config.generator, torch.float32)
+    trainee = DenseTrainee(Generator(config, (28, 28), 10).eval(), config.generator, torch.float32)
     z = torch.randn(8, 100)
     assert not torch.equal(trainee.forward(z, None), trainee.forward(z, None))
     assert torch.equal(trainee.network(z), trainee.network(z))
@@ -269,7 +270,7 @@ def test_every_optimizer_moves_the_weights_as_torch_does(optimizer: str) -> None
     torch.manual_seed(0)
     network = Discriminator(config, (8, 8), 3)
     expected = [p.detach().clone() for p in network.parameters()]
-    trainee = Trainee(network, config.discriminator, torch.float32)
+    trainee = DenseTrainee(network, config.discriminator, torch.float32)
     label = torch.randint(3, (16,))
     kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop}
     options = {"adam": {"betas": (0.5, 0.999)}, "sgd": {"momentum": 0.5}, "rmsprop": {"alpha": 0.999}}

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file
+from torch import nn
 
 import digitsmith
 from conftest import MICRO
 from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError, DivergedError, OutputError, RunError
 from digitsmith.training.config import load_config
-from digitsmith.training.networks import Network
 from digitsmith.training.run import Run
 from digitsmith.training.validation import Validation, hold_out
 
@@ -131,10 +131,11 @@ def start(out: Path, *changes: str, preset: str = "cgan") -> subprocess.Popen[st
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize("preset", ["gan", "cgan"])
+@pytest.mark.parametrize("preset", ["gan", "cgan", "residual"])
 def test_a_run_killed_at_random_ends_with_the_same_weights_and_metrics(tmp_path: Path, preset: str) -> None:
     changes = ["epochs=4", "ema=0.9", "checkpoint_seconds=0"]  # a checkpoint after every step: most kills hit one
     changes += ["evaluate_every=1"] if preset == "cgan" else []
+    changes += ["r1_every=2"] if preset == "residual" else []
     whole = start(tmp_path / "whole", *changes, preset=preset)
     killed_run = Run(tmp_path / "killed")
     staged = killed_run.checkpoint.with_name(f".{killed_run.checkpoint.name}.partial")
@@ -278,7 +279,7 @@ def test_the_best_generator_that_was_measured_is_exported(digits: Dataset, monke
     weights: list[np.ndarray] = []
     distances = iter([3.0, 1.0, 2.0])
 
-    def distance(_: Validation, generator: Network) -> float:
+    def distance(_: Validation, generator: nn.Module) -> float:
         weights.append(generator.state_dict()["fc3.weight"].numpy().copy())
         return next(distances)
 
@@ -329,10 +330,11 @@ def test_variants_train(changes: list[str]) -> None:
     assert digitsmith.load("run").sample(count=2).shape == (2, 28, 28)
 
 
-def test_any_number_of_classes_and_any_size() -> None:
+@pytest.mark.parametrize("preset", ["cgan", "residual"])
+def test_any_number_of_classes_and_any_size(preset: str) -> None:
     random_images = np.random.default_rng(0).integers(0, 256, (90, 9, 17), np.uint8)
     data = Dataset(random_images, np.arange(90) % 3, ("a", "b", "ten"))
-    digitsmith.train("cgan", data, "run", changes=[*MICRO, "batch_size=30"])
+    digitsmith.train(preset, data, "run", changes=[*MICRO, "batch_size=30"])
     model = digitsmith.load("run")
     assert model.metadata.classes == ("a", "b", "ten")
     assert model.sample(["ten", "a"]).shape == (2, 9, 17)

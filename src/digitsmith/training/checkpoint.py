@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
-from torch import Tensor
+from torch import Tensor, nn
 
 from digitsmith.atomic import staged_file
 from digitsmith.errors import RunError
-from digitsmith.training.networks import Network
+from digitsmith.training.dense import DenseTrainee
 from digitsmith.training.step import SCALARS
 from digitsmith.training.trainee import Trainee
 
@@ -37,20 +37,20 @@ class Position:
 class State:
     """All that a training changes while it runs."""
 
-    generator: Trainee
-    discriminator: Trainee
-    ema: Network | None
-    best: Network | None  # the sampler of the best epoch; meaningless before `position.best_epoch`
+    generator: Trainee | DenseTrainee
+    discriminator: Trainee | DenseTrainee
+    ema: nn.Module | None
+    best: nn.Module | None  # the sampler of the best epoch; meaningless before `position.best_epoch`
     sums: Tensor  # float64[len(SCALARS)], over the `position.summed_steps` steps since the last line of metrics
     position: Position
 
     @property
-    def sampler(self) -> Network:
+    def sampler(self) -> nn.Module:
         """The generator to show and to export: the averaged one where there is one."""
         return self.ema or self.generator.network
 
     @property
-    def chosen(self) -> Network:
+    def chosen(self) -> nn.Module:
         """The generator to export: the best that was measured, or else the latest."""
         return self.best if self.best is not None and self.position.best_epoch else self.sampler
 

@@ -9,9 +9,9 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from digitsmith.errors import ConfigError
 
@@ -29,7 +29,8 @@ class NetworkConfig(_Strict):
     """One of the two networks, and the optimizer that trains it."""
 
     hidden: Annotated[list[Width], Field(min_length=1, max_length=16)] = Field(
-        description="Widths of the hidden layers, from the input to the output."
+        description="Widths of the hidden layers, from the input to the output; of residual networks, those of their "
+        "blocks (in the discriminator, of the first convolution and of the blocks behind it)."
     )
     slope: Annotated[float, Field(ge=0, le=1)] = Field(
         description="Slope of the hidden leaky ReLUs below zero; 0 is a plain ReLU."
@@ -52,6 +53,10 @@ class NetworkConfig(_Strict):
 class TrainConfig(_Strict):
     """Everything that decides what a training computes."""
 
+    architecture: Literal["fully-connected", "residual"] = Field(
+        default="fully-connected",
+        description="What both networks are made of: linear layers, or residual blocks of convolutions.",
+    )
     conditional: bool = Field(description="Give both networks the label, so that digits can be asked for by class.")
     z_dim: Annotated[int, Field(ge=1, le=4096)] = Field(default=100, description="Width of the noise vector.")
     z_distribution: Literal["normal", "uniform"] = Field(
@@ -66,10 +71,22 @@ class TrainConfig(_Strict):
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = Field(
         default=0.0, description="One-sided: the discriminator's target for real images is 1 minus this."
     )
+    r1: Annotated[float, Field(ge=0)] = Field(
+        default=0.0,
+        description="Weight of the R1 penalty: how steeply the discriminator may rise at real images; 0 is none. "
+        "For residual networks.",
+    )
+    r1_every: Annotated[int, Field(ge=1)] = Field(
+        default=8, description="Steps from one R1 penalty to the next, which counts as much more (lazy)."
+    )
+    final_lr: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="Share of the learning rates that is left at the end, where half a cosine leads; 1 keeps them.",
+    )
     ema: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0,
         description="Decay per step of an averaged copy of the generator, which is then the one shown and exported; "
-        "0 keeps none.",
+        "0 keeps none. In the first steps it is lower.",
     )
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="Passes over the training images.")
     batch_size: Annotated[int, Field(ge=2, le=65536)] = Field(
@@ -94,9 +111,21 @@ class TrainConfig(_Strict):
         default=30.0, description="Seconds between checkpoints; 0 makes one after every step."
     )
 
+    @model_validator(mode="after")
+    def _fits_the_architecture(self) -> Self:
+        if self.architecture == "residual":
+            dropout = self.generator.dropout or self.discriminator.dropout
+            if dropout or not self.generator.batch_norm or self.discriminator.batch_norm:
+                raise ValueError(
+                    "residual networks have batch_norm in the generator, none in the discriminator, and no dropout"
+                )
+        elif self.r1:
+            raise ValueError("r1 is for residual networks: leave it 0, or set architecture = 'residual'")
+        return self
 
-MAY_CHANGE = frozenset({"epochs", "checkpoint_seconds"})
-"""Keys that a resumed run may change: they do not touch the steps that were already made."""
+    def may_change(self) -> frozenset[str]:
+        """Keys that a resumed run may change: they do not touch the steps that were already made."""
+        return frozenset({"checkpoint_seconds"} | ({"epochs"} if self.final_lr == 1 else set()))
 
 
 def presets() -> list[str]:
@@ -202,6 +231,8 @@ def _explain(error: ValidationError) -> Iterator[str]:
             yield f"there is no key {key!r}{_nearest(key, known)}"
         elif problem["type"] == "missing":
             yield f"the key {key!r} is missing"
+        elif problem["type"] == "value_error":
+            yield problem["msg"].removeprefix("Value error, ")
         else:
             yield f"{key} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
 

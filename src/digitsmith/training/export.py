@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from digitsmith.atomic import staged_file
 from digitsmith.errors import ModelError
 from digitsmith.model import METADATA_KEY, Model, ModelMetadata, as_json
-from digitsmith.training.networks import Network
+from digitsmith.training.networks import FullyConnected
 
 OPSET = 18
 """Of the exported graph: what ONNX Runtime has run on every platform, the browser among them, since 2023."""
@@ -28,7 +28,7 @@ TOLERANCE = 1e-4
 
 
 def export(
-    generator: Network,
+    generator: nn.Module,
     path: Path,
     metadata: ModelMetadata,
     weights: Literal["float32", "float16"] = "float32",
@@ -39,7 +39,7 @@ def export(
     `image: float32[n, 1, h, w]` in [-1, 1], for any n.
 
     Args:
-        generator: its batch norms are folded into its linear layers, which changes nothing but rounding.
+        generator: what batch norms do is left to the layers before them, which changes nothing but rounding.
         path: the file to write.
         metadata: what sampling needs, and where the model came from.
         weights: float16 halves the file; the weights are rounded once, and computed with in float32 all the same.
@@ -77,9 +77,11 @@ def export(
     return model
 
 
-def _fold(generator: Network) -> Network:
-    """A copy without batch norms: at inference each is a scale and a shift, which its linear layer can do as well."""
+def _fold(generator: nn.Module) -> nn.Module:
+    """A copy, in which linear layers do what batch norms behind them did: at inference, a scale and a shift."""
     folded = copy.deepcopy(generator).eval()
+    if not isinstance(folded, FullyConnected):
+        return folded
     for i, (layer, norm) in enumerate(zip(folded.linears, folded.norms, strict=True), start=1):
         if norm is not None:
             layer.weight = nn.Parameter(layer.weight.contiguous())
@@ -117,7 +119,7 @@ def _store_float16(proto: onnx.ModelProto) -> None:
     proto.graph.node.extend(casts + nodes)
 
 
-def _compare(generator: Network, content: bytes, metadata: ModelMetadata) -> None:
+def _compare(generator: nn.Module, content: bytes, metadata: ModelMetadata) -> None:
     """Refuse a file whose images are not the generator's."""
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     random = np.random.default_rng(0)

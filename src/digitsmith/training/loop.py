@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from rich.console import Console
-from torch import Tensor
+from torch import Tensor, nn
 
 from digitsmith.dataset import Dataset, check_image_size, to_unit
 from digitsmith.errors import ConfigError, DataError, DivergedError
@@ -21,10 +21,11 @@ from digitsmith.model import Model, ModelMetadata
 from digitsmith.training import checkpoint, samples
 from digitsmith.training import run as runs
 from digitsmith.training.checkpoint import State, new_sums
-from digitsmith.training.config import TrainConfig
+from digitsmith.training.config import NetworkConfig, TrainConfig
+from digitsmith.training.dense import DenseTrainee, dense_step
 from digitsmith.training.export import export
 from digitsmith.training.logs import Display, Metrics
-from digitsmith.training.networks import Discriminator, Generator
+from digitsmith.training.networks import FullyConnected, new_networks
 from digitsmith.training.run import Run
 from digitsmith.training.step import SCALARS, adversarial_step
 from digitsmith.training.trainee import Trainee, bfloat16_is_fast
@@ -117,7 +118,7 @@ def _run_epochs(
     device: torch.device,
 ) -> bool:
     """Make all steps from the state's position to the last epoch; False if interrupted before."""
-    images = torch.tensor(data.images, device=device).view(len(data), -1)  # uint8[n, h * w]: a quarter of the floats
+    images = torch.tensor(data.images, device=device)[:, None]  # uint8[n, 1, h, w]: a quarter of the floats
     labels = torch.tensor(data.labels, device=device) if config.conditional and data.labels is not None else None
     position = state.position
     steps_per_epoch = len(data) // config.batch_size
@@ -138,7 +139,8 @@ def _run_epochs(
             batch = order[position.epoch_step * config.batch_size :][: config.batch_size]
             real = to_unit(images.index_select(0, batch).float())
             label = None if labels is None else labels.index_select(0, batch)
-            state.sums += adversarial_step(state.generator, state.discriminator, real, label, config)
+            _set_learning_rates(state, config, position.step / (config.epochs * steps_per_epoch))
+            state.sums += _step(state, real, label, config)
             _update_ema(state, config.ema)
             position.step += 1
             position.epoch_step += 1
@@ -235,11 +237,16 @@ def _find_device(name: str) -> torch.device:
 
 def _new_state(config: TrainConfig, image_size: tuple[int, int], classes: int, device: torch.device) -> State:
     dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
-    generator = Generator(config, image_size, classes).to(device).eval()  # eval: training has passes of its own
-    discriminator = Discriminator(config, image_size, classes).to(device).eval()
+    generator, discriminator = (network.to(device) for network in new_networks(config, image_size, classes))
+
+    def trainee(network: nn.Module, network_config: NetworkConfig) -> Trainee | DenseTrainee:
+        if isinstance(network, FullyConnected):
+            return DenseTrainee(network, network_config, dtype)
+        return Trainee(network, network_config, dtype)
+
     return State(
-        generator=Trainee(generator, config.generator, dtype),
-        discriminator=Trainee(discriminator, config.discriminator, dtype),
+        generator=trainee(generator, config.generator),
+        discriminator=trainee(discriminator, config.discriminator),
         ema=copy.deepcopy(generator) if config.ema else None,
         best=copy.deepcopy(generator) if config.evaluate_every else None,
         sums=new_sums(device),
@@ -247,15 +254,36 @@ def _new_state(config: TrainConfig, image_size: tuple[int, int], classes: int, d
     )
 
 
+def _step(state: State, real: Tensor, label: Tensor | None, config: TrainConfig) -> Tensor:
+    """One adversarial step, in the way that suits the networks."""
+    generator, discriminator = state.generator, state.discriminator
+    if isinstance(generator, DenseTrainee) and isinstance(discriminator, DenseTrainee):
+        return dense_step(generator, discriminator, real, label, config)
+    assert isinstance(generator, Trainee)
+    assert isinstance(discriminator, Trainee)
+    return adversarial_step(generator, discriminator, real, label, config, state.position.step)
+
+
+def _set_learning_rates(state: State, config: TrainConfig, done: float) -> None:
+    """From the config's rates to `final_lr` times them along half a cosine; `done` is the share of all steps."""
+    share = config.final_lr + (1 - config.final_lr) * (1 + math.cos(math.pi * done)) / 2
+    for trainee, network in ((state.generator, config.generator), (state.discriminator, config.discriminator)):
+        trainee.optimizer.param_groups[0]["lr"] = network.lr * share
+
+
 @torch.no_grad()
 def _update_ema(state: State, decay: float) -> None:
-    """Move the averaged weights toward the generator's by `1 - decay`; batch-norm statistics are copied."""
+    """Move the averaged generator toward the one in training by `1 - decay`, and by more in the first steps."""
     if state.ema is None:
         return
-    network = state.generator.network
-    torch._foreach_lerp_(list(state.ema.parameters()), list(network.parameters()), 1 - decay)
-    for averaged, current in zip(state.ema.buffers(), network.buffers(), strict=True):
-        averaged.copy_(current)
+    step = state.position.step + 1
+    decay = min(decay, (1 + step) / (10 + step))
+    current = state.generator.network.state_dict()
+    for name, averaged in state.ema.state_dict().items():
+        if averaged.is_floating_point():
+            averaged.lerp_(current[name], 1 - decay)
+        else:  # how many batches a batch norm has seen
+            averaged.copy_(current[name])
 
 
 def _measure(validation: Validation, state: State) -> dict[str, float]:

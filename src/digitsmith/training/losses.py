@@ -1,8 +1,10 @@
-"""The adversarial losses of Goodfellow et al. 2014 (arXiv:1406.2661), on logits.
+"""The adversarial losses of Goodfellow et al. 2014 (arXiv:1406.2661), on logits, and a penalty on the discriminator.
 
-Every function takes `logits: float[n]` (or any shape), the discriminator's output before the sigmoid, and returns a
+Every loss takes `logits: float[n]` (or any shape), the discriminator's output before the sigmoid, and returns a
 float32 scalar: the mean over the batch. Working on logits keeps log(sigmoid(x)) finite for every x.
 """
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -32,3 +34,18 @@ def generator_loss(fake_logits: Tensor, *, saturating: bool = False) -> Tensor:
     The first is the binary cross-entropy of the fakes on flipped labels: as if they were real.
     """
     return -fake_loss(fake_logits) if saturating else real_loss(fake_logits)
+
+
+def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+    """Half the squared gradient of the logits by real images: E |grad D(x)|^2 / 2.
+
+    It keeps the discriminator from rising ever more steeply around the data (Mescheder et al. 2018, arXiv:1801.04406,
+    eq. 9 without its weight).
+
+    Args:
+        discriminator: float[n, 1, h, w] images to float[n] logits, each of its own image.
+        real: float[n, 1, h, w].
+    """
+    image = real.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(discriminator(image).sum(), image, create_graph=True)
+    return gradient.float().square().flatten(1).sum(1).mean() / 2

@@ -1,13 +1,30 @@
-"""The two networks: fully connected, with or without a label. They know no loss, no optimizer and no file."""
+"""The two networks, as a config asks for them, and the fully connected kind. They know no loss, optimizer or file."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from digitsmith.training.config import NetworkConfig, TrainConfig
+from digitsmith.training.residual import ResidualDiscriminator, ResidualGenerator
 
 
-class Network(nn.Module):
+def new_networks(config: TrainConfig, image_size: tuple[int, int], classes: int) -> tuple[nn.Module, nn.Module]:
+    """A generator and a discriminator with fresh weights, in evaluation mode: both take the same inputs in either kind.
+
+    The generator: `(z: float[n, z_dim], label: int64[n] | None) -> float[n, 1, h, w]` in (-1, 1). The discriminator:
+    `(image: float[n, 1, h, w], label) -> float[n]` logits.
+    """
+    generator: nn.Module
+    discriminator: nn.Module
+    if config.architecture == "residual":
+        generator = ResidualGenerator(config, image_size, classes)
+        discriminator = ResidualDiscriminator(config, image_size, classes)
+    else:
+        generator, discriminator = Generator(config, image_size, classes), Discriminator(config, image_size, classes)
+    return generator.eval(), discriminator.eval()
+
+
+class FullyConnected(nn.Module):
     """Linear layers `fc1`, `fc2`, …, with batch norm, leaky ReLU and dropout between them.
 
     A label, where there is one, joins the input as a one-hot vector.
@@ -57,7 +74,7 @@ class Network(nn.Module):
         return last(x)  # type: ignore[no-any-return]
 
 
-class Generator(Network):
+class Generator(FullyConnected):
     """Noise, and a label if conditional, to an image.
 
     `forward(z: float[n, z_dim], label: int64[n] | None) -> float[n, 1, h, w]` in (-1, 1).
@@ -74,7 +91,7 @@ class Generator(Network):
         return torch.tanh(self.stack(z, label)).view(-1, 1, *self.image_size)
 
 
-class Discriminator(Network):
+class Discriminator(FullyConnected):
     """An image, and its label if conditional, to a logit; its sigmoid is the probability that the image is real.
 
     `forward(image: float[n, 1, h, w] in [-1, 1], label: int64[n] | None) -> float[n]`.

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from digitsmith.atomic import require_new, staged_file, writing
 from digitsmith.dataset import Dataset
 from digitsmith.errors import RunError
-from digitsmith.training.config import MAY_CHANGE, TrainConfig, flatten, load_config
+from digitsmith.training.config import TrainConfig, flatten, load_config
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def check_resumable(run: Run, config: TrainConfig, data_hash: str) -> dict[str, 
     different = [
         f"{key}: {before[key]} in the run, {after[key]} now"
         for key in before
-        if before[key] != after[key] and key not in MAY_CHANGE
+        if before[key] != after[key] and key not in config.may_change()
     ]
     if record.get("data_sha256") != data_hash:
         different.append("the training images are not the ones that the run started with")

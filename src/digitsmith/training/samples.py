@@ -3,19 +3,19 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from digitsmith.dataset import Dataset, to_uint8
 from digitsmith.grid import save_png, tile
 from digitsmith.noise import noise
 from digitsmith.training.config import TrainConfig
-from digitsmith.training.networks import Network
 from digitsmith.training.run import Run
 
 _ROWS = 10
 _MOST_COLUMNS = 50
 
 
-def save(run: Run, generator: Network, config: TrainConfig, data: Dataset, epoch: int) -> NDArray[np.uint8]:
+def save(run: Run, generator: nn.Module, config: TrainConfig, data: Dataset, epoch: int) -> NDArray[np.uint8]:
     """Write the grid of an epoch, from the same noise every time, and return it: uint8[height, width]."""
     columns, labels = _arrangement(data, config)
     device = next(generator.parameters()).device

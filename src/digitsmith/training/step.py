@@ -4,63 +4,48 @@ import torch
 from torch import Tensor
 
 from digitsmith.training.config import TrainConfig
-from digitsmith.training.losses import fake_loss, generator_loss, real_loss
-from digitsmith.training.trainee import Trainee
+from digitsmith.training.losses import fake_loss, generator_loss, r1_penalty, real_loss
+from digitsmith.training.trainee import Trainee, draw_noise
 
 SCALARS = ("d_loss", "d_loss_real", "d_loss_fake", "g_loss", "d_real", "d_fake")
 """What a step measures: the losses, and the mean probability D(x) and D(G(z)) before the discriminator's update."""
 
 
-@torch.no_grad()
 def adversarial_step(
-    generator: Trainee, discriminator: Trainee, real: Tensor, label: Tensor | None, config: TrainConfig
+    generator: Trainee,
+    discriminator: Trainee,
+    real: Tensor,
+    label: Tensor | None,
+    config: TrainConfig,
+    step: int,
 ) -> Tensor:
-    """Update the discriminator on real and fake images, then the generator on noise of its own (Goodfellow, alg. 1).
+    """Update the discriminator on real and fake images, then the generator on the same fakes, judged anew.
 
     Args:
         generator: changed in place.
         discriminator: changed in place.
-        real: float[n, h * w] in [-1, 1].
+        real: float[n, 1, h, w] in [-1, 1].
         label: int64[n], the labels of `real`, which the fakes are made for too; None for an unconditional pair.
-        config: losses, smoothing and noise.
+        config: losses, smoothing, penalty and noise.
+        step: how many steps were made before; every `config.r1_every`-th has the penalty.
 
     Returns:
         float32[6], the `SCALARS` of this step.
     """
-    n = len(real)
-    twice = None if label is None else label.repeat(2)
+    fakes = generator(draw_noise(len(real), config, real.device), label)
 
-    # The generator does not change before its own update, so one pass makes the fakes of both updates.
-    z = draw_noise(2 * n, config, real.device)
-    fakes = torch.tanh(generator.forward(z, generator.label_columns(twice), groups=2))  # [2n, h * w]
+    real_logits, fake_logits = discriminator(real, label), discriminator(fakes.detach(), label)
+    loss_real, loss_fake = real_loss(real_logits, config.label_smoothing), fake_loss(fake_logits)
+    loss = loss_real + loss_fake
+    if config.r1 and step % config.r1_every == 0:
+        some = slice(-(-len(real) // 2))  # half of the batch is enough to know the slope
+        penalty = r1_penalty(lambda image: discriminator(image, None if label is None else label[some]), real[some])
+        loss = loss + config.r1 * config.r1_every * penalty
+    discriminator.minimise(loss)
 
-    columns = discriminator.label_columns(twice)
-    logits = discriminator.forward(torch.cat([real, fakes[:n]]), columns).squeeze(1)  # [2n]
-    with torch.enable_grad():
-        logits.requires_grad_()
-        loss_real = real_loss(logits[:n], config.label_smoothing)
-        loss_fake = fake_loss(logits[n:])
-        (by_logits,) = torch.autograd.grad(loss_real + loss_fake, logits)
-    discriminator.backward_weights(by_logits[:, None])
-    discriminator.update()
+    loss_generator = generator_loss(discriminator(fakes, label), saturating=config.generator_loss == "saturating")
+    generator.minimise(loss_generator)
 
-    # Batch norm sees real and fake images together in both updates. By themselves, each kind would be normalised to
-    # the same mean, and what all fakes have in common, such as a speckled border, would never be unlearnt.
-    judged = torch.cat([real, fakes[n:]]) if config.discriminator.batch_norm else fakes[n:]
-    logits_again = discriminator.forward(judged, None if columns is None else columns[-len(judged) :]).squeeze(1)
-    with torch.enable_grad():
-        logits_again.requires_grad_()
-        loss_generator = generator_loss(logits_again[-n:], saturating=config.generator_loss == "saturating")
-        (by_logits,) = torch.autograd.grad(loss_generator, logits_again)
-    by_image = discriminator.backward_input(by_logits[:, None], last=n)
-    generator.backward_weights(by_image * (1 - fakes[n:] ** 2))  # the derivative of tanh
-    generator.update()
-
-    d_real, d_fake = logits.sigmoid().view(2, n).mean(1)
-    return torch.stack([loss_real + loss_fake, loss_real, loss_fake, loss_generator, d_real, d_fake])
-
-
-def draw_noise(n: int, config: TrainConfig, device: torch.device) -> Tensor:
-    """Noise for training, float32[n, z_dim], from torch's own random state."""
-    z = torch.empty(n, config.z_dim, device=device)
-    return z.normal_() if config.z_distribution == "normal" else z.uniform_(-1, 1)
+    scalars = (loss_real + loss_fake, loss_real, loss_fake, loss_generator)
+    probabilities = (real_logits.sigmoid().mean(), fake_logits.sigmoid().mean())
+    return torch.stack([*scalars, *probabilities]).detach()

@@ -1,25 +1,55 @@
-"""A network in training: its forward and backward pass written out by hand, and its optimizer.
-
-The networks of the presets are so small that under autograd a third of a step is bookkeeping, and float32 products
-leave unused what the chip does six times faster in bfloat16. So here
-
-- the products see a bfloat16 copy of the weights, made again after each update, while weights, optimizer and sums stay
-  float32 (mixed precision with master weights, Micikevicius et al. 2017, arXiv:1710.03740);
-- all weights lie in one tensor, as do their gradients, so that an update is three kernels;
-- several batches share one product, and only the gradients that are asked for are computed.
-
-A test holds losses and gradients against autograd on `networks.py` in plain float32.
-"""
-
-from dataclasses import dataclass
+"""A network in training: what updates it, and how it is run."""
 
 import torch
 from torch import Tensor, nn
 
-from digitsmith.training.config import NetworkConfig
-from digitsmith.training.networks import Network, one_hot
+from digitsmith.training.config import NetworkConfig, TrainConfig
 
-_ALIGN = 32  # columns; a product on a width that is a multiple of this is faster: 800 against 794
+
+class Trainee:
+    """A network whose gradients are autograd's, and its optimizer.
+
+    Args:
+        network: its parameters become views into `flat`.
+        config: names the optimizer.
+        dtype: of convolutions and products: float32 or bfloat16. Weights, optimizer and losses are float32 (mixed
+            precision with master weights, Micikevicius et al. 2017, arXiv:1710.03740).
+
+    Attributes:
+        network: the float32 weights; what is checkpointed, shown and exported.
+        flat: float32, all weights, so that an update is one kernel; `flat.grad` holds all gradients.
+        optimizer: updates `flat`.
+    """
+
+    def __init__(self, network: nn.Module, config: NetworkConfig, dtype: torch.dtype) -> None:
+        self.network, self.dtype = network, dtype
+        self._parameters = list(network.parameters())
+        tensors = [parameter.detach() for parameter in self._parameters]
+        self.flat = nn.utils.parameters_to_vector(tensors)
+        self.flat.grad = torch.zeros_like(self.flat)
+        for p, weight, gradient in zip(
+            self._parameters, views(self.flat, tensors), views(self.flat.grad, tensors), strict=True
+        ):
+            p.data, p.grad = weight, gradient
+        self.optimizer = make_optimizer(self.flat, config)
+
+    def __call__(self, x: Tensor, label: Tensor | None) -> Tensor:
+        """Run the network in training mode."""
+        self.network.train()
+        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+            output: Tensor = self.network(x, label)
+        self.network.eval()
+        return output
+
+    def minimise(self, loss: Tensor) -> None:
+        """Move this network's weights, and no other's, down the gradient of a loss."""
+        assert self.flat.grad is not None
+        self.flat.grad.zero_()
+        loss.backward(inputs=self._parameters)  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+
+    def refresh(self) -> None:
+        """Nothing is derived from the weights that would have to follow when they are changed from outside."""
 
 
 def bfloat16_is_fast(device: torch.device) -> bool:
@@ -30,244 +60,14 @@ def bfloat16_is_fast(device: torch.device) -> bool:
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
-@dataclass(slots=True)
-class _Norm:
-    """A batch norm, and the gradients of its parameters, as views into the flat tensor."""
-
-    module: nn.BatchNorm1d
-    weight_gradient: Tensor
-    bias_gradient: Tensor
+def draw_noise(n: int, config: TrainConfig, device: torch.device) -> Tensor:
+    """Noise for training, float32[n, z_dim], from torch's own random state."""
+    z = torch.empty(n, config.z_dim, device=device)
+    return z.normal_() if config.z_distribution == "normal" else z.uniform_(-1, 1)
 
 
-@dataclass(slots=True)
-class _Layer:
-    """A linear layer, as views into the flat tensors, and the batch norm behind it."""
-
-    weight: Tensor  # dtype[outputs, inputs], of the working copy
-    weight_gradient: Tensor  # dtype[outputs, inputs]
-    bias: Tensor | None  # dtype[outputs], of the working copy; None in front of a batch norm, which cancels it
-    bias_gradient: Tensor | None  # float32[outputs]
-    norm: _Norm | None
-
-
-@dataclass(slots=True)
-class _Record:
-    """What the backward pass needs of one hidden layer."""
-
-    x: Tensor  # [rows, inputs], the layer's input
-    y: Tensor  # [rows, outputs], after activation and dropout
-    mask: Tensor | None  # [rows, outputs], the dropout factors
-    batches: list[tuple[Tensor, Tensor, Tensor]]  # if normalised: of each, values before, mean, inverse deviation
-
-
-class Trainee:
-    """A network, what computes its gradients, and what updates it.
-
-    Args:
-        network: its parameters become views into `flat`.
-        config: names the optimizer.
-        dtype: of the products and of everything between them: float32 or bfloat16.
-
-    Attributes:
-        network: the float32 weights; what is checkpointed, shown and exported.
-        flat: float32, all weights: matrices first, the first of them padded with zero columns to a multiple of 32 if
-            a label joins the input; then biases and batch-norm parameters.
-        optimizer: updates `flat`.
-    """
-
-    def __init__(self, network: Network, config: NetworkConfig, dtype: torch.dtype) -> None:
-        self.network, self.dtype = network, dtype
-        self.padding = -network.linears[0].in_features % _ALIGN if network.classes else 0
-        matrices = [layer.weight.detach() for layer in network.linears]
-        matrices[0] = nn.functional.pad(matrices[0], (0, self.padding))
-        vectors = [p.detach() for p in network.parameters() if p.ndim == 1]
-        tensors = matrices + vectors
-        self.flat = nn.utils.parameters_to_vector(tensors)
-        self.flat.grad = torch.zeros_like(self.flat)
-        # The working copy and the products' gradients; in float32 they are the weights and gradients themselves.
-        same = dtype == self.flat.dtype
-        self._working = self.flat if same else self.flat.to(dtype)
-        self._products = self.flat.grad[: sum(matrix.numel() for matrix in matrices)]
-        self._matrix_gradients = self._products if same else self._products.to(dtype)
-
-        weights, working, gradients = (_views(t, tensors) for t in (self.flat, self._working, self.flat.grad))
-        products = _views(self._matrix_gradients, matrices)
-        vector_at: dict[nn.Parameter, int] = {}  # from a bias or batch-norm parameter to its place among the views
-        for parameter in network.parameters():
-            if parameter.ndim == 1:
-                vector_at[parameter] = len(matrices) + len(vector_at)
-                parameter.data = weights[vector_at[parameter]]
-        self._layers = []
-        for i, (layer, norm) in enumerate(zip(network.linears, network.norms, strict=True)):
-            layer.weight.data = weights[i][:, : layer.in_features]
-            if norm is None:
-                at = vector_at[layer.bias]
-                self._layers.append(_Layer(working[i], products[i], working[at], gradients[at], None))
-            else:
-                with_gradients = _Norm(norm, gradients[vector_at[norm.weight]], gradients[vector_at[norm.bias]])
-                self._layers.append(_Layer(working[i], products[i], None, None, with_gradients))
-        self._records: list[_Record] = []
-        self.optimizer = _make_optimizer(self.flat, config)
-
-    def label_columns(self, label: Tensor | None) -> Tensor | None:
-        """What joins the input for a label: its one-hot, and the padding's zeros. dtype[n, columns]."""
-        return None if label is None else one_hot(label, self.network.classes + self.padding, self.dtype)
-
-    @torch.no_grad()
-    def forward(self, x: Tensor, label_columns: Tensor | None, groups: int = 1) -> Tensor:
-        """Run the layers in training mode.
-
-        Args:
-            x: float[rows, inputs]; `groups` batches of equal size, one after the other.
-            label_columns: from `label_columns()`, for the same rows.
-            groups: batch norm treats each batch by its own statistics, as if it came alone.
-
-        Returns:
-            float32[rows, outputs].
-        """
-        x = x.to(self.dtype)
-        if label_columns is not None:
-            x = torch.cat([x, label_columns], dim=1)
-        masks = self._dropout_masks(len(x))
-        self._records = []
-        for i, layer in enumerate(self._layers[:-1]):
-            y = nn.functional.linear(x, layer.weight, layer.bias)
-            batches: list[tuple[Tensor, Tensor, Tensor]] = []
-            if layer.norm is not None:
-                y, batches = _normalise(layer.norm.module, y, groups)
-            y = nn.functional.leaky_relu_(y, self.network.slope)
-            mask = masks[i] if masks else None
-            if mask is not None:
-                y.mul_(mask)
-            self._records.append(_Record(x, y, mask, batches))
-            x = y
-        self._last_input = x
-        return nn.functional.linear(x, self._layers[-1].weight, self._layers[-1].bias).float()
-
-    @torch.no_grad()
-    def backward_weights(self, gradient: Tensor) -> None:
-        """Write the gradients of all weights.
-
-        Args:
-            gradient: of the loss by the output of the last `forward`, [n, outputs], for its last n rows, whole
-                batches; the loss does not depend on the rows before them.
-        """
-        g = self._backward(gradient)
-        _differentiate_linear(self._layers[0], self._records[0].x, g)
-
-    @torch.no_grad()
-    def backward_input(self, gradient: Tensor, last: int) -> Tensor:
-        """From the gradient by the output, as for `backward_weights`, to that by the `last` rows of the input.
-
-        Returns:
-            dtype[last, inputs], without the label's columns.
-        """
-        return self._backward(gradient, last=last) @ self._layers[0].weight[:, : self.network.inputs]
-
-    def update(self) -> None:
-        """Move the weights down the gradients of the last `backward_weights`, and refresh the working copy."""
-        if self._matrix_gradients is not self._products:
-            self._products.copy_(self._matrix_gradients)
-        self.optimizer.step()
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Round the weights into the working copy again, after they were changed."""
-        if self._working is not self.flat:
-            self._working.copy_(self.flat)
-
-    def _backward(self, gradient: Tensor, *, last: int | None = None) -> Tensor:
-        """Back to the gradient by the output of the first product; what to make of it is left to the caller.
-
-        Writes the gradients of the layers above, unless only the `last` rows are asked for.
-        """
-        g = gradient.to(self.dtype)
-        x = self._last_input
-        for i in range(len(self._layers) - 1, 0, -1):
-            layer, record, norm = self._layers[i], self._records[i - 1], self._layers[i - 1].norm
-            if last is None:
-                _differentiate_linear(layer, x, g)
-            elif all(below.norm is None for below in self._layers[:i]):
-                g = g[-last:]  # from here on down, rows go by themselves
-            n = len(g)
-            g = g @ layer.weight
-            if record.mask is not None:
-                g.mul_(record.mask[-n:])
-            g = torch.ops.aten.leaky_relu_backward(g, record.y[-n:], self.network.slope, True)
-            if norm is not None:
-                g = _backward_norm(norm, g, record, weights=last is None)
-            x = record.x
-        return g
-
-    def _dropout_masks(self, rows: int) -> list[Tensor]:
-        """One [rows, width] of factors for each hidden layer: 0, or the inverse of the probability to be kept.
-
-        Inverted dropout (Srivastava et al. 2014). The masks are cut from 64-bit random draws, eight byte thresholds
-        each, so the probability in force is the nearest multiple of 1/256 (0.3 becomes 77/256 = 0.3008), and the
-        factor is exactly that one's inverse.
-        """
-        threshold = round(self.network.dropout * 256)
-        if not threshold:
-            return []
-        sizes = [rows * len(layer.weight) for layer in self._layers[:-1]]
-        total = sum(sizes)
-        draws = torch.empty(-(-total // 8), dtype=torch.int64, device=self.flat.device).random_(-(2**63), None)
-        factors = torch.empty(total, dtype=self.dtype, device=self.flat.device)
-        torch.ge(draws.view(torch.uint8)[:total], threshold, out=factors)
-        return [mask.view(rows, -1) for mask in torch.split(factors.mul_(256 / (256 - threshold)), sizes)]
-
-
-def _views(flat: Tensor, like: list[Tensor]) -> list[Tensor]:
-    sizes = [tensor.numel() for tensor in like]
-    return [part.view_as(tensor) for part, tensor in zip(torch.split(flat, sizes), like, strict=True)]
-
-
-def _differentiate_linear(layer: _Layer, x: Tensor, gradient: Tensor) -> None:
-    """Write a layer's gradients, from that by its output for the last rows of its input."""
-    torch.mm(gradient.t(), x[-len(gradient) :], out=layer.weight_gradient)
-    if layer.bias_gradient is not None:
-        torch.sum(gradient, 0, dtype=torch.float32, out=layer.bias_gradient)
-
-
-def _normalise(norm: nn.BatchNorm1d, x: Tensor, groups: int) -> tuple[Tensor, list[tuple[Tensor, Tensor, Tensor]]]:
-    """Batch norm of each batch by itself; also what its backward pass needs."""
-    output, statistics = torch.empty_like(x), []
-    for batch, into in zip(x.chunk(groups), output.chunk(groups), strict=True):
-        mean, deviation = torch.empty_like(norm.weight), torch.empty_like(norm.weight)
-        assert norm.momentum is not None
-        torch.native_batch_norm(
-            batch,
-            norm.weight,
-            norm.bias,
-            norm.running_mean,
-            norm.running_var,
-            training=True,
-            momentum=norm.momentum,
-            eps=norm.eps,
-            out=(into, mean, deviation),
-        )
-        statistics.append((batch, mean, deviation))
-    return output, statistics
-
-
-def _backward_norm(norm: _Norm, gradient: Tensor, record: _Record, *, weights: bool) -> Tensor:
-    """Batch norm backward, for the last batches of the forward pass: as many as `gradient` has rows for."""
-    batches = len(gradient) * len(record.batches) // len(record.y)
-    module, parts = norm.module, []
-    for k, (x, mean, deviation) in enumerate(record.batches[-batches:]):
-        part, by_weight, by_bias = torch.ops.aten.native_batch_norm_backward(
-            gradient[k * len(x) : (k + 1) * len(x)],
-            *(x, module.weight, module.running_mean, module.running_var, mean, deviation, True, module.eps),
-            [True, weights, weights],
-        )
-        parts.append(part)
-        if weights:
-            (norm.weight_gradient.add_ if k else norm.weight_gradient.copy_)(by_weight)
-            (norm.bias_gradient.add_ if k else norm.bias_gradient.copy_)(by_bias)
-    return parts[0] if batches == 1 else torch.cat(parts)
-
-
-def _make_optimizer(weights: Tensor, config: NetworkConfig) -> torch.optim.Optimizer:
+def make_optimizer(weights: Tensor, config: NetworkConfig) -> torch.optim.Optimizer:
+    """The optimizer that a config names, of one tensor of weights."""
     match config.optimizer:
         case "adam":
             return torch.optim.Adam([weights], lr=config.lr, betas=config.betas, fused=True)
@@ -275,3 +75,9 @@ def _make_optimizer(weights: Tensor, config: NetworkConfig) -> torch.optim.Optim
             return torch.optim.SGD([weights], lr=config.lr, momentum=config.betas[0], fused=True)
         case "rmsprop":
             return torch.optim.RMSprop([weights], lr=config.lr, alpha=config.betas[1])
+
+
+def views(flat: Tensor, like: list[Tensor]) -> list[Tensor]:
+    """Parts of a flat tensor, one after the other, in the shapes of others."""
+    sizes = [tensor.numel() for tensor in like]
+    return [part.view_as(tensor) for part, tensor in zip(torch.split(flat, sizes), like, strict=True)]

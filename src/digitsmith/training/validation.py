@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from digitsmith import metrics
 from digitsmith.dataset import Dataset, to_uint8
@@ -12,7 +13,6 @@ from digitsmith.features import FEATURES, digit_net, usual_scale
 from digitsmith.metrics import Moments
 from digitsmith.noise import noise
 from digitsmith.training.config import TrainConfig
-from digitsmith.training.networks import Network
 
 _SHARE = 10  # one in so many training images is held out
 _BATCH = 1000
@@ -54,7 +54,7 @@ class Validation:
         some = np.random.default_rng(config.seed).permutation(len(trained))[:n]
         self.floor = metrics.frechet_distance(self._moments(trained.images[some]), self._real)
 
-    def distance(self, generator: Network) -> float:
+    def distance(self, generator: nn.Module) -> float:
         """Of as many generated images as are held out, of the same labels, from the same noise every time."""
         config = self._config
         z = torch.from_numpy(noise(config.seed, _FIRST, self.count, config.z_dim, config.z_distribution))

@@ -1,0 +1,187 @@
+"""The two networks of residual convolutions. They know no loss, no optimizer and no file.
+
+Made to be fast on CPUs: no convolution works at full size. The generator's last one makes four values for each place of
+the half size, which become four pixels (Shi et al. 2016, arXiv:1609.05158); the discriminator starts with the reverse.
+"""
+
+import itertools
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from digitsmith.training.config import TrainConfig
+
+_GROUP = 8  # images that the discriminator compares with one another
+
+
+class ResidualGenerator(nn.Module):
+    """Noise, and a label if conditional, to an image.
+
+    `forward(z: float[n, z_dim], label: int64[n] | None) -> float[n, 1, h, w]` in (-1, 1).
+
+    The noise, joined with an embedding of the label, becomes maps of a quarter of the image's size. Residual blocks
+    work on them; the last one doubles their size.
+    """
+
+    def __init__(self, config: TrainConfig, image_size: tuple[int, int], classes: int) -> None:
+        super().__init__()
+        widths, slope = config.generator.hidden, config.generator.slope
+        classes = classes if config.conditional else 0
+        self.image_size, self.slope = image_size, slope
+        self.quarter = tuple(math.ceil(side / 4) for side in image_size)
+        self.embedding = nn.Embedding(classes, config.z_dim) if classes else None
+        inputs = config.z_dim * (2 if classes else 1)
+        self.first = nn.Linear(inputs, widths[0] * self.quarter[0] * self.quarter[1])
+        self.blocks = nn.ModuleList(
+            GeneratorBlock(before, width, classes, slope, enlarge=i == len(widths) - 1)
+            for i, (before, width) in enumerate(itertools.pairwise([widths[0], *widths]))
+        )
+        self.norm = ClassNorm(widths[-1], classes)
+        self.last = nn.Conv2d(widths[-1], 4, kernel_size=3, padding=1)
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        """Make images."""
+        if self.embedding is not None:
+            z = torch.cat([z, self.embedding(label)], dim=1)
+        x = self.first(z).unflatten(1, (-1, *self.quarter)).contiguous(memory_format=torch.channels_last)
+        for block in self.blocks:
+            x = block(x, label)  # [n, widths[-1], h / 2, w / 2] after the last
+        x = self.last(F.leaky_relu(self.norm(x, label), self.slope))
+        height, width = self.image_size
+        return torch.tanh(F.pixel_shuffle(x.float(), 2)[:, :, :height, :width])
+
+
+class ResidualDiscriminator(nn.Module):
+    """An image, and its label if conditional, to a logit; its sigmoid is the probability that the image is real.
+
+    `forward(image: float[n, 1, h, w] in [-1, 1], label: int64[n] | None) -> float[n]`.
+
+    The label enters as an inner product of its embedding with the features (Miyato & Koyama 2018, arXiv:1802.05637).
+    How much groups of images differ from one another is one more feature (Karras et al. 2018, arXiv:1710.10196,
+    section 3), which makes a generator of too little variety easy to tell.
+    """
+
+    def __init__(self, config: TrainConfig, image_size: tuple[int, int], classes: int) -> None:
+        super().__init__()
+        widths, slope = config.discriminator.hidden, config.discriminator.slope
+        self.slope = slope
+        self.first = nn.Conv2d(4, widths[0], kernel_size=3, padding=1)
+        self.blocks = nn.ModuleList(
+            DiscriminatorBlock(before, width, slope) for before, width in itertools.pairwise(widths)
+        )
+        sides = [math.ceil(side / 2) for side in image_size]
+        for _ in self.blocks:
+            sides = [math.ceil(side / 2) for side in sides]
+        width = widths[-1]
+        self.compared = nn.Conv2d(width + 1, width, kernel_size=3, padding=1)
+        self.features = nn.Linear(width * math.prod(sides), width)
+        self.last = nn.Linear(width, 1)
+        self.embedding = nn.Embedding(classes, width) if config.conditional else None
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, std=width**-0.5)
+
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        """Judge images."""
+        height, width = image.shape[2:]
+        image = F.pad(image, (0, width % 2, 0, height % 2), value=-1.0)
+        x = F.pixel_unshuffle(image, 2).contiguous(memory_format=torch.channels_last)  # [n, 4, h / 2, w / 2]
+        x = self.first(x)
+        for block in self.blocks:
+            x = block(x)
+        x = torch.cat([x, deviation_in_groups(x)], dim=1)
+        x = F.leaky_relu(self.compared(x), self.slope)
+        x = F.leaky_relu(self.features(x.flatten(1)), self.slope)
+        logit = self.last(x).squeeze(1)
+        if self.embedding is not None:
+            logit = logit + (self.embedding(label) * x).sum(1)
+        return logit.float()  # type: ignore[no-any-return]
+
+
+class GeneratorBlock(nn.Module):
+    """Twice a norm, a leaky ReLU and a 3x3 convolution, added to the input.
+
+    The size is doubled, if at all, before the second convolution. The norm there knows no class: behind a convolution
+    it costs nothing once it is trained, since ONNX Runtime makes the two one. There are no biases: norms cancel them.
+    """
+
+    def __init__(self, inputs: int, outputs: int, classes: int, slope: float, *, enlarge: bool) -> None:
+        super().__init__()
+        self.slope, self.enlarge = slope, enlarge
+        self.norm1, self.norm2 = ClassNorm(inputs, classes), nn.BatchNorm2d(outputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(outputs, outputs, kernel_size=3, padding=1, bias=False)
+        self.skip = nn.Conv2d(inputs, outputs, kernel_size=1, bias=False) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
+        """float[n, inputs, h, w] to float[n, outputs, h, w], or to twice that height and width."""
+        y = self.norm2(self.conv1(F.leaky_relu(self.norm1(x, label), self.slope)))
+        x = self.skip(x)
+        if self.enlarge:
+            x, y = (F.interpolate(t, scale_factor=2, mode="nearest") for t in (x, y))
+        y = self.conv2(F.leaky_relu(y, self.slope))
+        return x + y  # type: ignore[no-any-return]
+
+
+class DiscriminatorBlock(nn.Module):
+    """Twice a leaky ReLU and a 3x3 convolution, added to the input, at half the size in the end. No norm."""
+
+    def __init__(self, inputs: int, outputs: int, slope: float) -> None:
+        super().__init__()
+        self.slope = slope
+        self.conv1 = nn.Conv2d(inputs, inputs, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
+        self.skip = nn.Conv2d(inputs, outputs, kernel_size=1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float[n, inputs, h, w] to float[n, outputs, h / 2, w / 2], sizes rounded up."""
+        y = self.conv1(F.leaky_relu(x, self.slope))
+        y = _halve(self.conv2(F.leaky_relu(y, self.slope)))
+        return (self.skip(_halve(x)) + y) * math.sqrt(0.5)  # type: ignore[no-any-return]
+
+
+class ClassNorm(nn.Module):
+    """Batch norm, with a scale and a shift of its own for each class (de Vries et al. 2017, arXiv:1707.00683)."""
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(width, affine=False)
+        self.scale, self.shift = nn.Embedding(max(classes, 1), width), nn.Embedding(max(classes, 1), width)
+        nn.init.ones_(self.scale.weight)
+        nn.init.zeros_(self.shift.weight)
+
+    def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
+        """float[n, width, h, w] to the same. Without labels, all images are of one class."""
+        if label is None:
+            label = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+        scale, shift = self.scale(label), self.shift(label)
+        if self.training:
+            x = self.norm(x)
+        else:  # one multiplication and one addition for each value, and no more
+            assert self.norm.running_mean is not None
+            assert self.norm.running_var is not None
+            scale = scale * torch.rsqrt(self.norm.running_var + self.norm.eps)
+            shift = shift - scale * self.norm.running_mean
+        return x * scale.to(x.dtype)[:, :, None, None] + shift.to(x.dtype)[:, :, None, None]  # type: ignore[no-any-return]
+
+
+def deviation_in_groups(x: Tensor) -> Tensor:
+    """The standard deviation over groups of images that follow one another, averaged over features and places.
+
+    Args:
+        x: float[n, width, h, w]. Groups are of 8, or of as many as divide n.
+
+    Returns:
+        float[n, 1, h, w], one value for each group.
+    """
+    n, _, height, width = x.shape
+    grouped = x.float().reshape(-1, math.gcd(n, _GROUP), x[0].numel())
+    variance = (grouped - grouped.mean(1, keepdim=True)).square().mean(1)  # torch's var is ten times slower here
+    deviation = (variance + 1e-8).sqrt().mean(1)  # [groups]
+    per_image = deviation.repeat_interleave(grouped.shape[1]).to(x.dtype)
+    return per_image[:, None, None, None].expand(n, 1, height, width)
+
+
+def _halve(x: Tensor) -> Tensor:
+    return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)

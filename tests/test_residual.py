@@ -1,0 +1,187 @@
+"""The residual networks, their step, and what only they use: the R1 penalty and falling learning rates."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import digitsmith
+from conftest import MICRO
+from digitsmith.errors import ConfigError, RunError
+from digitsmith.training.config import TrainConfig, load_config
+from digitsmith.training.losses import fake_loss, generator_loss, r1_penalty, real_loss
+from digitsmith.training.networks import new_networks
+from digitsmith.training.residual import ClassNorm, deviation_in_groups
+from digitsmith.training.step import SCALARS, adversarial_step
+from digitsmith.training.trainee import Trainee, draw_noise
+
+SMALL = {"generator.hidden": [12, 8], "discriminator.hidden": [8, 12], "z_dim": 6}
+
+
+def small(**changes: object) -> TrainConfig:
+    return load_config("residual", SMALL | changes)
+
+
+@pytest.mark.parametrize("size", [(28, 28), (8, 8), (9, 17), (64, 40)])
+@pytest.mark.parametrize("conditional", [True, False])
+def test_any_size_with_and_without_labels(size: tuple[int, int], conditional: bool) -> None:
+    generator, discriminator = new_networks(small(conditional=conditional), size, 3)
+    label = torch.tensor([0, 2, 1, 1]) if conditional else None
+    images = generator(torch.randn(4, 6), label)
+    assert images.shape == (4, 1, *size)
+    assert images.abs().max() <= 1
+    assert discriminator(images, label).shape == (4,)
+
+
+def test_the_preset_is_small_and_works_at_half_size() -> None:
+    generator, discriminator = new_networks(load_config("residual"), (28, 28), 10)
+    weights = [sum(p.numel() for p in network.parameters()) for network in (generator, discriminator)]
+    assert max(weights) < 1.5e6  # 3 MB in float16
+    sides = []
+    for network, inputs in ((generator, (torch.randn(2, 64),)), (discriminator, (torch.zeros(2, 1, 28, 28),))):
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.register_forward_hook(lambda _layer, _inputs, output: sides.append(output.shape[-1]))
+        network(*inputs, torch.tensor([3, 8]))
+    assert max(sides) == 14
+
+
+def test_the_label_decides_what_is_made_and_how_it_is_judged() -> None:
+    torch.manual_seed(0)
+    generator, discriminator = new_networks(small(), (28, 28), 10)
+    z = torch.randn(1, 6).expand(2, 6)
+    images = generator(z, torch.tensor([1, 7]))
+    assert not torch.allclose(images[0], images[1])
+    logits = discriminator(images[:1].expand(2, 1, 28, 28), torch.tensor([1, 7]))
+    assert logits[0] != logits[1]
+
+
+def test_a_class_norm_at_inference_is_batch_norm_with_a_scale_and_a_shift_per_class() -> None:
+    torch.manual_seed(0)
+    norm = ClassNorm(3, classes=2)
+    nn.init.normal_(norm.scale.weight)
+    nn.init.normal_(norm.shift.weight)
+    x, label = torch.randn(64, 3, 5, 4) * 2 + 1, torch.arange(64) % 2
+    for _ in range(200):  # until the running statistics are those of this batch
+        trained = norm(x, label)
+    mean, variance = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), keepdim=True, unbiased=False)
+    normed = (x - mean) / (variance + 1e-5).sqrt()
+    expected = normed * norm.scale.weight[label][:, :, None, None] + norm.shift.weight[label][:, :, None, None]
+    torch.testing.assert_close(trained, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(norm.eval()(x, label), expected, rtol=2e-3, atol=2e-3)
+
+
+def test_images_that_are_alike_deviate_little_in_their_group() -> None:
+    x = torch.randn(16, 4, 2, 3)
+    x[:8] = x[0]
+    maps = deviation_in_groups(x)
+    assert maps.shape == (16, 1, 2, 3)
+    assert maps[:8].max() < 2e-4
+    by_hand = x[8:].numpy().std(axis=0).mean()
+    np.testing.assert_allclose(maps[8:].numpy(), by_hand, rtol=1e-3)
+
+
+def test_r1_of_a_linear_discriminator_is_half_its_squared_weights() -> None:
+    weight = torch.randn(1, 1, 4, 4)
+    penalty = r1_penalty(lambda image: (image * weight).flatten(1).sum(1), torch.randn(5, 1, 4, 4))
+    assert penalty.item() == pytest.approx(weight.square().sum().item() / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_the_step_is_adam_on_the_textbook_losses(step: int) -> None:
+    config = small(r1=0.3, r1_every=2, label_smoothing=0.1)
+    torch.manual_seed(0)
+    ours, plain = new_networks(config, (12, 12), 3), new_networks(config, (12, 12), 3)
+    for network, copied in zip(ours, plain, strict=True):
+        copied.load_state_dict(network.state_dict())
+    real, label = torch.rand(8, 1, 12, 12) * 2 - 1, torch.arange(8) % 3
+    players = [Trainee(network, section, torch.float32) for network, section in
+               zip(ours, (config.generator, config.discriminator), strict=True)]  # fmt: skip
+    torch.manual_seed(1)
+    scalars = adversarial_step(players[0], players[1], real, label, config, step)
+
+    torch.manual_seed(1)
+    generator, discriminator = (network.train() for network in plain)
+    g_adam, d_adam = (torch.optim.Adam(network.parameters(), lr=1e-3, betas=(0.0, 0.99)) for network in plain)
+    fakes = generator(draw_noise(8, config, torch.device("cpu")), label)
+    losses = [real_loss(discriminator(real, label), 0.1), fake_loss(discriminator(fakes.detach(), label))]
+    loss = sum(losses)
+    if step == 0:
+        half = real[:4].clone().requires_grad_()
+        (slope,) = torch.autograd.grad(discriminator(half, label[:4]).sum(), half, create_graph=True)
+        loss = loss + 0.3 * 2 * slope.square().sum() / 4 / 2
+    loss.backward()
+    d_adam.step()
+    g_loss = generator_loss(discriminator(fakes, label))
+    g_adam.zero_grad()
+    g_loss.backward()
+    g_adam.step()
+
+    assert len(scalars) == len(SCALARS)
+    assert scalars[:4].tolist() == pytest.approx([sum(losses).item(), *(x.item() for x in losses), g_loss.item()])
+    for network, copied in zip(ours, plain, strict=True):
+        for p, expected in zip(network.parameters(), copied.parameters(), strict=True):
+            # Adam's first step is the gradient's sign: where the gradient is all but zero, rounding decides
+            agree = torch.isclose(p, expected, atol=1e-5).float().mean().item()
+            assert agree > 0.98
+
+
+def test_bfloat16_is_near_float32() -> None:
+    config = small()
+    torch.manual_seed(0)
+    generator, _ = new_networks(config, (12, 12), 3)
+    z, label = torch.randn(8, 6), torch.arange(8) % 3
+    exact, rounded = (
+        Trainee(generator, config.generator, dtype)(z, label) for dtype in (torch.float32, torch.bfloat16)
+    )
+    assert rounded.dtype == torch.float32
+    assert (exact - rounded).abs().mean() < 0.02
+
+
+def test_learning_rates_fall_along_half_a_cosine() -> None:
+    changes = [*MICRO, "epochs=4", "final_lr=0.1", "checkpoint_seconds=0"]
+    seen = []
+    step = torch.optim.Adam.step
+
+    def remember(adam: torch.optim.Adam) -> object:
+        seen.append(adam.param_groups[0]["lr"])
+        return step(adam)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.Adam, "step", remember)
+        digitsmith.train("residual", "digits", "run", changes=changes)
+    steps = len(seen) // 2
+    expected = [1e-3 * (0.1 + 0.9 * (1 + math.cos(math.pi * i / steps)) / 2) for i in range(steps)]
+    assert seen[::2] == pytest.approx(expected)  # the discriminator's
+    assert seen[1::2] == pytest.approx(expected)
+
+
+def test_a_run_whose_learning_rates_fall_cannot_be_made_longer() -> None:
+    digitsmith.train("residual", "digits", "run", changes=[*MICRO, "epochs=1"])
+    with pytest.raises(RunError, match=r"epochs: 1 in the run, 2 now"):
+        digitsmith.train(None, None, "run", changes=["epochs=2"], resume=True)
+
+
+@pytest.mark.parametrize(
+    ("preset", "change", "message"),
+    [
+        ("residual", "discriminator.batch_norm=true", "none in the discriminator"),
+        ("residual", "generator.batch_norm=false", "batch_norm in the generator"),
+        ("residual", "generator.dropout=0.1", "no dropout"),
+        ("cgan", "r1=0.1", "r1 is for residual networks"),
+        ("residual", "final_lr=0", "final_lr = 0"),
+    ],
+)
+def test_what_does_not_fit_is_refused(preset: str, change: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config(preset, [change])
+
+
+def test_the_exported_file_makes_the_same_images_as_the_averaged_generator() -> None:
+    run = digitsmith.train("residual", "digits", "run", changes=MICRO).run  # export itself compares with torch
+    model = digitsmith.load(run.folder)
+    images = model.sample([3, 3, 8], seed=5)
+    assert images.shape == (3, 28, 28)
+    assert np.abs(images[0].astype(int) - images[1]).max() > 0
