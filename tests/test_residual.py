@@ -12,6 +12,7 @@ from conftest import MICRO
 from digitsmith.errors import ConfigError, RunError
 from digitsmith.training.config import TrainConfig, load_config
 from digitsmith.training.losses import fake_loss, generator_loss, r1_penalty, real_loss
+from digitsmith.training.loop import settle_epochs
 from digitsmith.training.networks import new_networks
 from digitsmith.training.residual import ClassNorm, deviation_in_groups
 from digitsmith.training.step import SCALARS, adversarial_step
@@ -185,3 +186,13 @@ def test_the_exported_file_makes_the_same_images_as_the_averaged_generator() -> 
     images = model.sample([3, 3, 8], seed=5)
     assert images.shape == (3, 28, 28)
     assert np.abs(images[0].astype(int) - images[1]).max() > 0
+
+
+def test_few_images_are_passed_over_more_often() -> None:
+    config = load_config("residual", ["steps=100"])
+    assert settle_epochs(config, 60_000).epochs == 1
+    assert settle_epochs(config, 1438).epochs == 10  # of 11 steps
+    assert settle_epochs(load_config("residual", ["epochs=3"]), 1438).epochs == 3
+    run = digitsmith.train("residual", "digits", "run", changes=[*MICRO[:3], "epochs=0", "steps=30"]).run
+    assert run.read()[0].epochs == 2  # of 22 steps
+    assert run.read_metrics()[-1]["step"] == 44

@@ -267,7 +267,7 @@ def test_ema_is_what_is_exported(digits: Dataset) -> None:
     run = digitsmith.train("cgan", digits, "run", changes=[*MICRO, "ema=0.99"]).run
     tensors = load_file(run.checkpoint)
     assert not np.array_equal(tensors["ema.fc3.weight"], tensors["generator.fc3.weight"])
-    np.testing.assert_array_equal(tensors["ema.norm1.running_mean"], tensors["generator.norm1.running_mean"])
+    assert not np.array_equal(tensors["ema.norm1.running_mean"], tensors["generator.norm1.running_mean"])
     import onnx
     from onnx import numpy_helper
 

@@ -108,7 +108,7 @@ def train(
     """Train a generator, export it, and draw the figures of the run.
 
     Args:
-        preset: `gan`, `cgan`, or the path of a TOML file; with `resume`, the run's own config by default.
+        preset: `residual`, `cgan`, `gan`, or the path of a TOML file; with `resume`, the run's own config by default.
         data: what `load_dataset` takes, of which the training split is used, or a data set; `digits` by default, or,
             with `resume`, the run's own.
         out: the run folder.

@@ -64,7 +64,10 @@ def _list_keys(show: bool) -> None:
 def train(
     preset: Annotated[
         str | None,
-        typer.Argument(help="gan, cgan, or the path of a TOML file. With --resume: the run's own config."),
+        typer.Argument(
+            help="residual (the best digits), cgan, gan, or the path of a TOML file. "
+            "With --resume: the run's own config."
+        ),
     ] = None,
     data: Annotated[
         str | None,
@@ -112,10 +115,10 @@ def train(
 
     \b
     digitsmith train cgan --data digits --out runs/first
-    digitsmith train cgan --data mnist --out runs/mnist
-    digitsmith train cgan --data mnist --during-training 5
+    digitsmith train residual --data mnist --out runs/mnist
+    digitsmith train residual --data mnist --during-training 1
     digitsmith train gan --data mnist --set discriminator.optimizer=sgd
-    digitsmith train --resume --out runs/mnist --epochs 200
+    digitsmith train --resume --out runs/mnist
 
     The run folder gets the model (model.onnx), figures, samples of every epoch, metrics and checkpoints.
     Ctrl-C saves and stops.
@@ -125,7 +128,7 @@ def train(
             raise ConfigError("say which run to resume: --out RUN.")
         if preset is None:
             raise ConfigError(
-                "say what to train (gan, cgan or a .toml file), or which run to resume (--resume --out RUN)."
+                "say what to train (residual, cgan, gan or a .toml file), or which run to resume (--resume --out RUN)."
             )
         out = Path("runs") / Path(preset).stem
     changes = [*(change or ())]
@@ -393,15 +396,22 @@ def export(
 @app.command()
 def models() -> None:
     """List the models that come with the package."""
-    from digitsmith.model import load, shipped
+    from digitsmith.model import load, record, shipped
 
     for name in shipped():
         metadata = load(name).metadata
         height, width = metadata.image_size
+        measured = record(name)
         typer.echo(
             f"{name}  {height}x{width}, classes {' '.join(metadata.classes) or 'none'}, "
-            f"trained on {metadata.training.get('data', '?')}"
+            f"trained on {metadata.training.get('data', '?')}, {measured['bytes'] / 1e6:.1f} MB"
         )
+        for measure in measured["measures"]:
+            if measure["key"] in ("frechet_ratio", "agreement", "recall", "taught"):
+                value, real = measure["values"][measured["chosen_seed"]], measure["real"]
+                shown = f"{value:.1%} (real: {real:.1%})" if measure["unit"] == "%" else f"{value:.2f} (real: {real:g})"
+                typer.echo(f"  {measure['title']}: {shown}")
+    typer.echo("\nAll numbers, and how they were measured: docs/model-card.md.")
 
 
 @app.command()

@@ -203,6 +203,13 @@ def shipped() -> list[str]:
     return sorted(entry.name.removesuffix(".onnx") for entry in folder.iterdir() if entry.name.endswith(".onnx"))
 
 
+def record(name: str) -> dict[str, Any]:
+    """How a shipped model was made and what was measured of it: what the model card is written from."""
+    content = (resources.files("digitsmith") / "zoo" / f"{name}.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(content)
+    return found
+
+
 def check_range(start: int, count: int, seed: int) -> None:
     """Refuse image indices that are outside a seed's series."""
     check_seed(seed)

@@ -88,7 +88,13 @@ class TrainConfig(_Strict):
         description="Decay per step of an averaged copy of the generator, which is then the one shown and exported; "
         "0 keeps none. In the first steps it is lower.",
     )
-    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="Passes over the training images.")
+    epochs: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        description="Passes over the training images; 0 is as many as make `steps`."
+    )
+    steps: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
+        default=5000,
+        description="Steps to make, at least, where epochs is 0: few images are then passed over more often than many.",
+    )
     batch_size: Annotated[int, Field(ge=2, le=65536)] = Field(
         description="Images per step. A last batch that is not full is left for the next epoch's shuffle."
     )

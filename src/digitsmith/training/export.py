@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import hashlib
 import io
 import logging
 import warnings
@@ -41,7 +42,7 @@ def export(
     Args:
         generator: what batch norms do is left to the layers before them, which changes nothing but rounding.
         path: the file to write.
-        metadata: what sampling needs, and where the model came from.
+        metadata: what sampling needs, and where the model came from; the hash of the graph with its weights is added.
         weights: float16 halves the file; the weights are rounded once, and computed with in float32 all the same.
 
     Raises:
@@ -68,6 +69,8 @@ def export(
     strip(proto, "generator")
     if weights == "float16":
         _store_float16(proto)
+    graph_hash = hashlib.sha256(proto.SerializeToString()).hexdigest()
+    metadata = metadata.model_copy(update={"training": metadata.training | {"graph_sha256": graph_hash}})
     proto.metadata_props.add(key=METADATA_KEY, value=as_json(metadata))
     content = proto.SerializeToString()
     _compare(folded, content, metadata)

@@ -58,7 +58,8 @@ def train(
     """Train a generator, or go on with a training, and export it at the end.
 
     Args:
-        config: everything that decides what is computed. A precision of `auto` is settled here, and recorded.
+        config: everything that decides what is computed. A precision of `auto` and epochs of 0 are settled here, and
+            recorded.
         data: the training images.
         source: what the user calls them, for the record.
         run: the folder to fill, or, with `resume`, to go on with.
@@ -79,14 +80,12 @@ def train(
     """
     check_data(data, config)
     where = _find_device(device)
-    config = settle_precision(config, where)
+    trained, held_out = hold_out(data, config) if config.evaluate_every else (data, None)
+    check_data(trained, config)
+    config = settle_epochs(settle_precision(config, where), len(trained))
+    validation = None if held_out is None else Validation(trained, held_out, config)
     torch.manual_seed(config.seed)
     state = _new_state(config, data.image_size, len(data.classes), where)
-    trained, validation = data, None
-    if config.evaluate_every:
-        trained, held_out = hold_out(data, config)
-        check_data(trained, config)
-        validation = Validation(trained, held_out, config)
     if not resume:
         record = runs.describe(data, source, str(where), command)
         runs.start(run, config, record)
@@ -208,6 +207,14 @@ def settle_precision(config: TrainConfig, device: torch.device) -> TrainConfig:
     if config.precision != "auto":
         return config
     return config.model_copy(update={"precision": "bfloat16" if bfloat16_is_fast(device) else "float32"})
+
+
+def settle_epochs(config: TrainConfig, images: int) -> TrainConfig:
+    """The config with epochs of 0 replaced by as many as make the steps that are asked for."""
+    if config.epochs:
+        return config
+    steps_per_epoch = images // config.batch_size
+    return config.model_copy(update={"epochs": -(-config.steps // steps_per_epoch)})
 
 
 @contextlib.contextmanager

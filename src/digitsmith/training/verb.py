@@ -36,7 +36,7 @@ def train(
     if resume:
         _, recorded = run.read()
     elif preset is None:
-        raise ConfigError("say what to train: the preset gan or cgan, or the path of a .toml file.")
+        raise ConfigError("say what to train: the preset residual, cgan or gan, or the path of a .toml file.")
     config = load_config(preset or run.config, changes)
     if isinstance(data, Dataset):
         source = _IN_MEMORY

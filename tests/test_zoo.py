@@ -1,0 +1,90 @@
+"""The model in the box, its record and its card agree with one another, and with what can be measured here."""
+
+import hashlib
+import statistics
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+
+import digitsmith
+from digitsmith.model import record
+from digitsmith.training.config import TrainConfig, load_config
+from digitsmith.training.loop import settle_epochs
+
+ROOT = Path(__file__).parent.parent
+FILE = resources.files("digitsmith") / "zoo" / "mnist.onnx"
+
+
+@pytest.fixture(scope="module")
+def of_mnist() -> dict[str, Any]:
+    return record("mnist")
+
+
+def test_the_record_is_of_the_file(of_mnist: dict[str, Any]) -> None:
+    content = FILE.read_bytes()
+    assert of_mnist["sha256"] == hashlib.sha256(content).hexdigest()
+    assert of_mnist["bytes"] == len(content) <= 3_000_000
+
+
+def test_the_chain_from_data_to_file_is_in_the_file(of_mnist: dict[str, Any]) -> None:
+    training, chain = digitsmith.load().metadata.training, of_mnist["chain"]
+    assert chain == {key: training[key] for key in chain}
+    assert training["data"] == "mnist"
+    assert chain["data_sha256"] == "78e54f18ddc722d3f8b53828eaf900197aeabc79136adee7f3cf8abe8a4e4a16"
+    assert chain["git"]
+    assert "dirty" not in chain["git"]
+    proto = onnx.load_model_from_string(FILE.read_bytes())
+    del proto.metadata_props[:]
+    assert chain["graph_sha256"] == hashlib.sha256(proto.SerializeToString()).hexdigest()
+
+
+def test_the_config_is_the_preset_in_the_repository(of_mnist: dict[str, Any]) -> None:
+    config = TrainConfig.model_validate(of_mnist["chain"]["config"])
+    preset = load_config("residual", {"seed": of_mnist["chosen_seed"], "evaluate_every": 1})
+    settled = settle_epochs(preset, 54_000).model_copy(update={"precision": config.precision})
+    assert config == settled
+
+
+def test_the_chosen_seed_is_nearest_to_the_images_held_out(of_mnist: dict[str, Any]) -> None:
+    distances = of_mnist["validation_distances"]
+    assert len(distances) >= 3
+    assert of_mnist["chosen_seed"] == distances.index(min(distances))
+    assert digitsmith.load().metadata.training["frechet_distance"] == min(distances)
+
+
+def test_the_card_is_written_from_the_record(of_mnist: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    sys.modules.pop("card", None)
+    import card
+
+    text = card.CARD.read_text(encoding="utf-8")
+    assert text == card.card(of_mnist)
+    assert of_mnist["sha256"] in text
+    for name in ("made", "hardest", "closest-pairs"):
+        assert f"images/model-{name}.png" in text
+        assert (ROOT / f"docs/images/model-{name}.png").exists()
+
+
+def test_what_the_record_says_was_measured_can_be_measured(of_mnist: dict[str, Any]) -> None:
+    result = digitsmith.evaluate("mnist", count=of_mnist["protocol"]["images"], seed=0)
+    assert result.protocol["digitnet_sha256"] == of_mnist["protocol"]["digitnet_sha256"]
+    assert not result.collapse.collapsed
+    said = {m["key"]: (m["values"][of_mnist["chosen_seed"]], m["real"]) for m in of_mnist["measures"]}
+    for key, tolerance in (("frechet_ratio", 0.2), ("agreement", 0.003), ("recall", 0.01), ("coverage", 0.01)):
+        measure = result.measure(key)
+        assert (measure.value, measure.real) == pytest.approx(said[key], abs=tolerance)
+
+
+def test_the_model_is_as_good_as_we_ask_of_one_that_is_shipped(of_mnist: dict[str, Any]) -> None:
+    mean = {m["key"]: statistics.mean(m["values"]) for m in of_mnist["measures"]}
+    real = {m["key"]: m["real"] for m in of_mnist["measures"]}
+    assert mean["frechet_ratio"] <= 2
+    assert mean["agreement"] >= 0.993
+    assert mean["taught"] >= 0.994
+    assert mean["recall"] >= 0.9 * real["recall"]
+    assert mean["coverage"] >= 0.9 * real["coverage"]
+    assert mean["copies"] <= real["copies"]
