@@ -11,8 +11,8 @@ import digitsmith
 from conftest import MICRO
 from digitsmith.errors import ConfigError, RunError
 from digitsmith.training.config import TrainConfig, load_config
-from digitsmith.training.losses import fake_loss, generator_loss, r1_penalty, real_loss
 from digitsmith.training.loop import settle_epochs
+from digitsmith.training.losses import fake_loss, generator_loss, r1_penalty, real_loss
 from digitsmith.training.networks import new_networks
 from digitsmith.training.residual import ClassNorm, deviation_in_groups
 from digitsmith.training.step import SCALARS, adversarial_step
