@@ -91,8 +91,9 @@ def test_r1_of_a_linear_discriminator_is_half_its_squared_weights() -> None:
 
 
 @pytest.mark.parametrize("step", [0, 1])
-def test_the_step_is_adam_on_the_textbook_losses(step: int) -> None:
-    config = small(r1=0.3, r1_every=2, label_smoothing=0.1)
+@pytest.mark.parametrize("relativistic", [True, False])
+def test_the_step_is_adam_on_the_textbook_losses(step: int, relativistic: bool) -> None:
+    config = small(r1=0.3, r1_every=2, label_smoothing=0.1, relativistic=relativistic)
     torch.manual_seed(0)
     ours, plain = new_networks(config, (12, 12), 3), new_networks(config, (12, 12), 3)
     for network, copied in zip(ours, plain, strict=True):
@@ -107,7 +108,9 @@ def test_the_step_is_adam_on_the_textbook_losses(step: int) -> None:
     generator, discriminator = (network.train() for network in plain)
     g_adam, d_adam = (torch.optim.Adam(network.parameters(), lr=1e-3, betas=(0.0, 0.99)) for network in plain)
     fakes = generator(draw_noise(8, config, torch.device("cpu")), label)
-    losses = [real_loss(discriminator(real, label), 0.1), fake_loss(discriminator(fakes.detach(), label))]
+    reals, made = discriminator(real, label), discriminator(fakes.detach(), label)
+    losses = [real_loss(reals - made, 0.1), fake_loss(made - reals)] if relativistic else \
+        [real_loss(reals, 0.1), fake_loss(made)]  # fmt: skip
     loss = sum(losses)
     if step == 0:
         half = real[:4].clone().requires_grad_()
@@ -115,7 +118,7 @@ def test_the_step_is_adam_on_the_textbook_losses(step: int) -> None:
         loss = loss + 0.3 * 2 * slope.square().sum() / 4 / 2
     loss.backward()
     d_adam.step()
-    g_loss = generator_loss(discriminator(fakes, label))
+    g_loss = generator_loss(discriminator(fakes, label) - (reals.detach() if relativistic else 0))
     g_adam.zero_grad()
     g_loss.backward()
     g_adam.step()
@@ -171,7 +174,8 @@ def test_a_run_whose_learning_rates_fall_cannot_be_made_longer() -> None:
         ("residual", "discriminator.batch_norm=true", "none in the discriminator"),
         ("residual", "generator.batch_norm=false", "batch_norm in the generator"),
         ("residual", "generator.dropout=0.1", "no dropout"),
-        ("cgan", "r1=0.1", "r1 is for residual networks"),
+        ("cgan", "r1=0.1", "are for residual networks"),
+        ("gan", "relativistic=true", "are for residual networks"),
         ("residual", "final_lr=0", "final_lr = 0"),
     ],
 )

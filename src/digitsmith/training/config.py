@@ -68,6 +68,11 @@ class TrainConfig(_Strict):
         default="non-saturating",
         description="Minimise -log D(G(z)), which is binary cross-entropy on flipped labels, or log(1 - D(G(z))).",
     )
+    relativistic: bool = Field(
+        default=False,
+        description="Judge how much more real a real image looks than a made one of its label, not each by itself. "
+        "For residual networks.",
+    )
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = Field(
         default=0.0, description="One-sided: the discriminator's target for real images is 1 minus this."
     )
@@ -125,8 +130,8 @@ class TrainConfig(_Strict):
                 raise ValueError(
                     "residual networks have batch_norm in the generator, none in the discriminator, and no dropout"
                 )
-        elif self.r1:
-            raise ValueError("r1 is for residual networks: leave it 0, or set architecture = 'residual'")
+        elif self.r1 or self.relativistic:
+            raise ValueError("r1 and relativistic are for residual networks: architecture = 'residual'")
         return self
 
     def may_change(self) -> frozenset[str]:

@@ -21,6 +21,9 @@ def adversarial_step(
 ) -> Tensor:
     """Update the discriminator on real and fake images, then the generator on the same fakes, judged anew.
 
+    If relativistic, a logit is how much more real an image looks than its partner, of the same label and the other kind
+    (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.2). The fakes' partners are judged once, before the update.
+
     Args:
         generator: changed in place.
         discriminator: changed in place.
@@ -35,6 +38,9 @@ def adversarial_step(
     fakes = generator(draw_noise(len(real), config, real.device), label)
 
     real_logits, fake_logits = discriminator(real, label), discriminator(fakes.detach(), label)
+    against = real_logits.detach() if config.relativistic else 0.0
+    if config.relativistic:
+        real_logits, fake_logits = real_logits - fake_logits, fake_logits - real_logits
     loss_real, loss_fake = real_loss(real_logits, config.label_smoothing), fake_loss(fake_logits)
     loss = loss_real + loss_fake
     if config.r1 and step % config.r1_every == 0:
@@ -43,7 +49,8 @@ def adversarial_step(
         loss = loss + config.r1 * config.r1_every * penalty
     discriminator.minimise(loss)
 
-    loss_generator = generator_loss(discriminator(fakes, label), saturating=config.generator_loss == "saturating")
+    judged = discriminator(fakes, label) - against
+    loss_generator = generator_loss(judged, saturating=config.generator_loss == "saturating")
     generator.minimise(loss_generator)
 
     scalars = (loss_real + loss_fake, loss_real, loss_fake, loss_generator)
