@@ -20,6 +20,7 @@ from digitsmith.atomic import staged_file
 from digitsmith.errors import ModelError
 from digitsmith.model import METADATA_KEY, Model, ModelMetadata, as_json
 from digitsmith.training.networks import FullyConnected
+from digitsmith.training.residual import GeneratorBlock
 
 OPSET = 18
 """Of the exported graph: what ONNX Runtime has run on every platform, the browser among them, since 2023."""
@@ -43,7 +44,8 @@ def export(
         generator: what batch norms do is left to the layers before them, which changes nothing but rounding.
         path: the file to write.
         metadata: what sampling needs, and where the model came from; the hash of the graph with its weights is added.
-        weights: float16 halves the file; the weights are rounded once, and computed with in float32 all the same.
+        weights: float16 halves the file; matrices and kernels are rounded once, and computed with in float32 all the
+            same.
 
     Raises:
         ModelError: the file differs from the generator by more than `TOLERANCE`.
@@ -52,7 +54,8 @@ def export(
     if weights == "float16":
         with torch.no_grad():
             for parameter in folded.parameters():
-                parameter.copy_(parameter.half())
+                if parameter.ndim > 1:
+                    parameter.copy_(parameter.half())
     z = torch.randn(2, metadata.z_dim)
     arguments: tuple[Tensor, ...] = (z, torch.zeros(2, dtype=torch.int64)) if metadata.classes else (z,)
     names = ["z", "label"][: len(arguments)]
@@ -81,15 +84,18 @@ def export(
 
 
 def _fold(generator: nn.Module) -> nn.Module:
-    """A copy, in which linear layers do what batch norms behind them did: at inference, a scale and a shift."""
+    """A copy in which layers do what the batch norms behind them did: at inference, a scale and a shift."""
     folded = copy.deepcopy(generator).eval()
-    if not isinstance(folded, FullyConnected):
-        return folded
-    for i, (layer, norm) in enumerate(zip(folded.linears, folded.norms, strict=True), start=1):
-        if norm is not None:
-            layer.weight = nn.Parameter(layer.weight.contiguous())
-            setattr(folded, f"fc{i}", nn.utils.fuse_linear_bn_eval(layer, norm))
-            delattr(folded, f"norm{i}")
+    if isinstance(folded, FullyConnected):
+        for i, (layer, norm) in enumerate(zip(folded.linears, folded.norms, strict=True), start=1):
+            if norm is not None:
+                layer.weight = nn.Parameter(layer.weight.contiguous())
+                setattr(folded, f"fc{i}", nn.utils.fuse_linear_bn_eval(layer, norm))
+                delattr(folded, f"norm{i}")
+    for block in folded.modules():
+        if isinstance(block, GeneratorBlock):
+            block.conv1 = nn.utils.fuse_conv_bn_eval(block.conv1, block.norm2)
+            block.norm2 = nn.Identity()  # type: ignore[assignment]
     return folded
 
 
@@ -109,10 +115,10 @@ def strip(proto: onnx.ModelProto, name: str) -> None:
 
 
 def _store_float16(proto: onnx.ModelProto) -> None:
-    """Store float32 weights as float16, with a cast back behind each that the runtime does once, at load."""
+    """Store matrices and kernels as float16, with a cast back behind each that the runtime does once, at load."""
     casts = []
     for tensor in proto.graph.initializer:
-        if tensor.data_type == onnx.TensorProto.FLOAT:
+        if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) > 1:
             name = tensor.name
             half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.float16")
             tensor.CopyFrom(half)

@@ -103,13 +103,15 @@ class GeneratorBlock(nn.Module):
     """Twice a norm, a leaky ReLU and a 3x3 convolution, added to the input.
 
     The size is doubled, if at all, before the second convolution. The norm there knows no class: behind a convolution
-    it costs nothing once it is trained, since ONNX Runtime makes the two one. There are no biases: norms cancel them.
+    it costs nothing once it is trained, since the two are made one (`export.py`). Biases there are none: norms would
+    cancel them.
     """
 
     def __init__(self, inputs: int, outputs: int, classes: int, slope: float, *, enlarge: bool) -> None:
         super().__init__()
         self.slope, self.enlarge = slope, enlarge
-        self.norm1, self.norm2 = ClassNorm(inputs, classes), nn.BatchNorm2d(outputs)
+        self.norm1 = ClassNorm(inputs, classes)
+        self.norm2 = nn.BatchNorm2d(outputs)
         self.conv1 = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)
         self.conv2 = nn.Conv2d(outputs, outputs, kernel_size=3, padding=1, bias=False)
         self.skip = nn.Conv2d(inputs, outputs, kernel_size=1, bias=False) if inputs != outputs else nn.Identity()

@@ -37,7 +37,7 @@ class Validation:
     """
 
     def __init__(self, trained: Dataset, held_out: Dataset, config: TrainConfig) -> None:
-        self._config, self._labels = config, held_out.labels
+        self._config = config
         self.count = n = len(held_out)
         if n <= FEATURES:
             raise ConfigError(
@@ -51,11 +51,12 @@ class Validation:
             )
         self._scale = usual_scale(trained.images)
         self._real = self._moments(held_out.images)
-        some = np.random.default_rng(config.seed).permutation(len(trained))[:n]
-        self.floor = metrics.frechet_distance(self._moments(trained.images[some]), self._real)
+        some = trained.take(np.random.default_rng(config.seed).permutation(len(trained))[:n])
+        self.floor = metrics.frechet_distance(self._moments(some.images), self._real)
+        self._labels = some.labels  # not those of the held-out images: real digits, too, would look nearer with them
 
     def distance(self, generator: nn.Module) -> float:
-        """Of as many generated images as are held out, of the same labels, from the same noise every time."""
+        """Of as many generated images as are held out, of the floor's labels, from the same noise every time."""
         config = self._config
         z = torch.from_numpy(noise(config.seed, _FIRST, self.count, config.z_dim, config.z_distribution))
         labels = torch.from_numpy(self._labels) if config.conditional and self._labels is not None else None
