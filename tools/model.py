@@ -34,7 +34,7 @@ from digitsmith.training.run import Run
 
 PRESET, DATA, SEEDS = "residual", "mnist", (0, 1, 2)
 SETS, IMAGES, TAUGHT = 5, 10_000, 60_000
-CLASSIFIER = replace(digitnet.RECIPE, epochs=12)
+CLASSIFIER = replace(digitnet.RECIPE, epochs=8)
 ROOT = Path(__file__).parent.parent
 ZOO = ROOT / "src/digitsmith/zoo"
 
