@@ -3,67 +3,19 @@
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
-from torch import Tensor, nn
+from torch import Tensor
 
 from digitsmith.atomic import staged_file
 from digitsmith.errors import RunError
-from digitsmith.training.dense import DenseTrainee
-from digitsmith.training.step import SCALARS
-from digitsmith.training.trainee import Trainee
+from digitsmith.training.state import Position, State
 
 _FORMAT = 1
-
-
-@dataclass
-class Position:
-    """How far a training has come, and the sums of the metrics line that is not yet complete."""
-
-    epoch: int = 0  # epochs that are finished
-    epoch_step: int = 0  # steps made in the epoch after them
-    step: int = 0
-    seconds: float = 0.0
-    summed_steps: int = 0
-    best_epoch: int = 0  # after how many epochs the generator was best, of those that were measured
-    best_distance: float | None = None
-
-
-@dataclass
-class State:
-    """All that a training changes while it runs."""
-
-    generator: Trainee | DenseTrainee
-    discriminator: Trainee | DenseTrainee
-    ema: nn.Module | None
-    best: nn.Module | None  # the sampler of the best epoch; meaningless before `position.best_epoch`
-    sums: Tensor  # float64[len(SCALARS)], over the `position.summed_steps` steps since the last line of metrics
-    position: Position
-
-    @property
-    def sampler(self) -> nn.Module:
-        """The generator to show and to export: the averaged one where there is one."""
-        return self.ema or self.generator.network
-
-    @property
-    def chosen(self) -> nn.Module:
-        """The generator to export: the best that was measured, or else the latest."""
-        return self.best if self.best is not None and self.position.best_epoch else self.sampler
-
-    def is_finite(self) -> bool:
-        """Whether all weights, batch-norm statistics and sums are finite numbers."""
-        networks = (self.generator.network, self.discriminator.network)
-        tensors = [self.sums, *(tensor for network in networks for tensor in network.state_dict().values())]
-        return all(bool(tensor.isfinite().all()) for tensor in tensors)
-
-
-def new_sums(device: torch.device) -> Tensor:
-    """The sums of no step."""
-    return torch.zeros(len(SCALARS), dtype=torch.float64, device=device)
 
 
 def save(path: Path, state: State) -> None:

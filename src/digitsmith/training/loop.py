@@ -1,7 +1,6 @@
 """The training loop: read it from the top."""
 
 import contextlib
-import copy
 import math
 import signal
 import time
@@ -13,22 +12,20 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from rich.console import Console
-from torch import Tensor, nn
+from torch import Tensor
 
 from digitsmith.dataset import Dataset, check_image_size, to_unit
 from digitsmith.errors import ConfigError, DataError, DivergedError
 from digitsmith.model import Model, ModelMetadata
 from digitsmith.training import checkpoint, samples
 from digitsmith.training import run as runs
-from digitsmith.training.checkpoint import State, new_sums
-from digitsmith.training.config import NetworkConfig, TrainConfig
-from digitsmith.training.dense import DenseTrainee, dense_step
+from digitsmith.training.config import TrainConfig
 from digitsmith.training.export import export
 from digitsmith.training.logs import Display, Metrics
-from digitsmith.training.networks import FullyConnected, new_networks
 from digitsmith.training.run import Run
-from digitsmith.training.step import SCALARS, adversarial_step
-from digitsmith.training.trainee import Trainee, bfloat16_is_fast
+from digitsmith.training.state import State, make_step, new_state, set_learning_rates, update_ema
+from digitsmith.training.step import SCALARS
+from digitsmith.training.trainee import bfloat16_is_fast
 from digitsmith.training.validation import Validation, hold_out
 
 
@@ -85,7 +82,7 @@ def train(
     config = settle_epochs(settle_precision(config, where), len(trained))
     validation = None if held_out is None else Validation(trained, held_out, config)
     torch.manual_seed(config.seed)
-    state = _new_state(config, data.image_size, len(data.classes), where)
+    state = new_state(config, data.image_size, len(data.classes), where)
     if not resume:
         record = runs.describe(data, source, str(where), command)
         runs.start(run, config, record)
@@ -138,9 +135,9 @@ def _run_epochs(
             batch = order[position.epoch_step * config.batch_size :][: config.batch_size]
             real = to_unit(images.index_select(0, batch).float())
             label = None if labels is None else labels.index_select(0, batch)
-            _set_learning_rates(state, config, position.step / (config.epochs * steps_per_epoch))
-            state.sums += _step(state, real, label, config)
-            _update_ema(state, config.ema)
+            set_learning_rates(state, config, position.step / (config.epochs * steps_per_epoch))
+            state.sums += make_step(state, real, label, config)
+            update_ema(state, config.ema)
             position.step += 1
             position.epoch_step += 1
             position.summed_steps += 1
@@ -182,7 +179,7 @@ def export_checkpoint(folder: Path, path: Path, weights: Literal["float32", "flo
     """
     run = Run(folder)
     config, record = run.read()
-    state = _new_state(config, record["image_size"], len(record["classes"]), torch.device("cpu"))
+    state = new_state(config, record["image_size"], len(record["classes"]), torch.device("cpu"))
     checkpoint.load(run.checkpoint, state)
     return export(state.chosen, path, _metadata(config, record, state), weights)
 
@@ -240,57 +237,6 @@ def _find_device(name: str) -> torch.device:
         found = torch.cuda.device_count()
         raise ConfigError(f"--device {name}: torch finds {found} CUDA GPUs here; use cpu, or a CUDA build of torch.")
     return device
-
-
-def _new_state(config: TrainConfig, image_size: tuple[int, int], classes: int, device: torch.device) -> State:
-    dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
-    generator, discriminator = (network.to(device) for network in new_networks(config, image_size, classes))
-
-    def trainee(network: nn.Module, network_config: NetworkConfig) -> Trainee | DenseTrainee:
-        if isinstance(network, FullyConnected):
-            return DenseTrainee(network, network_config, dtype)
-        return Trainee(network, network_config, dtype)
-
-    return State(
-        generator=trainee(generator, config.generator),
-        discriminator=trainee(discriminator, config.discriminator),
-        ema=copy.deepcopy(generator) if config.ema else None,
-        best=copy.deepcopy(generator) if config.evaluate_every else None,
-        sums=new_sums(device),
-        position=checkpoint.Position(),
-    )
-
-
-def _step(state: State, real: Tensor, label: Tensor | None, config: TrainConfig) -> Tensor:
-    """One adversarial step, in the way that suits the networks."""
-    generator, discriminator = state.generator, state.discriminator
-    if isinstance(generator, DenseTrainee) and isinstance(discriminator, DenseTrainee):
-        return dense_step(generator, discriminator, real, label, config)
-    assert isinstance(generator, Trainee)
-    assert isinstance(discriminator, Trainee)
-    return adversarial_step(generator, discriminator, real, label, config, state.position.step)
-
-
-def _set_learning_rates(state: State, config: TrainConfig, done: float) -> None:
-    """From the config's rates to `final_lr` times them along half a cosine; `done` is the share of all steps."""
-    share = config.final_lr + (1 - config.final_lr) * (1 + math.cos(math.pi * done)) / 2
-    for trainee, network in ((state.generator, config.generator), (state.discriminator, config.discriminator)):
-        trainee.optimizer.param_groups[0]["lr"] = network.lr * share
-
-
-@torch.no_grad()
-def _update_ema(state: State, decay: float) -> None:
-    """Move the averaged generator toward the one in training by `1 - decay`, and by more in the first steps."""
-    if state.ema is None:
-        return
-    step = state.position.step + 1
-    decay = min(decay, (1 + step) / (10 + step))
-    current = state.generator.network.state_dict()
-    for name, averaged in state.ema.state_dict().items():
-        if averaged.is_floating_point():
-            averaged.lerp_(current[name], 1 - decay)
-        else:  # how many batches a batch norm has seen
-            averaged.copy_(current[name])
 
 
 def _measure(validation: Validation, state: State) -> dict[str, float]:

@@ -1,0 +1,107 @@
+"""All that a training changes while it runs: how it is made, and how a step changes it."""
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from digitsmith.training.config import NetworkConfig, TrainConfig
+from digitsmith.training.dense import DenseTrainee, dense_step
+from digitsmith.training.networks import FullyConnected, new_networks
+from digitsmith.training.step import SCALARS, adversarial_step
+from digitsmith.training.trainee import Trainee
+
+
+@dataclass
+class Position:
+    """How far a training has come, and the sums of the metrics line that is not yet complete."""
+
+    epoch: int = 0  # epochs that are finished
+    epoch_step: int = 0  # steps made in the epoch after them
+    step: int = 0
+    seconds: float = 0.0
+    summed_steps: int = 0
+    best_epoch: int = 0  # after how many epochs the generator was best, of those that were measured
+    best_distance: float | None = None
+
+
+@dataclass
+class State:
+    """All that a training changes while it runs."""
+
+    generator: Trainee | DenseTrainee
+    discriminator: Trainee | DenseTrainee
+    ema: nn.Module | None
+    best: nn.Module | None  # the sampler of the best epoch; meaningless before `position.best_epoch`
+    sums: Tensor  # float64[len(SCALARS)], over the `position.summed_steps` steps since the last line of metrics
+    position: Position
+
+    @property
+    def sampler(self) -> nn.Module:
+        """The generator to show and to export: the averaged one where there is one."""
+        return self.ema or self.generator.network
+
+    @property
+    def chosen(self) -> nn.Module:
+        """The generator to export: the best that was measured, or else the latest."""
+        return self.best if self.best is not None and self.position.best_epoch else self.sampler
+
+    def is_finite(self) -> bool:
+        """Whether all weights, batch-norm statistics and sums are finite numbers."""
+        networks = (self.generator.network, self.discriminator.network)
+        tensors = [self.sums, *(tensor for network in networks for tensor in network.state_dict().values())]
+        return all(bool(tensor.isfinite().all()) for tensor in tensors)
+
+
+def new_state(config: TrainConfig, image_size: tuple[int, int], classes: int, device: torch.device) -> State:
+    """The state before the first step; torch's random state decides the weights."""
+    dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+    generator, discriminator = (network.to(device) for network in new_networks(config, image_size, classes))
+
+    def trainee(network: nn.Module, network_config: NetworkConfig) -> Trainee | DenseTrainee:
+        if isinstance(network, FullyConnected):
+            return DenseTrainee(network, network_config, dtype)
+        return Trainee(network, network_config, dtype)
+
+    return State(
+        generator=trainee(generator, config.generator),
+        discriminator=trainee(discriminator, config.discriminator),
+        ema=copy.deepcopy(generator) if config.ema else None,
+        best=copy.deepcopy(generator) if config.evaluate_every else None,
+        sums=torch.zeros(len(SCALARS), dtype=torch.float64, device=device),
+        position=Position(),
+    )
+
+
+def make_step(state: State, real: Tensor, label: Tensor | None, config: TrainConfig) -> Tensor:
+    """One adversarial step, in the way that suits the networks."""
+    generator, discriminator = state.generator, state.discriminator
+    if isinstance(generator, DenseTrainee) and isinstance(discriminator, DenseTrainee):
+        return dense_step(generator, discriminator, real, label, config)
+    assert isinstance(generator, Trainee)
+    assert isinstance(discriminator, Trainee)
+    return adversarial_step(generator, discriminator, real, label, config, state.position.step)
+
+
+def set_learning_rates(state: State, config: TrainConfig, done: float) -> None:
+    """From the config's rates to `final_lr` times them along half a cosine; `done` is the share of all steps."""
+    share = config.final_lr + (1 - config.final_lr) * (1 + math.cos(math.pi * done)) / 2
+    for trainee, network in ((state.generator, config.generator), (state.discriminator, config.discriminator)):
+        trainee.optimizer.param_groups[0]["lr"] = network.lr * share
+
+
+@torch.no_grad()
+def update_ema(state: State, decay: float) -> None:
+    """Move the averaged generator toward the one in training by `1 - decay`, and by more in the first steps."""
+    if state.ema is None:
+        return
+    step = state.position.step + 1
+    decay = min(decay, (1 + step) / (10 + step))
+    current = state.generator.network.state_dict()
+    for name, averaged in state.ema.state_dict().items():
+        if averaged.is_floating_point():
+            averaged.lerp_(current[name], 1 - decay)
+        else:  # how many batches a batch norm has seen
+            averaged.copy_(current[name])
