@@ -5,9 +5,9 @@
 The bare session has noise and labels ready before the clock starts, and throws its images away. It uses all cores in
 both ways that it can: all of them in each run, which is its default, or each for a run of its own.
 
-From a cold start, `digitsmith generate` takes turns with a process that imports torch, builds the same network with the
-config in the model's metadata (and fresh weights, which take as long), makes the images in bfloat16 where the chip is
-fast at that, and writes the same files.
+From a cold start, `digitsmith generate` takes turns with a process that imports torch, builds both networks with the
+config in the model's metadata (and fresh weights, which take as long), makes as many images in bfloat16 where the chip
+is fast at that, and writes them as IDX, too.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import onnxruntime
 from digitsmith import generation
 from digitsmith.dataset import to_uint8
 from digitsmith.formats import Header, idx
-from digitsmith.model import DEFAULT, load
+from digitsmith.model import DEFAULT, load, shipped
 from digitsmith.noise import BLOCK, noise_block
 
 
@@ -72,6 +72,13 @@ def with_torch(model_name: str, count: int, folder: Path) -> None:
     writer.close()
 
 
+def onnx_file(name: str) -> Path:
+    """The file of a shipped model, of a run folder, or the file itself."""
+    if name in shipped():
+        return Path(generation.__file__).parent / "zoo" / f"{name}.onnx"
+    return Path(name) / "model.onnx" if Path(name).is_dir() else Path(name)
+
+
 def cold(*command: str) -> float:
     """Seconds of a process that makes images in a fresh folder, start included."""
     with tempfile.TemporaryDirectory() as folder:
@@ -91,8 +98,9 @@ def main() -> None:
         with_torch(arguments.model, arguments.count, arguments.with_torch)
         return
     model = load(arguments.model)
-    path = Path(generation.__file__).parent / "zoo" / f"{arguments.model}.onnx"
-    content = path.read_bytes() if path.exists() else (Path(arguments.model) / "model.onnx").read_bytes()
+    if arguments.model not in shipped():
+        arguments.model = str(Path(arguments.model).resolve())
+    content = onnx_file(arguments.model).read_bytes()
     feeds = []
     for block in range(16):
         feeds.append({"z": noise_block(0, block, model.metadata.z_dim, model.metadata.z_distribution)})

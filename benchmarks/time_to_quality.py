@@ -4,7 +4,8 @@
 
 The nearness is the Fréchet distance in the digit-net's features, after each epoch, to a tenth of MNIST's training
 images that are held out, over the distance of as many images that are trained on: what `train --during-training 1`
-plots. The time is the wall clock of the training, measuring included. Fewer epochs let the learning rates fall sooner.
+plots. The time is the wall clock since the first step, all measuring but the last included. Fewer epochs let the
+learning rates fall sooner.
 """
 
 import argparse

@@ -334,7 +334,7 @@ def test_variants_train(changes: list[str]) -> None:
 def test_any_number_of_classes_and_any_size(preset: str) -> None:
     random_images = np.random.default_rng(0).integers(0, 256, (90, 9, 17), np.uint8)
     data = Dataset(random_images, np.arange(90) % 3, ("a", "b", "ten"))
-    digitsmith.train(preset, data, "run", changes=[*MICRO, "batch_size=30"])
+    digitsmith.train(preset, data, "run", changes=[*MICRO, "batch_size=32"])
     model = digitsmith.load("run")
     assert model.metadata.classes == ("a", "b", "ten")
     assert model.sample(["ten", "a"]).shape == (2, 9, 17)

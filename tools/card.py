@@ -19,17 +19,13 @@ def main() -> None:
 
 def card(record: dict[str, Any]) -> str:
     """Markdown, all of whose numbers come from the record."""
-    chosen = record["chosen_seed"]
     measures = {measure["key"]: measure for measure in record["measures"]}
     rows = [
-        f"| {measure['title']} | {number(measure, measure['values'][chosen])} | {spread(measure)} | "
+        f"| {measure['title']} | {number(measure, measure['values'][0])} | {spread(measure)} | "
         f"{number(measure, measure['real'])} |"
         for measure in record["measures"]
     ]
     agreement, recall, coverage = (measures[key] for key in ("agreement", "recall", "coverage"))
-    validation = ", ".join(
-        f"seed {seed}: {distance:.4f}" for seed, distance in enumerate(record["validation_distances"])
-    )
     template = Environment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(
         TEMPLATE.read_text("utf-8")
     )
@@ -37,13 +33,22 @@ def card(record: dict[str, Any]) -> str:
         record=record,
         protocol=record["protocol"],
         chain=record["chain"],
-        chosen=chosen,
         rows=rows,
-        trainings=len(agreement["values"]),
-        validation=validation,
-        wrong=f"{1 - agreement['values'][chosen]:.2%}",
-        recall=f"{recall['values'][chosen] / recall['real']:.2f}",
-        coverage=f"{coverage['values'][chosen] / coverage['real']:.2f}",
+        filtering=[filtered(row) for row in record["filtering"]],
+        seeds=", ".join(map(str, record["seeds"])),
+        misread=f"{1 - agreement['real']:.2%}",
+        wrong=f"{1 - agreement['values'][0]:.2%}",
+        recall=f"{recall['values'][0] / recall['real']:.2f}",
+        coverage=f"{coverage['values'][0] / coverage['real']:.2f}",
+    )
+
+
+def filtered(row: dict[str, float]) -> str:
+    """A row of the table on `--min-confidence`."""
+    least = f"{row['min_confidence']:g}" if row["min_confidence"] else "none"
+    shares = [f"{row[key]:.2%}" for key in ("agreement", "recall", "coverage", "taught")]
+    return (
+        f"| {least} | {row['refused']:.1%} | {row['frechet_ratio']:.2f} | {row['spread']:.2f} | {' | '.join(shares)} |"
     )
 
 

@@ -408,10 +408,10 @@ def models() -> None:
         )
         for measure in measured["measures"]:
             if measure["key"] in ("frechet_ratio", "agreement", "recall", "taught"):
-                value, real = measure["values"][measured["chosen_seed"]], measure["real"]
+                value, real = measure["values"][0], measure["real"]
                 shown = f"{value:.1%} (real: {real:.1%})" if measure["unit"] == "%" else f"{value:.2f} (real: {real:g})"
                 typer.echo(f"  {measure['title']}: {shown}")
-    typer.echo("\nAll numbers, and how they were measured: docs/model-card.md.")
+    typer.echo("\nAll numbers, and how they were measured: docs/model-card.md in the source.")
 
 
 @app.command()

@@ -43,7 +43,7 @@ KINDS = {
     "equilibrium": Kind(
         "Equilibrium",
         {"d_real": "D(x), real images", "d_fake": "D(G(z)), generated"},
-        "probability to be real, says the discriminator",
+        "probability to be real (of a pair, if relativistic), says the discriminator",
         level=(0.5, "equilibrium, 0.5"),
         limits=(0, 1),
     ),

@@ -18,6 +18,7 @@ from digitsmith.errors import ConfigError
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Dropout = Annotated[float, Field(ge=0, le=0.99)]
 Rate = Annotated[float, Field(gt=0, le=10)]
+MOST_EPOCHS = 1_000_000
 Width = Annotated[int, Field(ge=1, le=16384)]
 
 
@@ -91,9 +92,9 @@ class TrainConfig(_Strict):
     ema: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0,
         description="Decay per step of an averaged copy of the generator, which is then the one shown and exported; "
-        "0 keeps none. In the first steps it is lower.",
+        "0 keeps none. It is (1 + step) / (10 + step) at most: early on, the average is over the last ninth of the steps.",
     )
-    epochs: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+    epochs: Annotated[int, Field(ge=0, le=MOST_EPOCHS)] = Field(
         description="Passes over the training images; 0 is as many as make `steps`."
     )
     steps: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
@@ -130,6 +131,8 @@ class TrainConfig(_Strict):
                 raise ValueError(
                     "residual networks have batch_norm in the generator, none in the discriminator, and no dropout"
                 )
+            if self.batch_size % 16:  # half a batch, which the penalty sees, is whole groups of 8
+                raise ValueError(f"batch_size = {self.batch_size}: residual networks take multiples of 16")
         elif self.r1 or self.relativistic:
             raise ValueError("r1 and relativistic are for residual networks: architecture = 'residual'")
         return self
@@ -163,6 +166,8 @@ def load_config(preset: str | Path, changes: Sequence[str] | Mapping[str, Any] =
     pairs = list(changes.items()) if isinstance(changes, Mapping) else [_parse(change) for change in changes]
     for key, value in pairs:
         _assign(values, key, value)
+    if values.get("epochs") and "steps" in dict(pairs):
+        raise ConfigError(f"steps counts only where epochs is 0, and it is {values['epochs']}: --set epochs=0 as well.")
     try:
         return TrainConfig.model_validate(values)
     except ValidationError as error:

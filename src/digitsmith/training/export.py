@@ -41,14 +41,14 @@ def export(
     `image: float32[n, 1, h, w]` in [-1, 1], for any n.
 
     Args:
-        generator: what batch norms do is left to the layers before them, which changes nothing but rounding.
+        generator: a batch norm right behind a layer is left to that layer, which changes nothing but rounding.
         path: the file to write.
         metadata: what sampling needs, and where the model came from; the hash of the graph with its weights is added.
         weights: float16 halves the file; matrices and kernels are rounded once, and computed with in float32 all the
             same.
 
     Raises:
-        ModelError: the file differs from the generator by more than `TOLERANCE`.
+        ModelError: the file differs from the generator (from the rounded one, if float16) by more than `TOLERANCE`.
     """
     folded = _fold(generator).cpu().eval()
     if weights == "float16":
@@ -76,7 +76,7 @@ def export(
     metadata = metadata.model_copy(update={"training": metadata.training | {"graph_sha256": graph_hash}})
     proto.metadata_props.add(key=METADATA_KEY, value=as_json(metadata))
     content = proto.SerializeToString()
-    _compare(folded, content, metadata)
+    _compare(generator if weights == "float32" else folded, content, metadata)
     model = Model(path.name, content)
     with staged_file(path) as staged:
         staged.write_bytes(content)
@@ -84,7 +84,10 @@ def export(
 
 
 def _fold(generator: nn.Module) -> nn.Module:
-    """A copy in which layers do what the batch norms behind them did: at inference, a scale and a shift."""
+    """A copy in which layers do what the batch norms right behind them did: at inference, a scale and a shift.
+
+    The norms of classes stay, as they are behind a sum.
+    """
     folded = copy.deepcopy(generator).eval()
     if isinstance(folded, FullyConnected):
         for i, (layer, norm) in enumerate(zip(folded.linears, folded.norms, strict=True), start=1):
@@ -130,6 +133,7 @@ def _store_float16(proto: onnx.ModelProto) -> None:
 
 def _compare(generator: nn.Module, content: bytes, metadata: ModelMetadata) -> None:
     """Refuse a file whose images are not the generator's."""
+    generator = copy.deepcopy(generator).cpu().eval()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     random = np.random.default_rng(0)
     for n in (1, 7, 256):

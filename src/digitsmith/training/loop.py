@@ -19,7 +19,7 @@ from digitsmith.errors import ConfigError, DataError, DivergedError
 from digitsmith.model import Model, ModelMetadata
 from digitsmith.training import checkpoint, samples
 from digitsmith.training import run as runs
-from digitsmith.training.config import TrainConfig
+from digitsmith.training.config import MOST_EPOCHS, TrainConfig
 from digitsmith.training.export import export
 from digitsmith.training.logs import Display, Metrics
 from digitsmith.training.run import Run
@@ -194,7 +194,9 @@ def check_data(data: Dataset, config: TrainConfig) -> None:
         )
     if config.conditional:
         if data.labels is None:
-            raise DataError("these images have no labels: train an unconditional preset (gan), or add labels.")
+            raise DataError(
+                "these images have no labels: train without (gan, or --set conditional=false), or add labels."
+            )
         if len(np.unique(data.labels)) < 2:
             raise DataError("all images are of one class: a conditional model needs two or more; or train gan.")
 
@@ -210,8 +212,10 @@ def settle_epochs(config: TrainConfig, images: int) -> TrainConfig:
     """The config with epochs of 0 replaced by as many as make the steps that are asked for."""
     if config.epochs:
         return config
-    steps_per_epoch = images // config.batch_size
-    return config.model_copy(update={"epochs": -(-config.steps // steps_per_epoch)})
+    epochs = -(-config.steps // (images // config.batch_size))
+    if epochs > MOST_EPOCHS:
+        raise ConfigError(f"{config.steps:,} steps are {epochs:,} epochs of {images:,} images: set fewer steps.")
+    return config.model_copy(update={"epochs": epochs})
 
 
 @contextlib.contextmanager

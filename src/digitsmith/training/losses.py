@@ -43,7 +43,7 @@ def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tenso
     eq. 9 without its weight).
 
     Args:
-        discriminator: float[n, 1, h, w] images to float[n] logits, each of its own image.
+        discriminator: float[n, 1, h, w] images to float[n] logits, the gradient of whose sum is taken.
         real: float[n, 1, h, w].
     """
     image = real.detach().requires_grad_()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from digitsmith.training.config import TrainConfig
 
-_GROUP = 8  # images that the discriminator compares with one another
+_GROUP = 8  # images that the discriminator compares with one another; the config sees to whole groups
 
 
 class ResidualGenerator(nn.Module):
@@ -155,9 +155,9 @@ class ClassNorm(nn.Module):
 
     def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
         """float[n, width, h, w] to the same. Without labels, all images are of one class."""
-        if label is None:
-            label = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-        scale, shift = self.scale(label), self.shift(label)
+        scale, shift = (
+            (self.scale.weight, self.shift.weight) if label is None else (self.scale(label), self.shift(label))
+        )
         if self.training:
             x = self.norm(x)
         else:  # one multiplication and one addition for each value, and no more
@@ -172,7 +172,7 @@ def deviation_in_groups(x: Tensor) -> Tensor:
     """The standard deviation over groups of images that follow one another, averaged over features and places.
 
     Args:
-        x: float[n, width, h, w]. Groups are of 8, or of as many as divide n.
+        x: float[n, width, h, w]. Groups are of 8, or of fewer where 8 does not divide n.
 
     Returns:
         float[n, 1, h, w], one value for each group.

@@ -141,12 +141,14 @@ def check_resumable(run: Run, config: TrainConfig, data_hash: str) -> dict[str, 
     different = [
         f"{key}: {before[key]} in the run, {after[key]} now"
         for key in before
-        if before[key] != after[key] and key not in config.may_change()
+        if before[key] != after[key] and key not in {"epochs", *config.may_change()}
     ]
     if record.get("data_sha256") != data_hash:
         different.append("the training images are not the ones that the run started with")
-    if config.epochs < recorded_config.epochs:
-        different.append(f"epochs: {before['epochs']} in the run, {config.epochs} now; a run can only be made longer")
+    longer = "epochs" in config.may_change()
+    if config.epochs < recorded_config.epochs or (config.epochs > recorded_config.epochs and not longer):
+        why = "a run can only be made longer" if longer else "learning rates that fall to the end fix it from the start"
+        different.append(f"epochs: {before['epochs']} in the run, {config.epochs} now; {why}")
     if different:
         raise RunError(
             f"{run.folder} cannot be resumed with other settings:\n  "

@@ -8,7 +8,10 @@ from digitsmith.training.losses import fake_loss, generator_loss, r1_penalty, re
 from digitsmith.training.trainee import Trainee, draw_noise
 
 SCALARS = ("d_loss", "d_loss_real", "d_loss_fake", "g_loss", "d_real", "d_fake")
-"""What a step measures: the losses, and the mean probability D(x) and D(G(z)) before the discriminator's update."""
+"""What a step measures: the losses, and the mean probability D(x) and D(G(z)) before the discriminator's update.
+
+In relativistic training these are the probabilities of being the more real one of a pair, and add up to 1.
+"""
 
 
 def adversarial_step(
@@ -22,7 +25,7 @@ def adversarial_step(
     """Update the discriminator on real and fake images, then the generator on the same fakes, judged anew.
 
     If relativistic, a logit is how much more real an image looks than its partner, of the same label and the other kind
-    (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.2). The fakes' partners are judged once, before the update.
+    (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.2).
 
     Args:
         generator: changed in place.
@@ -38,18 +41,19 @@ def adversarial_step(
     fakes = generator(draw_noise(len(real), config, real.device), label)
 
     real_logits, fake_logits = discriminator(real, label), discriminator(fakes.detach(), label)
-    against = real_logits.detach() if config.relativistic else 0.0
+    partners = torch.zeros_like(real_logits)
     if config.relativistic:
+        partners = real_logits.detach()  # not judged again after the update, which saves a pass
         real_logits, fake_logits = real_logits - fake_logits, fake_logits - real_logits
     loss_real, loss_fake = real_loss(real_logits, config.label_smoothing), fake_loss(fake_logits)
     loss = loss_real + loss_fake
     if config.r1 and step % config.r1_every == 0:
-        some = slice(-(-len(real) // 2))  # half of the batch is enough to know the slope
+        some = slice(len(real) // 2)  # half of the batch is enough to know the slope
         penalty = r1_penalty(lambda image: discriminator(image, None if label is None else label[some]), real[some])
         loss = loss + config.r1 * config.r1_every * penalty
     discriminator.minimise(loss)
 
-    judged = discriminator(fakes, label) - against
+    judged = discriminator(fakes, label) - partners
     loss_generator = generator_loss(judged, saturating=config.generator_loss == "saturating")
     generator.minimise(loss_generator)
 
