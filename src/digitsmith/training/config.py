@@ -92,7 +92,7 @@ class TrainConfig(_Strict):
     ema: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0,
         description="Decay per step of an averaged copy of the generator, which is then the one shown and exported; "
-        "0 keeps none. It is (1 + step) / (10 + step) at most: early on, the average is over the last ninth of the steps.",
+        "0 keeps none. It is (1 + step) / (10 + step) at most: early on, it averages the last ninth of the steps.",
     )
     epochs: Annotated[int, Field(ge=0, le=MOST_EPOCHS)] = Field(
         description="Passes over the training images; 0 is as many as make `steps`."

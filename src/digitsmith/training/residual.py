@@ -165,7 +165,7 @@ class ClassNorm(nn.Module):
             assert self.norm.running_var is not None
             scale = scale * torch.rsqrt(self.norm.running_var + self.norm.eps)
             shift = shift - scale * self.norm.running_mean
-        return x * scale.to(x.dtype)[:, :, None, None] + shift.to(x.dtype)[:, :, None, None]  # type: ignore[no-any-return]
+        return x * scale.to(x.dtype)[:, :, None, None] + shift.to(x.dtype)[:, :, None, None]
 
 
 def deviation_in_groups(x: Tensor) -> Tensor:
