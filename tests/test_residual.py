@@ -1,6 +1,7 @@
 """The residual networks, their step, and what only they use: the R1 penalty and falling learning rates."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +12,10 @@ from torch import nn
 import digitsmith
 from conftest import MICRO
 from digitsmith.dataset import to_uint8
-from digitsmith.errors import ConfigError, RunError
+from digitsmith.errors import ConfigError, ModelError, RunError
 from digitsmith.noise import noise
 from digitsmith.training.config import TrainConfig, load_config
-from digitsmith.training.loop import settle_epochs
+from digitsmith.training.loop import export_checkpoint, settle_epochs
 from digitsmith.training.losses import fake_loss, generator_loss, r1_penalty, real_loss
 from digitsmith.training.networks import new_networks
 from digitsmith.training.residual import ClassNorm, deviation_in_groups
@@ -206,6 +207,20 @@ def test_the_exported_file_makes_the_averaged_generators_images(conditional: boo
     with torch.no_grad():
         expected = to_uint8(generator(z, None if labels is None else torch.tensor(labels))[:, 0].numpy())
     assert np.abs(made.astype(int) - expected).max() <= 1  # grey level
+
+
+@pytest.mark.parametrize("preset", ["cgan", "residual"])
+def test_truncation_scales_the_noise(preset: str) -> None:
+    run = digitsmith.train(preset, "digits", "run", changes=[*MICRO, "epochs=1"]).run
+    whole = digitsmith.load(run.folder)
+    halved = export_checkpoint(run.folder, Path("halved.onnx"), truncation=0.5)
+    assert halved.metadata.training["truncation"] == 0.5
+    z, label = torch.randn(4, whole.metadata.z_dim).numpy(), np.arange(4)
+    (expected,) = whole.session.run(["image"], {"z": 0.5 * z, "label": label})
+    (image,) = halved.session.run(["image"], {"z": z, "label": label})
+    np.testing.assert_allclose(image, expected, atol=1e-4)
+    with pytest.raises(ModelError, match=r"a truncation of 1\.5"):
+        export_checkpoint(run.folder, Path("more.onnx"), truncation=1.5)
 
 
 def test_the_average_follows_its_formula() -> None:

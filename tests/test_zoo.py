@@ -33,6 +33,7 @@ def test_the_record_is_of_the_file(of_mnist: dict[str, Any]) -> None:
 def test_the_chain_from_data_to_file_is_in_the_file(of_mnist: dict[str, Any]) -> None:
     training, chain = digitsmith.load().metadata.training, of_mnist["chain"]
     assert chain == {key: training[key] for key in chain}
+    assert training["command"].startswith("digitsmith train residual --data mnist --out runs/model/seed-0")
     assert training["data"] == "mnist"
     assert chain["data_sha256"] == "78e54f18ddc722d3f8b53828eaf900197aeabc79136adee7f3cf8abe8a4e4a16"
     assert chain["git"]

@@ -383,13 +383,16 @@ def export(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
     out: Annotated[Path, typer.Argument(help="The .onnx file to write.")],
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16: half the size.")] = False,
+    truncation: Annotated[
+        float, typer.Option(help="Scale of the noise: under 1, digits are clearer and vary less.", metavar="T")
+    ] = 1.0,
 ) -> None:
     """Export the generator of a run's latest checkpoint, whether or not the training has ended."""
     try:
         from digitsmith.training.loop import export_checkpoint
     except ImportError as error:
         raise ConfigError(f"this needs {error.name}: pip install 'digitsmith[train]'.") from error
-    model = export_checkpoint(run, out, weights="float16" if half else "float32")
+    model = export_checkpoint(run, out, weights="float16" if half else "float32", truncation=truncation)
     typer.echo(f"{out}  {out.stat().st_size:,} bytes, sha256 {model.sha256}")
 
 

@@ -171,8 +171,12 @@ def _run_epochs(
     return position.epoch == config.epochs
 
 
-def export_checkpoint(folder: Path, path: Path, weights: Literal["float32", "float16"] = "float32") -> Model:
+def export_checkpoint(
+    folder: Path, path: Path, weights: Literal["float32", "float16"] = "float32", truncation: float = 1.0
+) -> Model:
     """Export the generator of a run's latest checkpoint; the best so far, if it was measured during training.
+
+    See `training.export.export` for the weights and the truncation.
 
     Raises:
         RunError: the folder holds no run, or its checkpoint is damaged.
@@ -181,7 +185,7 @@ def export_checkpoint(folder: Path, path: Path, weights: Literal["float32", "flo
     config, record = run.read()
     state = new_state(config, record["image_size"], len(record["classes"]), torch.device("cpu"))
     checkpoint.load(run.checkpoint, state)
-    return export(state.chosen, path, _metadata(config, record, state), weights)
+    return export(state.chosen, path, _metadata(config, record, state), weights, truncation)
 
 
 def check_data(data: Dataset, config: TrainConfig) -> None:

@@ -29,7 +29,7 @@ class ResidualGenerator(nn.Module):
         super().__init__()
         widths, slope = config.generator.hidden, config.generator.slope
         classes = classes if config.conditional else 0
-        self.image_size, self.slope = image_size, slope
+        self.inputs, self.image_size, self.slope = config.z_dim, image_size, slope
         self.quarter = tuple(math.ceil(side / 4) for side in image_size)
         self.embedding = nn.Embedding(classes, config.z_dim) if classes else None
         inputs = config.z_dim * (2 if classes else 1)
