@@ -21,8 +21,9 @@ from digitsmith.dataset import Dataset, to_unit
 from digitsmith.sources import load_dataset
 from digitsmith.training.config import TrainConfig, load_config
 from digitsmith.training.dense import DenseTrainee, dense_step
-from digitsmith.training.loop import flushed_denormals, settle_precision
+from digitsmith.training.loop import flushed_denormals
 from digitsmith.training.networks import Discriminator, FullyConnected, Generator
+from digitsmith.training.prepare import settle_precision
 
 
 def digitsmith_steps(data: Dataset, config: TrainConfig, device: str) -> Iterator[None]:

@@ -15,9 +15,10 @@ from digitsmith.dataset import to_uint8
 from digitsmith.errors import ConfigError, ModelError, RunError
 from digitsmith.noise import noise
 from digitsmith.training.config import TrainConfig, load_config
-from digitsmith.training.loop import export_checkpoint, settle_epochs
+from digitsmith.training.loop import export_checkpoint
 from digitsmith.training.losses import fake_loss, generator_loss, r1_penalty, real_loss
 from digitsmith.training.networks import new_networks
+from digitsmith.training.prepare import settle_epochs
 from digitsmith.training.residual import ClassNorm, deviation_in_groups
 from digitsmith.training.state import new_state, update_ema
 from digitsmith.training.step import SCALARS, adversarial_step

@@ -13,7 +13,7 @@ import pytest
 import digitsmith
 from digitsmith.model import record
 from digitsmith.training.config import TrainConfig, load_config
-from digitsmith.training.loop import settle_epochs
+from digitsmith.training.prepare import settle_epochs
 
 ROOT = Path(__file__).parent.parent
 FILE = resources.files("digitsmith") / "zoo" / "mnist.onnx"

@@ -14,18 +14,18 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from digitsmith.dataset import Dataset, check_image_size, to_unit
-from digitsmith.errors import ConfigError, DataError, DivergedError
+from digitsmith.dataset import Dataset, to_unit
+from digitsmith.errors import DivergedError
 from digitsmith.model import Model, ModelMetadata
 from digitsmith.training import checkpoint, samples
 from digitsmith.training import run as runs
-from digitsmith.training.config import MOST_EPOCHS, TrainConfig
+from digitsmith.training.config import TrainConfig
 from digitsmith.training.export import export
 from digitsmith.training.logs import Display, Metrics
+from digitsmith.training.prepare import check_data, find_device, settle_epochs, settle_precision
 from digitsmith.training.run import Run
 from digitsmith.training.state import State, make_step, new_state, set_learning_rates, update_ema
 from digitsmith.training.step import SCALARS
-from digitsmith.training.trainee import bfloat16_is_fast
 from digitsmith.training.validation import Validation, hold_out
 
 
@@ -76,7 +76,7 @@ def train(
         DivergedError: weights or losses that are no longer finite. The last good checkpoint is kept.
     """
     check_data(data, config)
-    where = _find_device(device)
+    where = find_device(device)
     trained, held_out = hold_out(data, config) if config.evaluate_every else (data, None)
     check_data(trained, config)
     config = settle_epochs(settle_precision(config, where), len(trained))
@@ -188,40 +188,6 @@ def export_checkpoint(
     return export(state.chosen, path, _metadata(config, record, state), weights, truncation)
 
 
-def check_data(data: Dataset, config: TrainConfig) -> None:
-    """Refuse images that the config cannot be trained on."""
-    check_image_size(data, "training data")
-    if len(data) < config.batch_size:
-        raise DataError(
-            f"{len(data)} training image{'s' * (len(data) != 1)}: fewer than one batch of {config.batch_size}. "
-            f"Use more images, or a smaller batch (--set batch_size=…, at least 2)."
-        )
-    if config.conditional:
-        if data.labels is None:
-            raise DataError(
-                "these images have no labels: train without (gan, or --set conditional=false), or add labels."
-            )
-        if len(np.unique(data.labels)) < 2:
-            raise DataError("all images are of one class: a conditional model needs two or more; or train gan.")
-
-
-def settle_precision(config: TrainConfig, device: torch.device) -> TrainConfig:
-    """The config with a precision of `auto` replaced by what suits the chip."""
-    if config.precision != "auto":
-        return config
-    return config.model_copy(update={"precision": "bfloat16" if bfloat16_is_fast(device) else "float32"})
-
-
-def settle_epochs(config: TrainConfig, images: int) -> TrainConfig:
-    """The config with epochs of 0 replaced by as many as make the steps that are asked for."""
-    if config.epochs:
-        return config
-    epochs = -(-config.steps // (images // config.batch_size))
-    if epochs > MOST_EPOCHS:
-        raise ConfigError(f"{config.steps:,} steps are {epochs:,} epochs of {images:,} images: set fewer steps.")
-    return config.model_copy(update={"epochs": epochs})
-
-
 @contextlib.contextmanager
 def flushed_denormals() -> Iterator[None]:
     """Take floats under 1e-38, such as the moments that Adam keeps of idle weights, for zero: they are slow on CPUs."""
@@ -230,21 +196,6 @@ def flushed_denormals() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(False)
-
-
-def _find_device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigError(f"--device {name}: use auto, cpu, cuda or cuda:N.") from error
-    if device.type not in ("cpu", "cuda"):
-        raise ConfigError(f"--device {name}: use auto, cpu, cuda or cuda:N.")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        found = torch.cuda.device_count()
-        raise ConfigError(f"--device {name}: torch finds {found} CUDA GPUs here; use cpu, or a CUDA build of torch.")
-    return device
 
 
 def _measure(validation: Validation, state: State) -> dict[str, float]:
