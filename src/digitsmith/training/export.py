@@ -97,11 +97,10 @@ def export(
 def _scale_noise(generator: nn.Module, truncation: float) -> nn.Module:
     """A copy, on the CPU and in evaluation mode, that takes noise for that noise times `truncation`."""
     scaled = copy.deepcopy(generator).cpu().eval()
-    if isinstance(scaled, FullyConnected | ResidualGenerator):
-        first = scaled.linears[0] if isinstance(scaled, FullyConnected) else scaled.first
-        first.weight = nn.Parameter(first.weight.detach().clone())  # which may have been a view
-        with torch.no_grad():
-            first.weight[:, : scaled.inputs] *= truncation
+    assert isinstance(scaled, FullyConnected | ResidualGenerator)  # another kind must not lose its truncation silently
+    first = scaled.linears[0] if isinstance(scaled, FullyConnected) else scaled.first
+    with torch.no_grad():
+        first.weight[:, : scaled.inputs] *= truncation
     return scaled
 
 

@@ -155,9 +155,9 @@ class ClassNorm(nn.Module):
 
     def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
         """float[n, width, h, w] to the same. Without labels, all images are of one class."""
-        scale, shift = (
-            (self.scale.weight, self.shift.weight) if label is None else (self.scale(label), self.shift(label))
-        )
+        scale, shift = self.scale.weight, self.shift.weight  # [1, width], where there is one class only
+        if label is not None:
+            scale, shift = self.scale(label), self.shift(label)
         if self.training:
             x = self.norm(x)
         else:  # one multiplication and one addition for each value, and no more
@@ -179,7 +179,7 @@ def deviation_in_groups(x: Tensor) -> Tensor:
     """
     n, _, height, width = x.shape
     grouped = x.float().reshape(-1, math.gcd(n, _GROUP), x[0].numel())
-    variance = (grouped - grouped.mean(1, keepdim=True)).square().mean(1)  # torch's var is ten times slower here
+    variance = (grouped - grouped.mean(1, keepdim=True)).square().mean(1)  # torch's var is far slower here
     deviation = (variance + 1e-8).sqrt().mean(1)  # [groups]
     per_image = deviation.repeat_interleave(grouped.shape[1]).to(x.dtype)
     return per_image[:, None, None, None].expand(n, 1, height, width)
