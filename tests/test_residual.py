@@ -67,7 +67,7 @@ def test_the_label_decides_what_is_made_and_how_it_is_judged() -> None:
 
 def test_a_class_norm_at_inference_is_batch_norm_with_a_scale_and_a_shift_per_class() -> None:
     torch.manual_seed(0)
-    norm = ClassNorm(3, classes=2)
+    norm = ClassNorm(3, lambda width: nn.Embedding(2, width))
     nn.init.normal_(norm.scale.weight)
     nn.init.normal_(norm.shift.weight)
     x, label = torch.randn(64, 3, 5, 4) * 2 + 1, torch.arange(64) % 2

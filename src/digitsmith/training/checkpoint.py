@@ -14,6 +14,7 @@ from torch import Tensor
 from digitsmith.atomic import staged_file
 from digitsmith.errors import RunError
 from digitsmith.training.state import Position, State
+from digitsmith.training.styles import Styles
 
 _FORMAT = 1
 
@@ -30,6 +31,8 @@ def save(path: Path, state: State) -> None:
     for name, network in (("ema", state.ema), ("best", state.best)):
         if network is not None:
             tensors |= {f"{name}.{key}": tensor for key, tensor in network.state_dict().items()}
+    if state.styles is not None:
+        tensors |= {"styles.of_images": state.styles.of_images, "styles.bounds": state.styles.bounds}
     header = {"format": str(_FORMAT), "position": json.dumps(asdict(state.position))}
     with staged_file(path) as staged:
         staged.write_bytes(serialize({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, header))
@@ -61,6 +64,8 @@ def load(path: Path, state: State) -> None:
                 network.load_state_dict(
                     {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
                 )
+        if "styles.bounds" in tensors:
+            state.styles = Styles(tensors["styles.of_images"], tensors["styles.bounds"])
         torch.set_rng_state(tensors["random.cpu"])
         if "random.cuda" in tensors and state.sums.is_cuda:
             torch.cuda.set_rng_state(tensors["random.cuda"], state.sums.device)

@@ -59,6 +59,12 @@ class TrainConfig(_Strict):
         description="What both networks are made of: linear layers, or residual blocks of convolutions.",
     )
     conditional: bool = Field(description="Give both networks the label, so that digits can be asked for by class.")
+    styles: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=1,
+        description="Kinds of images that each class is parted into, by their looks, and that the networks are told in "
+        "place of the class, so that none is left out; fewer where there are under 100 images for each. 1 is the class "
+        "itself. For conditional residual networks.",
+    )
     z_dim: Annotated[int, Field(ge=1, le=4096)] = Field(default=100, description="Width of the noise vector.")
     z_distribution: Literal["normal", "uniform"] = Field(
         default="normal", description="Noise from N(0, 1), or uniform in [-1, 1)."
@@ -133,8 +139,10 @@ class TrainConfig(_Strict):
                 )
             if self.batch_size % 16:  # half a batch, which the penalty sees, is whole groups of 8
                 raise ValueError(f"batch_size = {self.batch_size}: residual networks take multiples of 16")
-        elif self.r1 or self.relativistic:
-            raise ValueError("r1 and relativistic are for residual networks: architecture = 'residual'")
+        elif self.r1 or self.relativistic or self.styles > 1:
+            raise ValueError("r1, relativistic and styles are for residual networks: architecture = 'residual'")
+        if self.styles > 1 and (not self.conditional or self.z_dim == 1):
+            raise ValueError("styles takes conditional = true, and one number of the noise for itself: z_dim >= 2")
         return self
 
     def may_change(self) -> frozenset[str]:

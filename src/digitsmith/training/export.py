@@ -20,8 +20,9 @@ from digitsmith.atomic import staged_file
 from digitsmith.errors import ModelError
 from digitsmith.model import METADATA_KEY, Model, ModelMetadata, as_json
 from digitsmith.training.networks import FullyConnected
-from digitsmith.training.residual import GeneratorBlock, ResidualGenerator
+from digitsmith.training.residual import GeneratorBlock, ResidualGenerator, StyleEmbedding
 from digitsmith.training.run import git_version
+from digitsmith.training.styles import StyledGenerator
 
 OPSET = 18
 """Of the exported graph: what ONNX Runtime has run on every platform, the browser among them, since 2023."""
@@ -63,9 +64,9 @@ def export(
     folded = _fold(generator)
     if weights == "float16":
         with torch.no_grad():
-            for parameter in folded.parameters():
-                if parameter.ndim > 1:
-                    parameter.copy_(parameter.half())
+            for tensor in folded.state_dict().values():
+                if tensor.ndim > 1:
+                    tensor.copy_(tensor.half())
     z = torch.randn(2, metadata.z_dim)
     arguments: tuple[Tensor, ...] = (z, torch.zeros(2, dtype=torch.int64)) if metadata.classes else (z,)
     names = ["z", "label"][: len(arguments)]
@@ -97,17 +98,18 @@ def export(
 def _scale_noise(generator: nn.Module, truncation: float) -> nn.Module:
     """A copy, on the CPU and in evaluation mode, that takes noise for that noise times `truncation`."""
     scaled = copy.deepcopy(generator).cpu().eval()
-    assert isinstance(scaled, FullyConnected | ResidualGenerator)  # another kind must not lose its truncation silently
-    first = scaled.linears[0] if isinstance(scaled, FullyConnected) else scaled.first
+    network = scaled.generator if isinstance(scaled, StyledGenerator) else scaled  # styles keep their proportions
+    assert isinstance(network, FullyConnected | ResidualGenerator)  # another kind must not lose its truncation silently
+    first = network.linears[0] if isinstance(network, FullyConnected) else network.first
     with torch.no_grad():
-        first.weight[:, : scaled.inputs] *= truncation
+        first.weight[:, : network.inputs] *= truncation
     return scaled
 
 
 def _fold(generator: nn.Module) -> nn.Module:
     """A copy in which layers do what the batch norms right behind them did: at inference, a scale and a shift.
 
-    The norms of classes stay, as they are behind a sum.
+    The norms of classes stay, as they are behind a sum. Embeddings in two parts become one table.
     """
     folded = copy.deepcopy(generator).eval()
     if isinstance(folded, FullyConnected):
@@ -120,6 +122,10 @@ def _fold(generator: nn.Module) -> nn.Module:
         if isinstance(block, GeneratorBlock):
             block.conv1 = nn.utils.fuse_conv_bn_eval(block.conv1, block.norm2)
             block.norm2 = nn.Identity()  # type: ignore[assignment]
+    for name, module in list(folded.named_modules()):
+        if isinstance(module, StyleEmbedding):
+            table = module.table().detach()
+            folded.set_submodule(name, nn.Embedding(len(table), table.shape[1], _weight=table))
     return folded
 
 

@@ -26,6 +26,7 @@ from digitsmith.training.prepare import check_data, find_device, settle_epochs, 
 from digitsmith.training.run import Run
 from digitsmith.training.state import State, make_step, new_state, set_learning_rates, update_ema
 from digitsmith.training.step import SCALARS
+from digitsmith.training.styles import find_styles
 from digitsmith.training.validation import Validation, hold_out
 
 
@@ -77,7 +78,7 @@ def train(
     """
     check_data(data, config)
     where = find_device(device)
-    trained, held_out = hold_out(data, config) if config.evaluate_every else (data, None)
+    trained, held_out = hold_out(data) if config.evaluate_every else (data, None)
     check_data(trained, config)
     config = settle_epochs(settle_precision(config, where), len(trained))
     validation = None if held_out is None else Validation(trained, held_out, config)
@@ -92,6 +93,8 @@ def train(
             if run.checkpoint.exists() or run.metrics.stat().st_size:
                 checkpoint.load(run.checkpoint, state)  # else it was killed before its first one, and starts again
             runs.write_config(run, config, record)
+        if config.styles > 1 and state.styles is None:
+            state.styles = find_styles(trained, config)
         if not run.real.exists():
             samples.save_real(run, trained, config)
         with contextlib.closing(Metrics(run, state.position.step)) as metrics, flushed_denormals():
@@ -115,7 +118,10 @@ def _run_epochs(
 ) -> bool:
     """Make all steps from the state's position to the last epoch; False if interrupted before."""
     images = torch.tensor(data.images, device=device)[:, None]  # uint8[n, 1, h, w]: a quarter of the floats
-    labels = torch.tensor(data.labels, device=device) if config.conditional and data.labels is not None else None
+    labels = None
+    if config.conditional:
+        labels = torch.tensor(data.labels) if state.styles is None else state.styles.of_images
+        labels = labels.to(device)
     position = state.position
     steps_per_epoch = len(data) // config.batch_size
     started = saved = line_started = time.monotonic()
@@ -203,7 +209,7 @@ def _measure(validation: Validation, state: State) -> dict[str, float]:
     position, distance = state.position, validation.distance(state.sampler)
     if state.best is not None and (position.best_distance is None or distance < position.best_distance):
         position.best_epoch, position.best_distance = position.epoch + 1, distance
-        state.best.load_state_dict(state.sampler.state_dict())
+        state.best.load_state_dict(state.latest.state_dict())
     return {"frechet_distance": distance, "frechet_floor": validation.floor}
 
 

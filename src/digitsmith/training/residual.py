@@ -6,6 +6,7 @@ the half size, which become four pixels (Shi et al. 2016, arXiv:1609.05158); the
 
 import itertools
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -16,8 +17,46 @@ from digitsmith.training.config import TrainConfig
 _GROUP = 8  # images that the discriminator compares with one another; the config sees to whole groups
 
 
+class StyleEmbedding(nn.Embedding):
+    """A vector for each style of each class: that of the class, and what is the style's own.
+
+    `forward(label: int64[n]) -> float[n, width]`. What styles share is learned from all images of the class: with
+    nothing shared, the generator mixes classes up.
+
+    Args:
+        classes: how many.
+        styles: of each class; the label of style s of class c is `c * styles + s`.
+        width: of the vectors.
+    """
+
+    def __init__(self, classes: int, styles: int, width: int) -> None:
+        super().__init__(classes, width)
+        self.styles = styles
+        self.own = nn.Parameter(torch.zeros(classes * styles, width))
+
+    def forward(self, label: Tensor) -> Tensor:
+        """Look the vectors up."""
+        return super().forward(label // self.styles) + F.embedding(label, self.own)
+
+    def table(self) -> Tensor:
+        """All vectors: float[classes * styles, width]."""
+        return self.weight.repeat_interleave(self.styles, dim=0) + self.own
+
+
+Embeddings = Callable[[int], nn.Embedding]
+"""Makes embeddings of the labels of a training, of a width."""
+
+
+def _embeddings(classes: int, config: TrainConfig) -> Embeddings:
+    if not config.conditional:
+        classes = 1
+    if config.styles > 1:
+        return lambda width: StyleEmbedding(classes, config.styles, width)
+    return lambda width: nn.Embedding(classes, width)
+
+
 class ResidualGenerator(nn.Module):
-    """Noise, and a label if conditional, to an image.
+    """Noise, and a label if conditional, to an image. Where classes have styles, these are the labels (`styles.py`).
 
     `forward(z: float[n, z_dim], label: int64[n] | None) -> float[n, 1, h, w]` in (-1, 1).
 
@@ -28,21 +67,25 @@ class ResidualGenerator(nn.Module):
     def __init__(self, config: TrainConfig, image_size: tuple[int, int], classes: int) -> None:
         super().__init__()
         widths, slope = config.generator.hidden, config.generator.slope
-        classes = classes if config.conditional else 0
-        self.inputs, self.image_size, self.slope = config.z_dim, image_size, slope
+        embedding = _embeddings(classes, config)
+        self.inputs = config.z_dim - (config.styles > 1)  # the last number of the noise decides the style
+        self.image_size, self.slope = image_size, slope
         self.quarter = tuple(math.ceil(side / 4) for side in image_size)
-        self.embedding = nn.Embedding(classes, config.z_dim) if classes else None
-        inputs = config.z_dim * (2 if classes else 1)
+        self.embedding = embedding(config.z_dim) if config.conditional else None
+        if isinstance(self.embedding, StyleEmbedding):
+            nn.init.normal_(self.embedding.own, std=0.5)
+        inputs = self.inputs + (config.z_dim if config.conditional else 0)
         self.first = nn.Linear(inputs, widths[0] * self.quarter[0] * self.quarter[1])
         self.blocks = nn.ModuleList(
-            GeneratorBlock(before, width, classes, slope, enlarge=i == len(widths) - 1)
+            GeneratorBlock(before, width, embedding, slope, enlarge=i == len(widths) - 1)
             for i, (before, width) in enumerate(itertools.pairwise([widths[0], *widths]))
         )
-        self.norm = ClassNorm(widths[-1], classes)
+        self.norm = ClassNorm(widths[-1], embedding)
         self.last = nn.Conv2d(widths[-1], 4, kernel_size=3, padding=1)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """Make images."""
+        z = z[:, : self.inputs]
         if self.embedding is not None:
             z = torch.cat([z, self.embedding(label)], dim=1)
         x = self.first(z).unflatten(1, (-1, *self.quarter)).contiguous(memory_format=torch.channels_last)
@@ -78,7 +121,7 @@ class ResidualDiscriminator(nn.Module):
         self.compared = nn.Conv2d(width + 1, width, kernel_size=3, padding=1)
         self.features = nn.Linear(width * math.prod(sides), width)
         self.last = nn.Linear(width, 1)
-        self.embedding = nn.Embedding(classes, width) if config.conditional else None
+        self.embedding = _embeddings(classes, config)(width) if config.conditional else None
         if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, std=width**-0.5)
 
@@ -107,10 +150,10 @@ class GeneratorBlock(nn.Module):
     cancel them.
     """
 
-    def __init__(self, inputs: int, outputs: int, classes: int, slope: float, *, enlarge: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, embedding: Embeddings, slope: float, *, enlarge: bool) -> None:
         super().__init__()
         self.slope, self.enlarge = slope, enlarge
-        self.norm1 = ClassNorm(inputs, classes)
+        self.norm1 = ClassNorm(inputs, embedding)
         self.norm2 = nn.BatchNorm2d(outputs)
         self.conv1 = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)
         self.conv2 = nn.Conv2d(outputs, outputs, kernel_size=3, padding=1, bias=False)
@@ -144,12 +187,12 @@ class DiscriminatorBlock(nn.Module):
 
 
 class ClassNorm(nn.Module):
-    """Batch norm, with a scale and a shift of its own for each class (de Vries et al. 2017, arXiv:1707.00683)."""
+    """Batch norm, with a scale and a shift of its own for each label (de Vries et al. 2017, arXiv:1707.00683)."""
 
-    def __init__(self, width: int, classes: int) -> None:
+    def __init__(self, width: int, embedding: Embeddings) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(width, affine=False)
-        self.scale, self.shift = nn.Embedding(max(classes, 1), width), nn.Embedding(max(classes, 1), width)
+        self.scale, self.shift = embedding(width), embedding(width)
         nn.init.ones_(self.scale.weight)
         nn.init.zeros_(self.shift.weight)
 

@@ -11,6 +11,7 @@ from digitsmith.training.config import NetworkConfig, TrainConfig
 from digitsmith.training.dense import DenseTrainee, dense_step
 from digitsmith.training.networks import FullyConnected, new_networks
 from digitsmith.training.step import SCALARS, adversarial_step
+from digitsmith.training.styles import StyledGenerator, Styles
 from digitsmith.training.trainee import Trainee
 
 
@@ -34,19 +35,30 @@ class State:
     generator: Trainee | DenseTrainee
     discriminator: Trainee | DenseTrainee
     ema: nn.Module | None
-    best: nn.Module | None  # the sampler of the best epoch; meaningless before `position.best_epoch`
+    best: nn.Module | None  # `latest` of the best epoch; meaningless before `position.best_epoch`
     sums: Tensor  # float64[len(SCALARS)], over the `position.summed_steps` steps since the last line of metrics
     position: Position
+    styles: Styles | None = None  # of the classes, if they have any; found from the data, or read from a checkpoint
 
     @property
-    def sampler(self) -> nn.Module:
-        """The generator to show and to export: the averaged one where there is one."""
+    def latest(self) -> nn.Module:
+        """The generator as it is now: the averaged one where there is one."""
         return self.ema or self.generator.network
 
     @property
+    def sampler(self) -> nn.Module:
+        """The generator to show: the latest, of classes."""
+        return self._of_classes(self.latest)
+
+    @property
     def chosen(self) -> nn.Module:
-        """The generator to export: the best that was measured, or else the latest."""
-        return self.best if self.best is not None and self.position.best_epoch else self.sampler
+        """The generator to export, of classes: the best that was measured, or else the latest."""
+        return self._of_classes(self.best if self.best is not None and self.position.best_epoch else self.latest)
+
+    def _of_classes(self, generator: nn.Module) -> nn.Module:
+        if self.styles is None:
+            return generator
+        return StyledGenerator(generator, self.styles.bounds.to(self.sums.device)).eval()
 
     def is_finite(self) -> bool:
         """Whether all weights, batch-norm statistics and sums are finite numbers."""

@@ -19,11 +19,21 @@ _BATCH = 1000
 _FIRST = 2**31  # of the images to measure, in the seed's series: no evaluation or sample grid gets so far
 
 
-def hold_out(data: Dataset, config: TrainConfig) -> tuple[Dataset, Dataset]:
-    """Part the training images: those to train on, and a tenth (10,000 at most) drawn by the seed to measure on."""
-    order = np.random.default_rng(config.seed).permutation(len(data))
-    n = min(len(data) // _SHARE, MOST)
-    return data.take(np.sort(order[n:])), data.take(np.sort(order[:n]))
+def hold_out(data: Dataset) -> tuple[Dataset, Dataset]:
+    """Part the training images: those to train on, and a tenth (10,000 at most) to measure on.
+
+    The parts depend on the data alone, so that trainings with other configs and seeds can be compared.
+    """
+    held_out = _some(data, min(len(data) // _SHARE, MOST))
+    return data.take(np.setdiff1d(np.arange(len(data)), held_out)), data.take(held_out)
+
+
+def _some(data: Dataset, n: int) -> NDArray[np.int64]:
+    """The places of n images, in order: always the same ones, each label in the proportion that it has in the data."""
+    order = np.random.default_rng(0).permutation(len(data))
+    if data.labels is not None:
+        order = order[np.argsort(data.labels[order], kind="stable")]
+    return np.sort(order[np.arange(n) * len(data) // max(n, 1)])
 
 
 class Validation:
@@ -51,12 +61,11 @@ class Validation:
             )
         self._scale = usual_scale(trained.images)
         self._real = self._moments(held_out.images)
-        some = trained.take(np.random.default_rng(config.seed).permutation(len(trained))[:n])
-        self.floor = metrics.frechet_distance(self._moments(some.images), self._real)
-        self._labels = some.labels  # not those of the held-out images: real digits, too, would look nearer with them
+        self._labels = held_out.labels
+        self.floor = metrics.frechet_distance(self._moments(trained.take(_some(trained, n)).images), self._real)
 
     def distance(self, generator: nn.Module) -> float:
-        """Of as many generated images as are held out, of the floor's labels, from the same noise every time."""
+        """Of as many generated images as are held out, of their labels, from the same noise every time."""
         config = self._config
         z = torch.from_numpy(noise(config.seed, _FIRST, self.count, config.z_dim, config.z_distribution))
         labels = torch.from_numpy(self._labels) if config.conditional and self._labels is not None else None

@@ -1,0 +1,73 @@
+"""Styles: each class parted into kinds of images that look alike, such as ones with a bar under them.
+
+A generator of a class leaves out kinds that are rare in it. Labels that name the kind make it learn every one (Liu et
+al. 2020, arXiv:2006.10728, who cluster the discriminator's features, again and again; here, the digit-net's, once).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+
+from digitsmith.dataset import Dataset
+from digitsmith.features import digit_net, usual_scale
+from digitsmith.training.config import TrainConfig
+
+_FEWEST = 100  # images of a style, on average over a class's: fewer of them would be learned by heart
+
+
+@dataclass
+class Styles:
+    """The styles of a training, counted through all classes: style s of class c is `c * config.styles + s`.
+
+    Attributes:
+        of_images: int64[n], of each training image; the label that the networks see.
+        bounds: float32[classes, config.styles - 1], between the values of the noise's last number that stand for each
+            style of a class.
+    """
+
+    of_images: Tensor
+    bounds: Tensor
+
+
+def find_styles(data: Dataset, config: TrainConfig) -> Styles:
+    """Part each class into `config.styles` by k-means of its images' features, or into fewer if it has few images."""
+    assert data.labels is not None
+    features = digit_net().read(data.images, usual_scale(data.images)).features
+    of_images = data.labels * config.styles
+    counts = np.zeros((len(data.classes), config.styles))
+    with threadpool_limits(1):  # on more, the order of sums is chance
+        for label in np.unique(data.labels):
+            of_class = np.flatnonzero(data.labels == label)
+            found = min(config.styles, max(1, len(of_class) // _FEWEST))
+            means = KMeans(found, n_init=1, random_state=config.seed % 2**32)
+            style = means.fit_predict(features[of_class])
+            of_images[of_class] += style
+            counts[label] = np.bincount(style, minlength=config.styles)
+    shares = torch.from_numpy(counts / np.maximum(counts.sum(1, keepdims=True), 1))
+    up_to = shares.cumsum(1)[:, :-1].clamp(0, 1)
+    bounds = torch.special.ndtri(up_to) if config.z_distribution == "normal" else up_to * 2 - 1
+    return Styles(torch.from_numpy(of_images), bounds.float())
+
+
+class StyledGenerator(nn.Module):
+    """A generator of styles, taken for one of classes.
+
+    `forward(z: float[n, z_dim], label: int64[n]) -> float[n, 1, h, w]`. The noise's last number decides the style, in
+    the proportions of the training images. The generator itself does not see that number.
+    """
+
+    def __init__(self, generator: nn.Module, bounds: Tensor) -> None:
+        super().__init__()
+        self.generator = generator
+        self.register_buffer("bounds", bounds)
+
+    def forward(self, z: Tensor, label: Tensor) -> Tensor:
+        """Make images."""
+        bounds = self.get_buffer("bounds")
+        style = (z[:, -1:] > bounds[label]).sum(1)
+        images: Tensor = self.generator(z, label * (bounds.shape[1] + 1) + style)
+        return images
