@@ -27,6 +27,9 @@ from digitsmith.training.trainee import Trainee, draw_noise
 SMALL = {"generator.hidden": [12, 8], "discriminator.hidden": [8, 12], "z_dim": 6}
 
 
+UNCONDITIONAL = {"conditional": False, "styles": 1, "auxiliary": 0}
+
+
 def small(**changes: object) -> TrainConfig:
     return load_config("residual", SMALL | changes)
 
@@ -34,12 +37,15 @@ def small(**changes: object) -> TrainConfig:
 @pytest.mark.parametrize("size", [(28, 28), (8, 8), (9, 17), (64, 40)])
 @pytest.mark.parametrize("conditional", [True, False])
 def test_any_size_with_and_without_labels(size: tuple[int, int], conditional: bool) -> None:
-    generator, discriminator = new_networks(small(conditional=conditional), size, 3)
+    changes = {} if conditional else UNCONDITIONAL
+    generator, discriminator = new_networks(small(**changes), size, 3)
     label = torch.tensor([0, 2, 1, 1]) if conditional else None
     images = generator(torch.randn(4, 6), label)
     assert images.shape == (4, 1, *size)
     assert images.abs().max() <= 1
-    assert discriminator(images, label).shape == (4,)
+    logits, read = discriminator(images, label)
+    assert logits.shape == (4,)
+    assert read is None if not conditional else read.shape == (4, 3)
 
 
 def test_the_preset_is_small_and_works_at_half_size() -> None:
@@ -59,10 +65,12 @@ def test_the_label_decides_what_is_made_and_how_it_is_judged() -> None:
     torch.manual_seed(0)
     generator, discriminator = new_networks(small(), (28, 28), 10)
     z = torch.randn(1, 6).expand(2, 6)
-    images = generator(z, torch.tensor([1, 7]))
+    labels = torch.tensor([1, 7]) * 16  # the first style of each
+    images = generator(z, labels)
     assert not torch.allclose(images[0], images[1])
-    logits = discriminator(images[:1].expand(2, 1, 28, 28), torch.tensor([1, 7]))
+    logits, read = discriminator(images[:1].expand(2, 1, 28, 28), labels)
     assert logits[0] != logits[1]
+    assert torch.equal(read[0], read[1])  # from the image alone
 
 
 def test_a_class_norm_at_inference_is_batch_norm_with_a_scale_and_a_shift_per_class() -> None:
@@ -97,14 +105,14 @@ def test_r1_of_a_linear_discriminator_is_half_its_squared_weights() -> None:
 
 
 @pytest.mark.parametrize("step", [0, 1])
-@pytest.mark.parametrize("relativistic", [True, False])
-def test_the_step_is_adam_on_the_textbook_losses(step: int, relativistic: bool) -> None:
-    config = small(r1=0.3, r1_every=2, label_smoothing=0.1, relativistic=relativistic)
+@pytest.mark.parametrize(("relativistic", "auxiliary"), [(True, 0), (False, 0), (True, 0.5)])
+def test_the_step_is_adam_on_the_textbook_losses(step: int, relativistic: bool, auxiliary: float) -> None:
+    config = small(r1=0.3, r1_every=2, label_smoothing=0.1, relativistic=relativistic, styles=2, auxiliary=auxiliary)
     torch.manual_seed(0)
     ours, plain = new_networks(config, (12, 12), 3), new_networks(config, (12, 12), 3)
     for network, copied in zip(ours, plain, strict=True):
         copied.load_state_dict(network.state_dict())
-    real, label = torch.rand(8, 1, 12, 12) * 2 - 1, torch.arange(8) % 3
+    real, label = torch.rand(8, 1, 12, 12) * 2 - 1, torch.arange(8) % 6  # a style's
     players = [Trainee(network, section, torch.float32) for network, section in
                zip(ours, (config.generator, config.discriminator), strict=True)]  # fmt: skip
     torch.manual_seed(1)
@@ -114,20 +122,23 @@ def test_the_step_is_adam_on_the_textbook_losses(step: int, relativistic: bool) 
     generator, discriminator = (network.train() for network in plain)
     g_adam, d_adam = (torch.optim.Adam(network.parameters(), lr=1e-3, betas=(0.0, 0.99)) for network in plain)
     fakes = generator(draw_noise(8, config, torch.device("cpu")), label)
-    reals, made = discriminator(real, label), discriminator(fakes.detach(), label)
+    (reals, read), (made, _) = discriminator(real, label), discriminator(fakes.detach(), label)
     losses = [real_loss(reals - made, 0.1), fake_loss(made - reals)] if relativistic else \
         [real_loss(reals, 0.1), fake_loss(made)]  # fmt: skip
     loss = sum(losses)
     if step == 0:
         half = real[:4].clone().requires_grad_()
-        (slope,) = torch.autograd.grad(discriminator(half, label[:4]).sum(), half, create_graph=True)
+        (slope,) = torch.autograd.grad(discriminator(half, label[:4])[0].sum(), half, create_graph=True)
         loss = loss + 0.3 * 2 * slope.square().sum() / 4 / 2
+    if auxiliary:
+        loss = loss + 0.5 * nn.functional.cross_entropy(read, label // 2)
     loss.backward()
     expected = [torch.cat([p.grad.flatten() for p in discriminator.parameters()])]
     d_adam.step()
-    g_loss = generator_loss(discriminator(fakes, label) - (reals.detach() if relativistic else 0))
+    judged, read = discriminator(fakes, label)
+    g_loss = generator_loss(judged - (reals.detach() if relativistic else 0))
     g_adam.zero_grad()
-    g_loss.backward()
+    (g_loss + 0.5 * nn.functional.cross_entropy(read, label // 2) if auxiliary else g_loss).backward()
     expected.insert(0, torch.cat([p.grad.flatten() for p in generator.parameters()]))
     g_adam.step()
 
@@ -185,6 +196,8 @@ def test_a_run_whose_learning_rates_fall_cannot_be_made_longer() -> None:
         ("residual", "generator.dropout=0.1", "no dropout"),
         ("cgan", "r1=0.1", "are for residual networks"),
         ("gan", "relativistic=true", "are for residual networks"),
+        ("cgan", "auxiliary=0.1", "are for residual networks"),
+        ("residual", "conditional=false", "set styles = 1 and auxiliary = 0 too"),
         ("residual", "final_lr=0", "final_lr = 0"),
         ("residual", "batch_size=100", "batch_size = 100: residual networks take multiples of 16"),
     ],
@@ -196,17 +209,18 @@ def test_what_does_not_fit_is_refused(preset: str, change: str, message: str) ->
 
 @pytest.mark.parametrize("conditional", [True, False])
 def test_the_exported_file_makes_the_averaged_generators_images(conditional: bool) -> None:
-    changes = [*MICRO, f"conditional={str(conditional).lower()}"]
+    changes = [*MICRO, *([] if conditional else ["conditional=false", "styles=1", "auxiliary=0"])]
     run = digitsmith.train("residual", "digits", "run", changes=changes).run
     config, _ = run.read()
     generator, _ = new_networks(config, (28, 28), 10)
     tensors = {name: t for name, t in load_file(run.checkpoint).items() if name.startswith("ema.")}
     generator.load_state_dict({name.removeprefix("ema."): t for name, t in tensors.items()})
     labels = [3, 3, 8] if conditional else None
+    seen = None if labels is None else torch.tensor(labels) * config.styles  # so few images are of one style
     made = digitsmith.load(run.folder).sample(labels, count=None if conditional else 3, seed=5)
     z = torch.from_numpy(noise(5, 0, 3, config.z_dim, config.z_distribution))
     with torch.no_grad():
-        expected = to_uint8(generator(z, None if labels is None else torch.tensor(labels))[:, 0].numpy())
+        expected = to_uint8(generator(z, seen)[:, 0].numpy())
     assert np.abs(made.astype(int) - expected).max() <= 1  # grey level
 
 

@@ -80,6 +80,11 @@ class TrainConfig(_Strict):
         description="Judge how much more real a real image looks than a made one of its label, not each by itself. "
         "For residual networks.",
     )
+    auxiliary: Annotated[float, Field(ge=0)] = Field(
+        default=0.0,
+        description="Weight of the cross-entropy by which the discriminator also learns to read the class of an image, "
+        "and the generator to make it readable; 0 is none. For conditional residual networks.",
+    )
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = Field(
         default=0.0, description="One-sided: the discriminator's target for real images is 1 minus this."
     )
@@ -139,10 +144,14 @@ class TrainConfig(_Strict):
                 )
             if self.batch_size % 16:  # half a batch, which the penalty sees, is whole groups of 8
                 raise ValueError(f"batch_size = {self.batch_size}: residual networks take multiples of 16")
-        elif self.r1 or self.relativistic or self.styles > 1:
-            raise ValueError("r1, relativistic and styles are for residual networks: architecture = 'residual'")
-        if self.styles > 1 and (not self.conditional or self.z_dim == 1):
-            raise ValueError("styles takes conditional = true, and one number of the noise for itself: z_dim >= 2")
+        elif self.r1 or self.relativistic or self.styles > 1 or self.auxiliary:
+            raise ValueError(
+                "r1, relativistic, styles and auxiliary are for residual networks: architecture = 'residual'"
+            )
+        if not self.conditional and (self.styles > 1 or self.auxiliary):
+            raise ValueError("without labels (conditional = false), set styles = 1 and auxiliary = 0 too")
+        if self.styles > 1 and self.z_dim == 1:
+            raise ValueError("styles take one number of the noise for themselves: z_dim must be 2 or more")
         return self
 
     def may_change(self) -> frozenset[str]:

@@ -1,7 +1,7 @@
-"""The adversarial losses of Goodfellow et al. 2014 (arXiv:1406.2661), on logits, and a penalty on the discriminator.
+"""The adversarial losses of Goodfellow et al. 2014 (arXiv:1406.2661), on logits, and what may be added to them.
 
-Every loss takes `logits: float[n]` (or any shape), the discriminator's output before the sigmoid, and returns a
-float32 scalar: the mean over the batch. Working on logits keeps log(sigmoid(x)) finite for every x.
+Every adversarial loss takes `logits: float[n]` (or any shape), the discriminator's output before the sigmoid, and
+returns a float32 scalar: the mean over the batch. Working on logits keeps log(sigmoid(x)) finite for every x.
 """
 
 from collections.abc import Callable
@@ -34,6 +34,19 @@ def generator_loss(fake_logits: Tensor, *, saturating: bool = False) -> Tensor:
     The first is the binary cross-entropy of the fakes on flipped labels: as if they were real.
     """
     return -fake_loss(fake_logits) if saturating else real_loss(fake_logits)
+
+
+def class_loss(class_logits: Tensor, classes: Tensor) -> Tensor:
+    """Cross-entropy of the discriminator's reading of the class: -log P(c | x).
+
+    The discriminator minimises it for real images, the generator for its own (Odena et al. 2017, arXiv:1610.09585, eq.
+    3, where the discriminator also does for made ones).
+
+    Args:
+        class_logits: float[n, classes].
+        classes: int64[n].
+    """
+    return F.cross_entropy(class_logits.float(), classes)
 
 
 def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ def new_networks(config: TrainConfig, image_size: tuple[int, int], classes: int)
     """A generator and a discriminator with fresh weights, in evaluation mode: both take the same inputs in either kind.
 
     The generator: `(z: float[n, z_dim], label: int64[n] | None) -> float[n, 1, h, w]` in (-1, 1). The discriminator:
-    `(image: float[n, 1, h, w], label) -> float[n]` logits.
+    `(image: float[n, 1, h, w], label) -> float[n]` logits; the residual one's come with those of the class.
     """
     generator: nn.Module
     discriminator: nn.Module

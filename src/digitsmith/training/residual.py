@@ -99,7 +99,8 @@ class ResidualGenerator(nn.Module):
 class ResidualDiscriminator(nn.Module):
     """An image, and its label if conditional, to a logit; its sigmoid is the probability that the image is real.
 
-    `forward(image: float[n, 1, h, w] in [-1, 1], label: int64[n] | None) -> float[n]`.
+    `forward(image: float[n, 1, h, w] in [-1, 1], label: int64[n] | None) -> (float[n], float[n, classes] | None)`. The
+    second are the logits of the class, read from the image alone, if that is trained (`config.auxiliary`).
 
     The label enters as an inner product of its embedding with the features (Miyato & Koyama 2018, arXiv:1802.05637).
     How much groups of images differ from one another is one more feature (Karras et al. 2018, arXiv:1710.10196,
@@ -124,8 +125,9 @@ class ResidualDiscriminator(nn.Module):
         self.embedding = _embeddings(classes, config)(width) if config.conditional else None
         if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, std=width**-0.5)
+        self.reader = nn.Linear(width, classes) if config.auxiliary else None
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+    def forward(self, image: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Judge images."""
         height, width = image.shape[2:]
         image = F.pad(image, (0, width % 2, 0, height % 2), value=-1.0)
@@ -139,7 +141,7 @@ class ResidualDiscriminator(nn.Module):
         logit = self.last(x).squeeze(1)
         if self.embedding is not None:
             logit = logit + (self.embedding(label) * x).sum(1)
-        return logit.float()  # type: ignore[no-any-return]
+        return logit.float(), None if self.reader is None else self.reader(x)
 
 
 class GeneratorBlock(nn.Module):

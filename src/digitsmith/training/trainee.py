@@ -1,5 +1,7 @@
 """A network in training: what updates it, and how it is run."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -33,11 +35,11 @@ class Trainee:
             p.data, p.grad = weight, gradient
         self.optimizer = make_optimizer(self.flat, config)
 
-    def __call__(self, x: Tensor, label: Tensor | None) -> Tensor:
-        """Run the network in training mode."""
+    def __call__(self, x: Tensor, label: Tensor | None) -> Any:
+        """What the network makes of its inputs, in training mode."""
         self.network.train()
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16):
-            output: Tensor = self.network(x, label)
+            output = self.network(x, label)
         self.network.eval()
         return output
 
