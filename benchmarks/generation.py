@@ -53,12 +53,15 @@ def with_torch(model_name: str, count: int, folder: Path) -> None:
 
     from digitsmith.training.config import TrainConfig
     from digitsmith.training.networks import new_networks
+    from digitsmith.training.styles import StyledGenerator
     from digitsmith.training.trainee import bfloat16_is_fast
 
     model = load(model_name)
     classes = model.metadata.classes
     config = TrainConfig.model_validate(model.metadata.training["config"])
     generator, _ = new_networks(config, model.metadata.image_size, len(classes))
+    if config.styles > 1:
+        generator = StyledGenerator(generator, torch.randn(len(classes), config.styles - 1).sort(1).values)
     fast = bfloat16_is_fast(torch.device("cpu"))
     header = Header(count, model.metadata.image_size, classes, "train", 0, {}, False)
     writer = idx.Writer(folder, header)

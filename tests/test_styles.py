@@ -18,6 +18,7 @@ from digitsmith.noise import noise
 from digitsmith.training import loop
 from digitsmith.training.config import load_config
 from digitsmith.training.loop import export_checkpoint
+from digitsmith.training.prepare import settle_styles
 from digitsmith.training.styles import StyledGenerator, find_styles
 
 STYLED = [*MICRO, "styles=2", "epochs=4", "z_dim=8"]
@@ -40,6 +41,22 @@ def test_a_class_is_parted_by_looks_and_a_small_one_is_not(kinds: Dataset) -> No
     assert (of_images[:80] == of_images[0]).mean() > 0.95
     assert (of_images[80:240] == 1 - of_images[0]).mean() > 0.95
     assert set(of_images[240:]) == {2}
+    again = find_styles(kinds, load_config("residual", ["styles=2"]))
+    assert torch.equal(again.of_images, styles.of_images)
+    assert torch.equal(again.bounds, styles.bounds)
+
+
+def test_a_class_without_images_has_styles_too(kinds: Dataset) -> None:
+    named = Dataset(kinds.images, kinds.labels, ("noughts and ones", "twos", "none"))
+    styles = find_styles(named, load_config("residual", ["styles=2"]))
+    assert styles.bounds.shape == (3, 1)
+    assert not styles.bounds.isnan().any()
+
+
+def test_no_more_styles_than_there_are_images_for(kinds: Dataset) -> None:
+    config = load_config("residual")
+    assert (config.styles, settle_styles(config, kinds).styles) == (16, 2)
+    assert settle_styles(config, kinds.take(slice(200, 330))).styles == 1
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
@@ -71,6 +88,15 @@ def test_the_rest_of_the_noise_is_the_generators(kinds: Dataset) -> None:
     (images,) = session.run(["image"], {"z": z, "label": np.zeros(3, np.int64)})
     np.testing.assert_allclose(images[1], images[0], atol=1e-5)  # of the same style, though another number
     assert np.abs(images[2] - images[0]).max() > 0.01
+
+
+def test_the_best_generator_is_exported_with_its_styles_in_float16_too(kinds: Dataset) -> None:
+    many = Dataset(np.concatenate([kinds.images] * 5), np.tile(kinds.labels, 5), kinds.classes)  # type: ignore[arg-type]
+    run = digitsmith.train("residual", many, "run", changes=[*STYLED, "epochs=1", "evaluate_every=1"]).run
+    half = export_checkpoint(run.folder, Path("half.onnx"), weights="float16")
+    labels = [0] * 2000
+    whole, rounded = (model.sample(labels, seed=0).astype(int) for model in (digitsmith.load(run.folder), half))
+    assert np.abs(whole - rounded).max() <= 3  # grey levels: none has become of another style
 
 
 def test_truncation_leaves_the_proportions(kinds: Dataset) -> None:

@@ -62,8 +62,8 @@ class TrainConfig(_Strict):
     styles: Annotated[int, Field(ge=1, le=256)] = Field(
         default=1,
         description="Kinds of images that each class is parted into, by their looks, and that the networks are told in "
-        "place of the class, so that none is left out; fewer where there are under 100 images for each. 1 is the class "
-        "itself. For conditional residual networks.",
+        "place of the class, so that rare ones are not left out. At most one for every 100 images of a class; 1 is the "
+        "class itself. For conditional residual networks.",
     )
     z_dim: Annotated[int, Field(ge=1, le=4096)] = Field(default=100, description="Width of the noise vector.")
     z_distribution: Literal["normal", "uniform"] = Field(
@@ -117,7 +117,7 @@ class TrainConfig(_Strict):
     )
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
         default=0,
-        description="Decides the first weights, the order of the images, the noise and the dropout.",
+        description="Decides the first weights, the order of the images, the noise, the dropout and the styles.",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",

@@ -22,7 +22,7 @@ from digitsmith.training import run as runs
 from digitsmith.training.config import TrainConfig
 from digitsmith.training.export import export
 from digitsmith.training.logs import Display, Metrics
-from digitsmith.training.prepare import check_data, find_device, settle_epochs, settle_precision
+from digitsmith.training.prepare import check_data, find_device, settle_epochs, settle_precision, settle_styles
 from digitsmith.training.run import Run
 from digitsmith.training.state import State, make_step, new_state, set_learning_rates, update_ema
 from digitsmith.training.step import SCALARS
@@ -80,7 +80,7 @@ def train(
     where = find_device(device)
     trained, held_out = hold_out(data) if config.evaluate_every else (data, None)
     check_data(trained, config)
-    config = settle_epochs(settle_precision(config, where), len(trained))
+    config = settle_epochs(settle_styles(settle_precision(config, where), trained), len(trained))
     validation = None if held_out is None else Validation(trained, held_out, config)
     torch.manual_seed(config.seed)
     state = new_state(config, data.image_size, len(data.classes), where)
@@ -94,7 +94,9 @@ def train(
                 checkpoint.load(run.checkpoint, state)  # else it was killed before its first one, and starts again
             runs.write_config(run, config, record)
         if config.styles > 1 and state.styles is None:
+            started = time.monotonic()
             state.styles = find_styles(trained, config)
+            state.position.seconds = time.monotonic() - started
         if not run.real.exists():
             samples.save_real(run, trained, config)
         with contextlib.closing(Metrics(run, state.position.step)) as metrics, flushed_denormals():

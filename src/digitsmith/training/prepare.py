@@ -6,6 +6,7 @@ import torch
 from digitsmith.dataset import Dataset, check_image_size
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.training.config import MOST_EPOCHS, TrainConfig
+from digitsmith.training.styles import most_styles
 from digitsmith.training.trainee import bfloat16_is_fast
 
 
@@ -20,7 +21,8 @@ def check_data(data: Dataset, config: TrainConfig) -> None:
     if config.conditional:
         if data.labels is None:
             raise DataError(
-                "these images have no labels: train without (gan, or --set conditional=false), or add labels."
+                "these images have no labels: train without (gan, or --set conditional=false, for residual with --set "
+                "styles=1 --set auxiliary=0 as well), or add labels."
             )
         if len(np.unique(data.labels)) < 2:
             raise DataError("all images are of one class: a conditional model needs two or more; or train gan.")
@@ -31,6 +33,14 @@ def settle_precision(config: TrainConfig, device: torch.device) -> TrainConfig:
     if config.precision != "auto":
         return config
     return config.model_copy(update={"precision": "bfloat16" if bfloat16_is_fast(device) else "float32"})
+
+
+def settle_styles(config: TrainConfig, data: Dataset) -> TrainConfig:
+    """The config with no more styles than the largest class has images for."""
+    if config.styles == 1 or data.labels is None:
+        return config
+    most = most_styles(int(np.bincount(data.labels).max()))
+    return config.model_copy(update={"styles": min(config.styles, most)})
 
 
 def settle_epochs(config: TrainConfig, images: int) -> TrainConfig:

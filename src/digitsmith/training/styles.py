@@ -4,19 +4,16 @@ A generator of a class leaves out kinds that are rare in it. Labels that name th
 al. 2020, arXiv:2006.10728, who cluster the discriminator's features, again and again; here, the digit-net's, once).
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from digitsmith.dataset import Dataset
 from digitsmith.features import digit_net, usual_scale
 from digitsmith.training.config import TrainConfig
-
-_FEWEST = 100  # images of a style, on average over a class's: fewer of them would be learned by heart
 
 
 @dataclass
@@ -33,16 +30,26 @@ class Styles:
     bounds: Tensor
 
 
+def most_styles(images: int) -> int:
+    """Of a class with so many images: styles of fewer than a hundred, on average, would be learned by heart."""
+    return max(1, images // 100)
+
+
 def find_styles(data: Dataset, config: TrainConfig) -> Styles:
     """Part each class into `config.styles` by k-means of its images' features, or into fewer if it has few images."""
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
     assert data.labels is not None
     features = digit_net().read(data.images, usual_scale(data.images)).features
     of_images = data.labels * config.styles
     counts = np.zeros((len(data.classes), config.styles))
-    with threadpool_limits(1):  # on more, the order of sums is chance
+    with threadpool_limits(1), warnings.catch_warnings():  # on more threads, the order of sums is chance
+        warnings.simplefilter("ignore", ConvergenceWarning)  # many images of a class may be the same
         for label in np.unique(data.labels):
             of_class = np.flatnonzero(data.labels == label)
-            found = min(config.styles, max(1, len(of_class) // _FEWEST))
+            found = min(config.styles, most_styles(len(of_class)))
             means = KMeans(found, n_init=1, random_state=config.seed % 2**32)
             style = means.fit_predict(features[of_class])
             of_images[of_class] += style
@@ -50,7 +57,7 @@ def find_styles(data: Dataset, config: TrainConfig) -> Styles:
     shares = torch.from_numpy(counts / np.maximum(counts.sum(1, keepdims=True), 1))
     up_to = shares.cumsum(1)[:, :-1].clamp(0, 1)
     bounds = torch.special.ndtri(up_to) if config.z_distribution == "normal" else up_to * 2 - 1
-    return Styles(torch.from_numpy(of_images), bounds.float())
+    return Styles(torch.from_numpy(of_images), bounds.half().float())  # the same in a file of float16
 
 
 class StyledGenerator(nn.Module):

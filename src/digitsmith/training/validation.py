@@ -33,7 +33,7 @@ def _some(data: Dataset, n: int) -> NDArray[np.int64]:
     order = np.random.default_rng(0).permutation(len(data))
     if data.labels is not None:
         order = order[np.argsort(data.labels[order], kind="stable")]
-    return np.sort(order[np.arange(n) * len(data) // max(n, 1)])
+    return np.sort(order[(2 * np.arange(n) + 1) * len(data) // max(2 * n, 1)])
 
 
 class Validation:
@@ -62,6 +62,8 @@ class Validation:
         self._scale = usual_scale(trained.images)
         self._real = self._moments(held_out.images)
         self._labels = held_out.labels
+        if not config.conditional:  # made images are then of labels as they fall; so are the floor's
+            trained = Dataset(trained.images)
         self.floor = metrics.frechet_distance(self._moments(trained.take(_some(trained, n)).images), self._real)
 
     def distance(self, generator: nn.Module) -> float:
