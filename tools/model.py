@@ -82,13 +82,12 @@ def kept(run: Run, seed: int) -> dict[str, Any]:
         before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if (before["graph_sha256"], before["protocol"]["digitnet_sha256"]) == (graph_hash(model), digit_net().sha256):
             return before
-    record = measure(model, seed)
-    with staged_file(path) as staged:
-        staged.write_text(json.dumps(record), encoding="utf-8")
+    record = measure(model, seed, taught_by_real(run, seed))
+    write_json(path, record)
     return record
 
 
-def measure(model: Model, seed: int) -> dict[str, Any]:
+def measure(model: Model, seed: int, by_real: float) -> dict[str, Any]:
     """Every measure of a model, as the mean over the sets, and how useful its digits are."""
     results = [digitsmith.evaluate(model, count=IMAGES, seed=i) for i in range(SETS)]
     if collapsed := [result.collapse.reasons for result in results if result.collapse.collapsed]:
@@ -98,7 +97,6 @@ def measure(model: Model, seed: int) -> dict[str, Any]:
         for m in results[0].measures
     ]
     taught = usefulness(made(model, TAUGHT, seed)[0], seed)
-    by_real = usefulness(load_dataset(DATA, "train"), seed)
     title = f"Taught by {TAUGHT:,} of them, right on real ones"
     measures.append({"key": "taught", "title": title, "unit": "%", "real": by_real, "value": taught})
     filtered = [filtering(model, least, seed, taught) for least in FILTERS] if seed == SEEDS[0] else []
@@ -146,6 +144,24 @@ def usefulness(teacher: Dataset, seed: int) -> float:
     test = load_dataset(DATA, "test")
     net = train_classifier(teacher, CLASSIFIER, seed)
     return float((classify(net, test.images) == test.labels).mean())
+
+
+def taught_by_real(run: Run, seed: int) -> float:
+    """The usefulness of the real training images, which is the same whatever the model: measured once, then kept."""
+    path, classifier = run.folder.parent / f"real-{seed}.json", json.loads(json.dumps(asdict(CLASSIFIER)))
+    if path.exists():
+        before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if before["classifier"] == classifier:
+            return float(before["accuracy"])
+    accuracy = usefulness(load_dataset(DATA, "train"), seed)
+    write_json(path, {"classifier": classifier, "accuracy": accuracy})
+    return accuracy
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Whole or not at all."""
+    with staged_file(path) as staged:
+        staged.write_text(json.dumps(values), encoding="utf-8")
 
 
 def ship(found: list[dict[str, Any]], run: Run) -> None:
