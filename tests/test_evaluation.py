@@ -346,3 +346,22 @@ def test_results_that_were_measured_differently_are_not_compared() -> None:
         other = result.model_copy(update={"protocol": result.protocol | change})
         with pytest.raises(ResultError, match="measured differently"):
             results.require_comparable([result, other])
+
+
+@needs_mnist
+def test_images_far_from_real_ones_are_not_called_varied(mnist: Reference) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (N, 28, 28), np.uint8)
+    collapse = judge(Dataset(noise), mnist).collapse
+    assert collapse.collapsed
+    assert any(sentence.startswith("Only 0% of real images") for sentence in collapse.reasons)
+
+
+def test_a_digit_that_real_images_are_misread_as_once_says_nothing_of_spread() -> None:
+    def readings(digits: list[int], seed: int) -> Readings:
+        random = np.random.default_rng(seed)
+        probabilities = np.eye(10, dtype=np.float32)[digits]
+        return Readings(random.normal(size=(len(digits), 128)).astype(np.float32), probabilities)
+
+    made, seen, unseen = readings([7] * 100, 0), readings([7] * 98 + [2, 2], 1), readings([7] * 99 + [2], 2)
+    found, _, _ = measures.variety(made, seen, unseen, np.zeros(100, bool))
+    assert next(m.real for m in found if m.key == "spread") == pytest.approx(1, abs=0.1)

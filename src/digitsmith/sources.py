@@ -190,6 +190,9 @@ def load_dataset(source: str | Path, split: Split = "train", *, resize: tuple[in
     else:
         looks_like_a_name = not any(mark in name for mark in "/\\.")
         if looks_like_a_name and (len(name) > 255 or not Path(name).exists()):
+            known, _, ending = name.partition(":")
+            if ending and known in TITLES:
+                raise DataError(f"{known} has no split {ending!r}: use {known}:train or {known}:test.")
             raise DataError(f"there is no data set {name!r}: use {', '.join(TITLES)}, or the path of a folder or file.")
         data = formats.read(Path(name), split)
     if resize is not None:

@@ -157,7 +157,7 @@ def variety(
     relative, unseen_relative = spread / real_spread, unseen_spread / real_spread
     # A digit that is hardly there says little about spread; the imbalance says that it is hardly there.
     enough = np.isfinite(relative) & (shares >= 0.01)
-    middle = float(np.mean(relative[enough])) if enough.any() else 0.0
+    middle = _mean_of_finite(relative[enough])
     imbalance, real_imbalance = (float(np.abs(s - real_shares).sum() / 2) for s in (shares, unseen_shares))
     present = np.flatnonzero(real_shares >= 0.01)  # others are only misread
     rows = tuple(
@@ -172,7 +172,7 @@ def variety(
     measures = [
         Measure(
             key="spread", group="varied", title="Spread within a digit", value=middle,
-            real=float(np.mean(unseen_relative[present])), better="near", unit="x",
+            real=_mean_of_finite(unseen_relative[present]), better="near", unit="x",
             verdict=_at_most(abs(middle - 1), 0.1, 0.3),
             meaning="How much the images of a digit differ, over how much real ones do; mean of the digits.",
         ),
@@ -214,6 +214,18 @@ def collapse_of_any(doubled: NDArray[np.bool_]) -> Collapse:
     share = doubled.mean()
     reasons = (f"{share:.0%} of the images are near-duplicates.",) if share > 0.5 else ()
     return Collapse(collapsed=bool(reasons), reasons=reasons)
+
+
+def with_coverage(collapse: Collapse, found: Sequence[Measure]) -> Collapse:
+    """The same verdict, unless the images are so far from most real ones that kinds of these must be missing."""
+    coverage = next(measure for measure in found if measure.key == "coverage")
+    if coverage.value >= coverage.real / 2:
+        return collapse
+    reason = (
+        f"Only {coverage.value:.0%} of real images have one of these near them; unseen real ones are near "
+        f"{coverage.real:.0%}."
+    )
+    return Collapse(collapsed=True, reasons=(*collapse.reasons, reason))
 
 
 def near_real(found: Sequence[Measure]) -> bool:
@@ -294,6 +306,12 @@ def cautions(found: Sequence[Measure], n: int) -> list[str]:
             f"use {MOST:,} if there are so many."
         )
     return notes
+
+
+def _mean_of_finite(values: NDArray[np.float64]) -> float:
+    """0 if there are none: a digit of which there is one image at most does not vary."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else 0.0
 
 
 def _at_most(value: float, good: float, fair: float) -> Verdict:

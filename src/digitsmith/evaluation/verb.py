@@ -125,7 +125,7 @@ def evaluate_images(
         held_out=real.unseen.name,
         protocol=_protocol(made, real, n, seed, space),
         measures=tuple(found),
-        collapse=collapse,
+        collapse=measures.with_coverage(collapse, found),
         classes=classes,
         confusion=confusion,
         skipped=skipped,
@@ -143,7 +143,7 @@ def _how_many(count: int, opened: Model | Dataset, real: Reference, size: int) -
     if n <= size:
         least = f"at least {size + 1} images are needed of each kind, one more than the features have dimensions"
         short = [f"{what} {number:,}" for what, number in there.items() if number <= size]
-        raise DataError(f"{least}; {' and '.join(short) or f'--count is {count:,}'}.")
+        raise DataError(f"{least}; {' and '.join(short) or f'--count is {count:,}'}. Use more images.")
     return n
 
 

@@ -61,7 +61,10 @@ def stack(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
         first = first or name
         if stacked and image.shape != stacked[0].shape:
             sizes = [f"{shape[0]} x {shape[1]}" for shape in (stacked[0].shape, image.shape)]
-            raise DataError(f"images of two sizes: {first} is {sizes[0]}, {name} is {sizes[1]}. Scale them to one.")
+            raise DataError(
+                f"images of two sizes: {first} is {sizes[0]}, {name} is {sizes[1]}. Scale them to one before "
+                f"(--resize takes images of one size)."
+            )
         stacked.append(image)
     return np.stack(stacked) if stacked else np.zeros((0, 1, 1), np.uint8)
 

@@ -80,7 +80,10 @@ def train(
     where = find_device(device)
     trained, held_out = hold_out(data) if config.evaluate_every else (data, None)
     check_data(trained, config)
+    styles = config.styles
     config = settle_epochs(settle_styles(settle_precision(config, where), trained), len(trained))
+    if config.styles < styles:
+        console.print(f"Styles of a class: {config.styles}, not {styles}; there is one for 100 images at most.")
     validation = None if held_out is None else Validation(trained, held_out, config)
     torch.manual_seed(config.seed)
     state = new_state(config, data.image_size, len(data.classes), where)

@@ -14,9 +14,10 @@ def check_data(data: Dataset, config: TrainConfig) -> None:
     """Refuse images that the config cannot be trained on."""
     check_image_size(data, "training data")
     if len(data) < config.batch_size:
+        least = "16, and a multiple of it" if config.architecture == "residual" else "at least 2"
         raise DataError(
             f"{len(data)} training image{'s' * (len(data) != 1)}: fewer than one batch of {config.batch_size}. "
-            f"Use more images, or a smaller batch (--set batch_size=…, at least 2)."
+            f"Use more images, or a smaller batch (--set batch_size=…: {least})."
         )
     if config.conditional:
         if data.labels is None:

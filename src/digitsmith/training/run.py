@@ -79,7 +79,7 @@ class Run:
         """
         if not self.config.is_file():
             raise RunError(
-                f"{self.folder} holds no run to resume: it has no config.toml. Leave out --resume to start one."
+                f"{self.folder} holds no run: it has no config.toml. (`digitsmith train` without --resume starts one.)"
             )
         config = load_config(self.config)
         recorded: dict[str, Any] = tomllib.loads(self.config.read_text(encoding="utf-8")).get("run", {})
