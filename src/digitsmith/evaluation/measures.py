@@ -218,7 +218,7 @@ def collapse_of_any(doubled: NDArray[np.bool_]) -> Collapse:
 
 def with_coverage(collapse: Collapse, found: Sequence[Measure]) -> Collapse:
     """The same verdict, unless the images are so far from most real ones that kinds of these must be missing."""
-    coverage = next(measure for measure in found if measure.key == "coverage")
+    coverage = _measure(found, "coverage")
     if coverage.value >= coverage.real / 2:
         return collapse
     reason = (
@@ -230,7 +230,7 @@ def with_coverage(collapse: Collapse, found: Sequence[Measure]) -> Collapse:
 
 def near_real(found: Sequence[Measure]) -> bool:
     """Whether the images lie near enough to real ones for a reader to be believed."""
-    precision = next(measure for measure in found if measure.key == "precision")
+    precision = _measure(found, "precision")
     return precision.value >= precision.real / 2
 
 
@@ -306,6 +306,10 @@ def cautions(found: Sequence[Measure], n: int) -> list[str]:
             f"use {MOST:,} if there are so many."
         )
     return notes
+
+
+def _measure(found: Sequence[Measure], key: str) -> Measure:
+    return next(measure for measure in found if measure.key == key)
 
 
 def _mean_of_finite(values: NDArray[np.float64]) -> float:

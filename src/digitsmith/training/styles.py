@@ -67,6 +67,8 @@ class StyledGenerator(nn.Module):
     the proportions of the training images. The generator itself does not see that number.
     """
 
+    bounds: Tensor
+
     def __init__(self, generator: nn.Module, bounds: Tensor) -> None:
         super().__init__()
         self.generator = generator
@@ -74,7 +76,6 @@ class StyledGenerator(nn.Module):
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
         """Make images."""
-        bounds = self.get_buffer("bounds")
-        style = (z[:, -1:] > bounds[label]).sum(1)
-        images: Tensor = self.generator(z, label * (bounds.shape[1] + 1) + style)
+        style = (z[:, -1:] > self.bounds[label]).sum(1)
+        images: Tensor = self.generator(z, label * (self.bounds.shape[1] + 1) + style)
         return images
