@@ -19,7 +19,7 @@ from digitsmith.training.loop import export_checkpoint
 from digitsmith.training.losses import fake_loss, generator_loss, r1_penalty, real_loss
 from digitsmith.training.networks import new_networks
 from digitsmith.training.prepare import settle_epochs
-from digitsmith.training.residual import ClassNorm, deviation_in_groups
+from digitsmith.training.residual import ClassNorm, DoublingConv, HalvingConv, deviation_in_groups
 from digitsmith.training.state import new_state, update_ema
 from digitsmith.training.step import SCALARS, adversarial_step
 from digitsmith.training.trainee import Trainee, draw_noise
@@ -86,6 +86,34 @@ def test_a_class_norm_at_inference_is_batch_norm_with_a_scale_and_a_shift_per_cl
     expected = normed * norm.scale.weight[label][:, :, None, None] + norm.shift.weight[label][:, :, None, None]
     torch.testing.assert_close(trained, expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(norm.eval()(x, label), expected, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("size", [(6, 4), (7, 4), (5, 7), (1, 2)])
+def test_convolutions_that_change_the_size_are_those_of_3x3_beside_it(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
+    doubling, halving = (
+        kind(3, 5, kernel_size=3, padding=1, bias=bias).double()
+        for kind, bias in ((DoublingConv, False), (HalvingConv, True))
+    )
+    repeated = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    convolved = nn.functional.conv2d(x, halving.weight, halving.bias, padding=1)
+    by_hand = torch.stack(
+        [
+            torch.stack([convolved[:, :, i : i + 2, j : j + 2].mean((2, 3)) for j in range(0, size[1], 2)], -1)
+            for i in range(0, size[0], 2)
+        ],
+        -2,
+    )
+    for ours, expected, conv in (
+        (doubling(x), nn.functional.conv2d(repeated, doubling.weight, padding=1), doubling),
+        (halving(x), by_hand, halving),
+    ):
+        torch.testing.assert_close(ours, expected)
+        inputs = [x, *conv.parameters()]
+        direction = torch.randn_like(expected)
+        gradients = (torch.autograd.grad(out, inputs, direction, retain_graph=True) for out in (ours, expected))
+        torch.testing.assert_close(*gradients)
 
 
 def test_images_that_are_alike_deviate_little_in_their_group() -> None:

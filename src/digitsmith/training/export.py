@@ -20,7 +20,7 @@ from digitsmith.atomic import staged_file
 from digitsmith.errors import ModelError
 from digitsmith.model import METADATA_KEY, Model, ModelMetadata, as_json
 from digitsmith.training.networks import FullyConnected
-from digitsmith.training.residual import GeneratorBlock, ResidualGenerator, StyleEmbedding
+from digitsmith.training.residual import DoublingConv, GeneratorBlock, ResidualGenerator, StyleEmbedding
 from digitsmith.training.run import git_version
 from digitsmith.training.styles import StyledGenerator
 
@@ -109,7 +109,8 @@ def _scale_noise(generator: nn.Module, truncation: float) -> nn.Module:
 def _fold(generator: nn.Module) -> nn.Module:
     """A copy in which layers do what the batch norms right behind them did: at inference, a scale and a shift.
 
-    The norms of classes stay, as they are behind a sum. Embeddings in two parts become one table.
+    The norms of classes stay, as they are behind a sum. Embeddings in two parts become one table, and kernels that are
+    made of others are made once.
     """
     folded = copy.deepcopy(generator).eval()
     if isinstance(folded, FullyConnected):
@@ -126,6 +127,12 @@ def _fold(generator: nn.Module) -> nn.Module:
         if isinstance(module, StyleEmbedding):
             table = module.table().detach()
             folded.set_submodule(name, nn.Embedding(len(table), table.shape[1], _weight=table))
+        if isinstance(module, DoublingConv):
+            kernel = module.kernel().detach().contiguous()
+            inputs, outputs = kernel.shape[:2]
+            transposed = nn.ConvTranspose2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=False)
+            transposed.weight = nn.Parameter(kernel)
+            folded.set_submodule(name, transposed)
     return folded
 
 

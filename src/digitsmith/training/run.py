@@ -81,8 +81,7 @@ class Run:
             raise RunError(
                 f"{self.folder} holds no run: it has no config.toml. (`digitsmith train` without --resume starts one.)"
             )
-        config = load_config(self.config)
-        recorded: dict[str, Any] = tomllib.loads(self.config.read_text(encoding="utf-8")).get("run", {})
+        config, recorded = load_config(self.config), read_record(self.config)
         if not recorded:
             raise RunError(f"{self.config} has no table [run]: it is a config, not that of a run folder.")
         return config, recorded
@@ -91,6 +90,12 @@ class Run:
         """All lines of metrics."""
         with self.metrics.open(encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]
+
+
+def read_record(config: Path) -> dict[str, Any]:
+    """What a valid config file records of a run, in its table [run]; nothing if it is not of a run."""
+    recorded: dict[str, Any] = tomllib.loads(config.read_text(encoding="utf-8")).get("run", {})
+    return recorded
 
 
 def start(run: Run, config: TrainConfig, record: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from digitsmith.errors import ConfigError, DataError
 from digitsmith.sources import load_dataset
 from digitsmith.training import loop
 from digitsmith.training.config import load_config
-from digitsmith.training.run import Run
+from digitsmith.training.run import Run, read_record
 
 _IN_MEMORY = "a data set in memory"
 
@@ -38,18 +38,20 @@ def train(
     elif preset is None:
         raise ConfigError("say what to train: the preset residual, cgan or gan, or the path of a .toml file.")
     config = load_config(preset or run.config, changes)
+    if not resume and Path(str(preset)).suffix == ".toml":
+        recorded = read_record(Path(str(preset)))  # the config of a run names its data
     if isinstance(data, Dataset):
         source = _IN_MEMORY
         data = data if resize is None else data.resize(resize)
     else:
         source = str(data or recorded.get("data", "digits"))
         if source == _IN_MEMORY:
-            raise DataError(f"{out} was trained on a data set in memory: pass it again as data=.")
+            raise DataError(f"{preset or out} was trained on a data set in memory: pass it again as data=.")
         if resize is None and recorded:
             height, width = recorded["image_size"]
             resize = (height, width)
         data = load_dataset(source, "train", resize=resize)
-    device = device or recorded.get("device", "auto")
+    device = device or (recorded["device"] if resume else "auto")
     with torch.random.fork_rng():  # the caller's random state stays as it is
         return loop.train(
             config,
