@@ -20,7 +20,7 @@ quickstart: .venv/.train
 	@echo "          quickstart/digits/preview.png                  the digits that you made"
 	@echo "Use:      quickstart/digits                              1,000 labelled digits, in MNIST's own format"
 	@echo
-	@echo "(In this checkout the command is $(BIN)/digitsmith.) Next, the best digits, from the real MNIST (downloads 11 MB; about a quarter of an hour on two cores):"
+	@echo "(In this checkout the command is $(BIN)/digitsmith.) Next, the best digits, from the real MNIST (downloads 11 MB; a quarter of an hour to an hour on two cores):"
 	@echo "  $(BIN)/digitsmith train residual --data mnist --out runs/mnist"
 	@echo "Or, with no training at all, 60,000 digits from the model in the box:"
 	@echo "  $(BIN)/digitsmith generate made --count 60000"

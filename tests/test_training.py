@@ -18,6 +18,7 @@ from torch import nn
 
 import digitsmith
 from conftest import MICRO
+from digitsmith import formats
 from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError, DivergedError, OutputError, RunError
 from digitsmith.training.config import load_config
@@ -104,6 +105,15 @@ def test_the_config_repeats_the_run(micro_run: Run) -> None:
         assert record[key]
     again = digitsmith.train(micro_run.config, "digits", "again").run
     assert contents(again) == contents(micro_run)
+
+
+def test_the_config_of_a_run_names_its_data_and_their_size(digits: Dataset) -> None:
+    formats.write(digits.take(slice(0, 128)), Path("some"), "npz")
+    first = digitsmith.train("cgan", "some", "first", changes=[*MICRO, "epochs=1"], resize=(12, 12)).run
+    again = digitsmith.train(first.config, out="again").run
+    assert contents(again) == contents(first)
+    _, other = digitsmith.train(first.config, "digits", "other").run.read()
+    assert (other["data"], other["images"], other["image_size"]) == ("digits", 1438, [28, 28])
 
 
 def test_another_seed_gives_another_generator(micro_run: Run) -> None:

@@ -109,8 +109,8 @@ def train(
 
     Args:
         preset: `residual`, `cgan`, `gan`, or the path of a TOML file; with `resume`, the run's own config by default.
-        data: what `load_dataset` takes, of which the training split is used, or a data set; `digits` by default, or,
-            with `resume`, the run's own.
+        data: what `load_dataset` takes, of which the training split is used, or a data set. By default those of the
+            run that is resumed, or whose config.toml is the preset; else `digits`.
         out: the run folder.
         changes: hyperparameters to change: `{"epochs": 20}` or `["epochs=20"]`.
         resize: scale the images to this height and width.

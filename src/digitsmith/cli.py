@@ -72,7 +72,8 @@ def train(
     data: Annotated[
         str | None,
         typer.Option(
-            help="What to train on: a name from `digitsmith data`, or a path. Default: digits.",
+            help="What to train on: a name from `digitsmith data`, or a path. Default: the data of the run that is "
+            "resumed, or whose config.toml is given; else digits.",
             metavar="SOURCE",
         ),
     ] = None,

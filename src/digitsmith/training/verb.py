@@ -38,7 +38,7 @@ def train(
     elif preset is None:
         raise ConfigError("say what to train: the preset residual, cgan or gan, or the path of a .toml file.")
     config = load_config(preset or run.config, changes)
-    if not resume and Path(str(preset)).suffix == ".toml":
+    if data is None and not resume and Path(str(preset)).suffix == ".toml":
         recorded = read_record(Path(str(preset)))  # the config of a run names its data
     if isinstance(data, Dataset):
         source = _IN_MEMORY
