@@ -1,13 +1,14 @@
-"""Other handwriting: the preset `residual`, untouched, on other images than MNIST's training split.
+"""Other handwriting than MNIST's: the preset `residual` on other images, of another number, size and classes.
 
-    python benchmarks/other_handwriting.py [--only NAME] [--runs FOLDER]
+    python benchmarks/other_handwriting.py RUNS [--only NAME]
 
-    digits  the embedded data set: 1,438 training images
-    odd     a folder of PNGs, 3,000 of MNIST's odd digits scaled to 20x16, in five classes with names
-    few     300 of those, with 1,200 steps of 64 images, as the README has it for a folder of your own
+    digits  the embedded data set: 1,438 training images; the preset untouched
+    odd     a folder of 3,000 PNGs, MNIST's odd digits scaled to 20x16, in five classes with names; the preset untouched
+    few     300 of those, with 1,200 steps of 64 images, as the README has it for few images
 
-Each run is measured beside as many real images, and says whether it collapsed. Its pictures are in the run folder: the
-last of samples/ is a sheet of images, none chosen. Over an hour on two cores.
+Each run is in a folder of that name in RUNS, which must not be there yet; the last of its samples/ is a sheet of
+images, none chosen. It is measured beside real images: of `digits` the test split; of the folders, which have none,
+half of the training images. The evaluation's notes say how rough that is. Over an hour on two cores.
 """
 
 import argparse
@@ -20,24 +21,21 @@ from digitsmith import formats
 from digitsmith.dataset import Dataset
 from digitsmith.sources import load_dataset
 
-NAMES = {1: "one", 3: "three", 5: "five", 7: "seven", 9: "nine"}
+CLASSES = {1: "one", 3: "three", 5: "five", 7: "seven", 9: "nine"}
 SIZE = (20, 16)
-CASES = {"odd": 3000, "few": 300, "digits": 0}
-CHANGES = {"few": {"steps": 1200, "batch_size": 64}}
+CASES = ("digits", "odd", "few")
 KEYS = ("frechet_ratio", "precision", "recall", "coverage", "spread", "agreement", "copies")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
     parser.add_argument("--only", choices=CASES)
-    parser.add_argument("--runs", type=Path, default=Path("runs/other"))
     arguments = parser.parse_args()
     for name in [arguments.only] if arguments.only else CASES:
-        data: str | Path = "digits"
-        if CASES[name]:
-            data = arguments.runs / f"{name}-images"
-            formats.write(odd_digits(CASES[name]), data, "png")
-        run = digitsmith.train("residual", data, arguments.runs / name, changes=CHANGES.get(name, {}), quiet=False).run
+        changes = {"steps": 1200, "batch_size": 64} if name == "few" else {}
+        data, out = source(name, arguments.runs), arguments.runs / name
+        run = digitsmith.train("residual", data, out, changes=changes, quiet=False).run
         result = digitsmith.evaluate(run.folder)
         minutes, images = run.read_metrics()[-1]["seconds"] / 60, result.protocol["images"]
         print(f"{name}: {minutes:.1f} min, {images:,} images of each kind")
@@ -45,14 +43,24 @@ def main() -> None:
             if measure.key in KEYS:
                 print(f"  {measure.title}: {measure.value:.4g}, real: {measure.real:.4g}")
         print("  collapsed: " + " ".join(result.collapse.reasons) if result.collapse.collapsed else "  no collapse")
+        print("".join(f"  {note}\n" for note in result.notes), end="", flush=True)
+
+
+def source(name: str, runs: Path) -> str | Path:
+    """What to train on; a folder of PNGs is made."""
+    if name == "digits":
+        return name
+    images = runs / f"{name}-images"
+    formats.write(odd_digits(3000 if name == "odd" else 300), images, "png")
+    return images
 
 
 def odd_digits(count: int) -> Dataset:
     """Odd digits of MNIST, the first of each, with names for classes."""
     mnist = load_dataset("mnist", "train", resize=SIZE)
     assert mnist.labels is not None
-    chosen = np.flatnonzero(np.isin(mnist.labels, list(NAMES)))[:count]
-    return Dataset(mnist.images[chosen], mnist.labels[chosen] // 2, tuple(NAMES.values()))
+    chosen = np.flatnonzero(np.isin(mnist.labels, list(CLASSES)))[:count]
+    return Dataset(mnist.images[chosen], mnist.labels[chosen] // 2, tuple(CLASSES.values()))
 
 
 if __name__ == "__main__":

@@ -89,31 +89,25 @@ def test_a_class_norm_at_inference_is_batch_norm_with_a_scale_and_a_shift_per_cl
 
 
 @pytest.mark.parametrize("size", [(6, 4), (7, 4), (5, 7), (1, 2)])
-def test_convolutions_that_change_the_size_are_those_of_3x3_beside_it(size: tuple[int, int]) -> None:
+def test_convolutions_that_change_the_size_are_plain_ones_with_a_doubling_or_an_average(size: tuple[int, int]) -> None:
     torch.manual_seed(0)
     x = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
-    doubling, halving = (
-        kind(3, 5, kernel_size=3, padding=1, bias=bias).double()
-        for kind, bias in ((DoublingConv, False), (HalvingConv, True))
-    )
+    doubling, halving = DoublingConv(3, 5).double(), HalvingConv(3, 5).double()
     repeated = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
     convolved = nn.functional.conv2d(x, halving.weight, halving.bias, padding=1)
-    by_hand = torch.stack(
-        [
-            torch.stack([convolved[:, :, i : i + 2, j : j + 2].mean((2, 3)) for j in range(0, size[1], 2)], -1)
-            for i in range(0, size[0], 2)
-        ],
-        -2,
-    )
+    rows = [
+        torch.stack([convolved[:, :, i : i + 2, j : j + 2].mean((2, 3)) for j in range(0, size[1], 2)], -1)
+        for i in range(0, size[0], 2)
+    ]
     for ours, expected, conv in (
         (doubling(x), nn.functional.conv2d(repeated, doubling.weight, padding=1), doubling),
-        (halving(x), by_hand, halving),
+        (halving(x), torch.stack(rows, -2), halving),
     ):
         torch.testing.assert_close(ours, expected)
-        inputs = [x, *conv.parameters()]
-        direction = torch.randn_like(expected)
+        inputs, direction = [x, *conv.parameters()], torch.randn_like(expected)
         gradients = (torch.autograd.grad(out, inputs, direction, retain_graph=True) for out in (ours, expected))
         torch.testing.assert_close(*gradients)
+    assert torch.autograd.gradgradcheck(halving, x[:1])  # of which R1 takes the gradient
 
 
 def test_images_that_are_alike_deviate_little_in_their_group() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,17 +104,46 @@ def test_the_config_repeats_the_run(micro_run: Run) -> None:
     assert record["classes"] == [str(i) for i in range(10)]
     for key in ("torch", "numpy", "python", "digitsmith", "data_sha256", "command"):
         assert record[key]
-    again = digitsmith.train(micro_run.config, "digits", "again").run
+    again = digitsmith.train(micro_run.config, out="again").run
     assert contents(again) == contents(micro_run)
 
 
-def test_the_config_of_a_run_names_its_data_and_their_size(digits: Dataset) -> None:
+def test_the_config_of_a_run_brings_its_data_and_their_size(digits: Dataset) -> None:
     formats.write(digits.take(slice(0, 128)), Path("some"), "npz")
     first = digitsmith.train("cgan", "some", "first", changes=[*MICRO, "epochs=1"], resize=(12, 12)).run
     again = digitsmith.train(first.config, out="again").run
     assert contents(again) == contents(first)
     _, other = digitsmith.train(first.config, "digits", "other").run.read()
     assert (other["data"], other["images"], other["image_size"]) == ("digits", 1438, [28, 28])
+
+
+def test_the_config_of_a_run_says_so_if_its_data_have_changed(
+    digits: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    formats.write(digits.take(slice(0, 128)), Path("some"), "npz")
+    first = digitsmith.train("cgan", "some", "first", changes=[*MICRO, "epochs=1"]).run
+    shutil.rmtree("some")
+    formats.write(digits.take(slice(64, 192)), Path("some"), "npz")
+    digitsmith.train(first.config, out="again", quiet=False)
+    assert "does not hold the images any more" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_run_on_data_in_memory_asks_for_them_again(digits: Dataset) -> None:
+    few = digits.take(slice(0, 128))
+    run = digitsmith.train("cgan", few, "first", changes=[*MICRO, "epochs=1"]).run
+    with pytest.raises(DataError, match=r"first/config.toml was trained on a data set in memory: .* \(--data\)"):
+        digitsmith.train(run.config, out="again")
+    with pytest.raises(DataError, match=r"first was trained on a data set in memory: pass it again as data=\.$"):
+        digitsmith.train(out="first", resume=True)
+    assert digitsmith.train(run.config, few, "again").finished
+
+
+@pytest.mark.parametrize("table", ['run = "x"', '[run]\ndata = "digits"', "[run]\ndata = 3\nimage_size = [28, 28]"])
+def test_a_config_with_half_a_record_is_refused(micro_run: Run, table: str) -> None:
+    config = micro_run.config.read_text().partition("[run]")[0]
+    Path("mine.toml").write_text(f"{table}\n{config}" if table.startswith("run") else f"{config}\n{table}\n")
+    with pytest.raises(ConfigError, match=r"mine.toml: its table \[run\] does not say"):
+        digitsmith.train("mine.toml", out="other")
 
 
 def test_another_seed_gives_another_generator(micro_run: Run) -> None:

@@ -127,7 +127,7 @@ def _fold(generator: nn.Module) -> nn.Module:
         if isinstance(module, StyleEmbedding):
             table = module.table().detach()
             folded.set_submodule(name, nn.Embedding(len(table), table.shape[1], _weight=table))
-        if isinstance(module, DoublingConv):
+        elif isinstance(module, DoublingConv):
             kernel = module.kernel().detach().contiguous()
             inputs, outputs = kernel.shape[:2]
             transposed = nn.ConvTranspose2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=False)

@@ -82,8 +82,8 @@ class Display:
             self._bar = Progress(
                 TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
                 BarColumn(bar_width=8),
-                TextColumn("{task.fields[status]}"),
                 TimeRemainingColumn(),
+                TextColumn("{task.fields[status]}"),  # last: a narrow terminal cuts it
                 console=console,
             )
             self._task = self._bar.add_task(

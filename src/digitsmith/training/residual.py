@@ -158,7 +158,11 @@ class GeneratorBlock(nn.Module):
         self.norm1 = ClassNorm(inputs, embedding)
         self.norm2 = nn.BatchNorm2d(outputs)
         self.conv1 = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)
-        self.conv2 = (DoublingConv if enlarge else nn.Conv2d)(outputs, outputs, kernel_size=3, padding=1, bias=False)
+        self.conv2 = (
+            DoublingConv(outputs, outputs)
+            if enlarge
+            else nn.Conv2d(outputs, outputs, kernel_size=3, padding=1, bias=False)
+        )
         self.skip = nn.Conv2d(inputs, outputs, kernel_size=1, bias=False) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
@@ -178,7 +182,7 @@ class DiscriminatorBlock(nn.Module):
         super().__init__()
         self.slope = slope
         self.conv1 = nn.Conv2d(inputs, inputs, kernel_size=3, padding=1)
-        self.conv2 = HalvingConv(inputs, outputs, kernel_size=3, padding=1)
+        self.conv2 = HalvingConv(inputs, outputs)
         self.skip = nn.Conv2d(inputs, outputs, kernel_size=1) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -189,11 +193,14 @@ class DiscriminatorBlock(nn.Module):
 
 
 class DoublingConv(nn.Conv2d):
-    """A 3x3 convolution of an image of twice the size, in which every value is repeated in a square of two by two.
+    """A 3x3 convolution, without bias, of an image of twice the size, every value repeated in a square of two by two.
 
     `forward(x: float[n, inputs, h, w]) -> float[n, outputs, 2 h, 2 w]`. It is one transposed convolution of 4x4 by
     strides of two, with less than half of the work.
     """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, kernel_size=3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve."""
@@ -210,6 +217,9 @@ class HalvingConv(nn.Conv2d):
     `forward(x: float[n, inputs, h, w]) -> float[n, outputs, h / 2, w / 2]`, sizes rounded up. At even sizes it is one
     convolution of 4x4 by strides of two, with less than half of the work.
     """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve."""

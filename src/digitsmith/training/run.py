@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from digitsmith.atomic import require_new, staged_file, writing
 from digitsmith.dataset import Dataset
-from digitsmith.errors import RunError
+from digitsmith.errors import ConfigError, RunError
 from digitsmith.training.config import TrainConfig, flatten, load_config
 
 
@@ -92,10 +92,26 @@ class Run:
             return [json.loads(line) for line in lines]
 
 
-def read_record(config: Path) -> dict[str, Any]:
-    """What a valid config file records of a run, in its table [run]; nothing if it is not of a run."""
-    recorded: dict[str, Any] = tomllib.loads(config.read_text(encoding="utf-8")).get("run", {})
+def read_record(preset: str | Path) -> dict[str, Any]:
+    """What the config of a run records in its table [run]; nothing if `preset` is another file, or a name.
+
+    Raises:
+        ConfigError: a table that no training wrote.
+    """
+    path = Path(preset)
+    if path.suffix != ".toml":
+        return {}
+    recorded: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")).get("run", {})
+    if recorded and not _names_data(recorded):
+        raise ConfigError(f"{path}: its table [run] does not say what the run was trained on. Take the table out.")
     return recorded
+
+
+def _names_data(recorded: Any) -> bool:
+    size = recorded.get("image_size") if isinstance(recorded, dict) else None
+    return (
+        isinstance(size, list) and [type(side) for side in size] == [int, int] and isinstance(recorded.get("data"), str)
+    )
 
 
 def start(run: Run, config: TrainConfig, record: dict[str, Any]) -> None:

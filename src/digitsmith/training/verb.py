@@ -38,20 +38,26 @@ def train(
     elif preset is None:
         raise ConfigError("say what to train: the preset residual, cgan or gan, or the path of a .toml file.")
     config = load_config(preset or run.config, changes)
-    if data is None and not resume and Path(str(preset)).suffix == ".toml":
-        recorded = read_record(Path(str(preset)))  # the config of a run names its data
+    if data is None and preset is not None and not resume:
+        recorded = read_record(preset)  # the config of a run brings its data
     if isinstance(data, Dataset):
         source = _IN_MEMORY
         data = data if resize is None else data.resize(resize)
     else:
         source = str(data or recorded.get("data", "digits"))
         if source == _IN_MEMORY:
-            raise DataError(f"{preset or out} was trained on a data set in memory: pass it again as data=.")
+            other = "" if resume else ", or name other data (--data)"
+            raise DataError(
+                f"{out if resume else preset} was trained on a data set in memory: pass it again as data={other}."
+            )
         if resize is None and recorded:
             height, width = recorded["image_size"]
             resize = (height, width)
         data = load_dataset(source, "train", resize=resize)
-    device = device or (recorded["device"] if resume else "auto")
+    console = Console(quiet=quiet)
+    if recorded and not resume and recorded.get("data_sha256") != data.sha256():
+        console.print(f"{source} does not hold the images any more that the run of {preset} was trained on.")
+    device = device or (recorded.get("device", "auto") if resume else "auto")
     with torch.random.fork_rng():  # the caller's random state stays as it is
         return loop.train(
             config,
@@ -61,7 +67,7 @@ def train(
             device=device,
             resume=resume,
             command=_command(preset, source, out, changes, resize, device),
-            console=Console(quiet=quiet),
+            console=console,
         )
 
 
