@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from digitsmith import formats
+from digitsmith.dataset import Dataset
 from digitsmith.training.run import Run
 
 WITHOUT_TORCH = """
@@ -78,6 +80,17 @@ def test_the_tour_of_train_and_generate() -> None:
     assert run("generate", "made2", "--count", "3", "--model", "half.onnx").returncode == 0
 
 
+def test_a_run_on_too_few_images_is_not_advised_to_be_measured(digits: Dataset) -> None:
+    small = ["--set", "generator.hidden=[16]", "--set", "discriminator.hidden=[16]", "--epochs", "1"]
+    for count, advised in ((257, False), (258, True)):
+        formats.write(digits.take(slice(0, count)), Path(f"of-{count}"), "npz")
+        done = run("train", "cgan", "--data", f"of-{count}", "--out", f"run-{count}", *small)
+        assert done.returncode == 0, done.stderr
+        assert (f"digitsmith evaluate run-{count}" in done.stdout) == advised
+        assert ("that takes 258 training images" in done.stdout) == (not advised)
+        assert run("evaluate", f"run-{count}").returncode == (0 if advised else 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -86,6 +99,7 @@ def test_the_tour_of_train_and_generate() -> None:
         (["train", "cgan", "--set", "epoch=3"], "did you mean 'epochs'"),
         (["train", "cgan", "--data", "nowhere"], "no data set 'nowhere'"),
         (["train", "cgan", "--data", "./nowhere"], "no file or folder nowhere"),
+        (["train", "cgan", "--epochs", "0"], "'--epochs'"),
         (["train", "cgan", "--resize", "28"], "height x width"),
         (["train", "cgan", "--resize", "4x28"], "use sides from 8 to 64"),
         (["train", "cgan", "--device", "cuda"], "--device cuda"),
@@ -94,6 +108,7 @@ def test_the_tour_of_train_and_generate() -> None:
         (["generate", "made", "--count", "-3"], "at least one image"),
         (["generate", "made", "--count", "5000000000"], "one seed has images"),
         (["generate", "made", "--count", "3", "--labels", "0-12"], "no label '0-12'"),
+        (["generate", "made", "--count", "3", "--labels", "5-3"], "the range runs backwards; write 3-5"),
         (["generate", "made", "--count", "3", "--shard", "2"], "write it as I/N"),
         (["generate", "made", "--count", "3", "--model", "none.onnx"], "there is no model 'none.onnx'"),
         (["generate", "made", "--count", "3", "--gzip", "--format", "png"], "--gzip is for"),

@@ -97,6 +97,9 @@ def test_a_generated_folder_says_where_it_came_from(model: Model) -> None:
     assert model.sha256 in text
     assert '"seed": 3' in text
     assert '"first": 5' in text
+    digitsmith.generate("some", 10, model=model, labels=[7, "3"], draw=True)
+    about = json.loads(Path("some/dataset.json").read_text())
+    assert (about["labels"], about["drawn"]) == (["7", "3"], True)
 
 
 def test_requests_that_cannot_be_met_leave_nothing(model: Model) -> None:

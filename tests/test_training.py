@@ -22,6 +22,7 @@ from conftest import MICRO
 from digitsmith import formats
 from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError, DivergedError, OutputError, RunError
+from digitsmith.training import samples
 from digitsmith.training.config import load_config
 from digitsmith.training.run import Run
 from digitsmith.training.validation import Validation, hold_out
@@ -126,6 +127,21 @@ def test_the_config_of_a_run_says_so_if_its_data_have_changed(
     formats.write(digits.take(slice(64, 192)), Path("some"), "npz")
     digitsmith.train(first.config, out="again", quiet=False)
     assert "does not hold the images any more" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_config_of_a_run_says_where_it_looks_for_the_data(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    formats.write(digits.take(slice(0, 128)), Path("some"), "npz")
+    first = digitsmith.train("cgan", "some", "first", changes=[*MICRO, "epochs=1"]).run
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    with pytest.raises(DataError, match="was trained on 'some', which is looked for from the folder that you are in"):
+        digitsmith.train(Path("..") / first.config, out="again")
+
+
+def test_of_many_epochs_two_hundred_are_shown() -> None:
+    assert all(samples.is_due(epoch, 200) for epoch in range(1, 201))
+    due = [epoch for epoch in range(1, 1002) if samples.is_due(epoch, 1001)]
+    assert due == [*range(6, 1001, 6), 1001]
 
 
 def test_a_run_on_data_in_memory_asks_for_them_again(digits: Dataset) -> None:

@@ -78,7 +78,7 @@ def train(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder. Default: runs/PRESET.", metavar="RUN")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the images. Short for --set epochs=N.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images. Short for --set epochs=N.")] = None,
     seed: Annotated[int | None, typer.Option(help="Short for --set seed=N.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. Default: auto.")] = None,
     change: Annotated[
@@ -121,7 +121,8 @@ def train(
     digitsmith train gan --data mnist --set discriminator.optimizer=sgd
     digitsmith train --resume --out runs/mnist
 
-    The run folder gets the model (model.onnx), figures, samples of every epoch, metrics and checkpoints.
+    The run folder gets the model (model.onnx), figures, samples of every epoch (of 200 of them, if there are more),
+    metrics and checkpoints.
     Ctrl-C saves and stops.
     """
     if out is None:
@@ -155,8 +156,8 @@ def train(
         f"  {run.figures / 'losses.png'}        the losses; equilibrium.png: D(x) and D(G(z))\n"
         f"  {run.figures / 'progress.gif'}      from noise to digits\n"
         f"  {run.model}                 the generator{best}, ready to use\n\n"
-        f"Next, measure how good it is, and make digits with it:\n"
-        f"  digitsmith evaluate {run.folder}\n"
+        f"{_next_measure(run.folder, run.read()[1]['images'])}"
+        f"Next, make digits with it:\n"
         f"  digitsmith generate {run.folder.name}-digits --count 1000 --model {run.folder}"
     )
 
@@ -382,7 +383,7 @@ def report(
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
-    out: Annotated[Path, typer.Argument(help="The .onnx file to write.")],
+    out: Annotated[Path, typer.Argument(help="The .onnx file to write, or to replace.")],
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16: half the size.")] = False,
     truncation: Annotated[
         float, typer.Option(help="Scale of the noise: under 1, digits are clearer and vary less.", metavar="T")
@@ -428,6 +429,15 @@ def data() -> None:
     typer.echo(f"\nDownloads are kept in {data_home()} (DIGITSMITH_DATA_HOME).\nA path works as well as a name.")
 
 
+def _next_measure(run: Path, images: int) -> str:
+    """The advice to measure a run, if it was trained on enough images to be compared with."""
+    from digitsmith.features import FEATURES
+
+    if images < 2 * (FEATURES + 1):
+        return f"How good it is cannot be measured: that takes {2 * (FEATURES + 1)} training images.\n"
+    return f"Next, measure how good it is:\n  digitsmith evaluate {run}\n"
+
+
 def _beside(subject: str, name: str) -> Path | None:
     """Where a result is kept if it is of a run: in its folder."""
     return Path(subject) / name if (Path(subject) / "config.toml").is_file() else None
@@ -455,6 +465,8 @@ def _parse_labels(text: str, classes: tuple[str, ...]) -> list[str]:
     for word in (word.strip() for word in text.split(",")):
         first, dash, last = word.partition("-")
         if word not in classes and dash and first in classes and last in classes:
+            if classes.index(first) > classes.index(last):
+                raise ConfigError(f"--labels {word}: the range runs backwards; write {last}-{first}.")
             names.extend(classes[classes.index(first) : classes.index(last) + 1])
         else:
             names.append(word)

@@ -135,6 +135,9 @@ def generate(
         i, n = request.shard
         raise ConfigError(f"shard {i}/{n} of {request.count} images is empty: use at most {request.count} shards.")
     about = provenance(model) | {"seed": request.seed, "first": start, "count": stop - start}
+    if model.conditional:
+        names = np.array(model.metadata.classes)[_choices(model, request)]
+        about |= {"labels": names.tolist(), "drawn": request.draw}
     header = Header(stop - start, model.metadata.image_size, model.metadata.classes, split, start, about, compress)
     with staged_folder(folder) as staged:
         shown: list[NDArray[np.uint8]] = []
@@ -189,9 +192,14 @@ def _labelling(model: Model, request: Request) -> Callable[[int, int], NDArray[n
         if request.labels is not None or request.draw:
             raise ModelError(f"{model.name} is unconditional: its images have no labels, and none can be asked for.")
         return lambda start, count: None
-    choices = model.class_indices(model.metadata.classes if request.labels is None else request.labels)
+    choices = _choices(model, request)
     if not len(choices):
         raise ModelError("no label is asked for: name at least one.")
     if request.draw:
         return lambda start, count: drawn_labels(request.seed, start, count, choices)
     return lambda start, count: choices[np.arange(start, start + count) % len(choices)]
+
+
+def _choices(model: Model, request: Request) -> NDArray[np.int64]:
+    """The classes that are asked for."""
+    return model.class_indices(model.metadata.classes if request.labels is None else request.labels)

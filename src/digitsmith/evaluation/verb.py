@@ -143,7 +143,8 @@ def _how_many(count: int, opened: Model | Dataset, real: Reference, size: int) -
     if n <= size:
         least = f"at least {size + 1} images are needed of each kind, one more than the features have dimensions"
         short = [f"{what} {number:,}" for what, number in there.items() if number <= size]
-        raise DataError(f"{least}; {' and '.join(short) or f'--count is {count:,}'}. Use more images.")
+        enough = f"Use more images (a data set without a test split needs {2 * (size + 1)}), or another --reference."
+        raise DataError(f"{least}; {' and '.join(short) or f'--count is {count:,}'}. {enough}")
     return n
 
 

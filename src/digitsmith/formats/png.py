@@ -39,7 +39,8 @@ def decode(content: bytes, what: str) -> NDArray[np.uint8]:
                 )
             return np.asarray(image.convert("L"))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{what} is no image that can be read ({error}).") from error
+        why = "of no format that is known" if isinstance(error, UnidentifiedImageError) else str(error)
+        raise DataError(f"{what} is no image that can be read ({why}): replace it, or take it out.") from error
 
 
 def encode(image: NDArray[np.uint8]) -> bytes:

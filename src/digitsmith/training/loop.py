@@ -168,7 +168,8 @@ def _run_epochs(
             if epoch_ends:
                 position.epoch += 1
                 position.epoch_step = 0
-                show_samples()
+                if samples.is_due(position.epoch, config.epochs):
+                    show_samples()
                 order = _shuffled(len(data), config.seed, position.epoch).to(device)
 
             stopping = interrupted() or position.epoch == config.epochs

@@ -1,5 +1,7 @@
 """Grids of images that show how far a training has come: a column for each class, or ten by ten."""
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,8 +13,14 @@ from digitsmith.noise import noise
 from digitsmith.training.config import TrainConfig
 from digitsmith.training.run import Run
 
+_MOST_GRIDS = 200
 _ROWS = 10
 _MOST_COLUMNS = 50
+
+
+def is_due(epoch: int, epochs: int) -> bool:
+    """Whether to save a grid after an epoch: after each, or, if there are many, after 200 of them and the last."""
+    return epoch % math.ceil(epochs / _MOST_GRIDS) == 0 or epoch == epochs
 
 
 def save(run: Run, generator: nn.Module, config: TrainConfig, data: Dataset, epoch: int) -> NDArray[np.uint8]:

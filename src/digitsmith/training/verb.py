@@ -53,7 +53,15 @@ def train(
         if resize is None and recorded:
             height, width = recorded["image_size"]
             resize = (height, width)
-        data = load_dataset(source, "train", resize=resize)
+        try:
+            data = load_dataset(source, "train", resize=resize)
+        except DataError as error:
+            if not recorded:
+                raise
+            raise DataError(
+                f"{out if resume else preset} was trained on {source!r}, which is looked for from the folder that you "
+                f"are in: {error} Go to where it is, or name it with --data."
+            ) from error
     console = Console(quiet=quiet)
     if recorded and not resume and recorded.get("data_sha256") != data.sha256():
         console.print(f"{source} does not hold the images any more that the run of {preset} was trained on.")
