@@ -1,11 +1,12 @@
 """Other handwriting than MNIST's: the preset `residual` on other images, of another number, size and classes.
 
-    python benchmarks/other_handwriting.py RUNS [--only NAME]
+    python benchmarks/other_handwriting.py RUNS [--only NAME] [--steps N]
 
-    digits  the embedded data set: 1,438 training images; the preset untouched
-    odd     a folder of 3,000 PNGs, MNIST's odd digits scaled to 20x16, in five classes with names; the preset untouched
+    digits  the embedded data set: 1,438 training images
+    odd     a folder of 3,000 PNGs, MNIST's odd digits scaled to 20x16, in five classes with names
     few     300 of those, with 1,200 steps of 64 images, as the README has it for few images
 
+Without --steps, the preset is untouched for the first two.
 Each run is in a folder of that name in RUNS, which must not be there yet; the last of its samples/ is a sheet of
 images, none chosen. It is measured beside real images: of `digits` the test split; of the folders, which have none,
 half of the training images. The evaluation's notes say how rough that is. Over an hour on two cores.
@@ -31,9 +32,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
     parser.add_argument("--only", choices=CASES)
+    parser.add_argument("--steps", type=int)
     arguments = parser.parse_args()
     for name in [arguments.only] if arguments.only else CASES:
         changes = {"steps": 1200, "batch_size": 64} if name == "few" else {}
+        changes |= {"steps": arguments.steps} if arguments.steps else {}
         data, out = source(name, arguments.runs), arguments.runs / name
         run = digitsmith.train("residual", data, out, changes=changes, quiet=False).run
         result = digitsmith.evaluate(run.folder)
