@@ -21,7 +21,7 @@ import digitsmith
 from conftest import MICRO
 from digitsmith import formats
 from digitsmith.dataset import Dataset
-from digitsmith.errors import ConfigError, DataError, DivergedError, OutputError, RunError
+from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError, OutputError, RunError
 from digitsmith.training import samples
 from digitsmith.training.config import load_config
 from digitsmith.training.run import Run
@@ -136,6 +136,15 @@ def test_the_config_of_a_run_says_where_it_looks_for_the_data(digits: Dataset, m
     monkeypatch.chdir("elsewhere")
     with pytest.raises(DataError, match="was trained on 'some', which is looked for from the folder that you are in"):
         digitsmith.train(Path("..") / first.config, out="again")
+
+
+def test_a_failed_download_is_not_taken_for_a_folder_elsewhere(micro_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise DownloadError("no connection")
+
+    monkeypatch.setattr("digitsmith.training.verb.load_dataset", fail)
+    with pytest.raises(DownloadError, match=r"^no connection$"):
+        digitsmith.train(micro_run.config, out="again")
 
 
 def test_of_many_epochs_two_hundred_are_shown() -> None:

@@ -121,7 +121,7 @@ def train(
     digitsmith train gan --data mnist --set discriminator.optimizer=sgd
     digitsmith train --resume --out runs/mnist
 
-    The run folder gets the model (model.onnx), figures, samples of every epoch (of 200 of them, if there are more),
+    The run folder gets the model (model.onnx), figures, samples of every epoch (of up to 200, if there are more),
     metrics and checkpoints.
     Ctrl-C saves and stops.
     """

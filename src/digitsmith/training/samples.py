@@ -19,7 +19,7 @@ _MOST_COLUMNS = 50
 
 
 def is_due(epoch: int, epochs: int) -> bool:
-    """Whether to save a grid after an epoch: after each, or, if there are many, after 200 of them and the last."""
+    """Whether to save a grid after an epoch: after each, or, if there are many, after up to 200, with the last."""
     return epoch % math.ceil(epochs / _MOST_GRIDS) == 0 or epoch == epochs
 
 

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 
 from digitsmith.dataset import Dataset
-from digitsmith.errors import ConfigError, DataError
+from digitsmith.errors import ConfigError, DataError, DownloadError
 from digitsmith.sources import load_dataset
 from digitsmith.training import loop
 from digitsmith.training.config import load_config
@@ -40,6 +40,7 @@ def train(
     config = load_config(preset or run.config, changes)
     if data is None and preset is not None and not resume:
         recorded = read_record(preset)  # the config of a run brings its data
+    trained_before = out if resume else preset
     if isinstance(data, Dataset):
         source = _IN_MEMORY
         data = data if resize is None else data.resize(resize)
@@ -47,20 +48,18 @@ def train(
         source = str(data or recorded.get("data", "digits"))
         if source == _IN_MEMORY:
             other = "" if resume else ", or name other data (--data)"
-            raise DataError(
-                f"{out if resume else preset} was trained on a data set in memory: pass it again as data={other}."
-            )
+            raise DataError(f"{trained_before} was trained on a data set in memory: pass it again as data={other}.")
         if resize is None and recorded:
             height, width = recorded["image_size"]
             resize = (height, width)
         try:
             data = load_dataset(source, "train", resize=resize)
         except DataError as error:
-            if not recorded:
+            if not recorded or isinstance(error, DownloadError):
                 raise
             raise DataError(
-                f"{out if resume else preset} was trained on {source!r}, which is looked for from the folder that you "
-                f"are in: {error} Go to where it is, or name it with --data."
+                f"{trained_before} was trained on {source!r}, which is looked for from the folder that you are in: "
+                f"{error} Go to where it is, or name it with --data."
             ) from error
     console = Console(quiet=quiet)
     if recorded and not resume and recorded.get("data_sha256") != data.sha256():
