@@ -1,12 +1,15 @@
 """The command line as users meet it: real processes, exit codes, messages."""
 
+import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import digitsmith
 from digitsmith import formats
 from digitsmith.dataset import Dataset
 from digitsmith.training.run import Run
@@ -50,6 +53,20 @@ def test_help_and_generate_never_import_torch() -> None:
         done = run(code=spy)
         assert done.returncode == 0
         assert done.stderr.endswith("light")
+
+
+def test_the_command_to_keep_a_result_measures_the_same_again() -> None:
+    measured = run("evaluate", "digits:test", "--reference", "digits", "--count", "300", "--seed", "5")
+    command = shlex.split(measured.stdout.rpartition("\n  ")[2])
+    assert command[0] == "digitsmith"
+    assert run(*command[1:]).returncode == 0
+    kept = json.loads(Path("result.json").read_text())
+    assert (kept["reference"], kept["protocol"]["images"], kept["protocol"]["seed"]) == ("digits:train", 300, 5)
+
+
+def test_all_that_python_offers_can_be_listed() -> None:
+    assert set(digitsmith.__all__) <= set(dir(digitsmith))
+    assert all(getattr(digitsmith, name) for name in digitsmith.__all__)
 
 
 def test_without_torch_training_says_what_to_install() -> None:

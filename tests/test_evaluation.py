@@ -10,14 +10,15 @@ import pytest
 from PIL import Image, ImageFilter
 
 import digitsmith
-from digitsmith import results
+from digitsmith import formats, results
 from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError, ResultError
 from digitsmith.evaluation import measures
 from digitsmith.evaluation.reference import RealData, Reference, load_reference, read_reference, silent
-from digitsmith.evaluation.subject import Subject
+from digitsmith.evaluation.subject import Subject, choose_reference
 from digitsmith.evaluation.verb import evaluate_images
 from digitsmith.features import DIGITS, Readings, digit_net, usual_scale
+from digitsmith.formats import FORMATS
 from digitsmith.results import Evaluation
 from digitsmith.training.run import Run
 
@@ -214,6 +215,36 @@ def test_a_run_is_compared_with_what_it_was_trained_on(micro_run: Run, micro_gan
     assert conditional.measure("frechet_ratio").verdict == "fails"  # a second of training
     assert unconditional.confusion is None
     assert "labels" in unconditional.skipped["agreement"]
+
+
+def test_made_digits_are_compared_with_what_their_maker_was_trained_on(micro_run: Run, digits: Dataset) -> None:
+    for format in FORMATS:
+        folder = digitsmith.generate(format, 300, model=micro_run.folder, format=format)
+        assert digitsmith.evaluate(folder).reference == "digits:train"
+    assert digitsmith.evaluate("npz/train.npz").reference == "digits:train"
+    assert digitsmith.evaluate("npz", "digits:test").reference == "digits:test"
+    assert choose_reference(digits, "digits", None) == ("mnist", None)  # the name of a data set, whatever is here
+
+
+def test_made_digits_whose_makers_data_are_gone_need_a_reference(digits: Dataset) -> None:
+    formats.write(digits.take(slice(300)), Path("made"), "npz")
+    Path("made/dataset.json").write_text('{"trained_on": "gone/images"}')
+    with pytest.raises(ConfigError, match=r"the model that made made was trained on gone/images.*--reference"):
+        digitsmith.evaluate("made")
+    Path("made/dataset.json").write_text("[1]")
+    with pytest.raises(DataError, match=r"dataset\.json is damaged"):
+        digitsmith.evaluate("made")
+
+
+def test_digits_in_another_mix_are_told(digits: Dataset) -> None:
+    assert digits.labels is not None
+    reference = load_reference("digits")
+    assert reference.unseen.labels is not None
+    wanted = reference.unseen.labels[:200]
+    alike = np.concatenate([np.flatnonzero(digits.labels == d)[: (wanted == d).sum()] for d in range(10)])
+    others = np.concatenate([np.flatnonzero(digits.labels == d)[:20] for d in range(10)])
+    assert not any("mixed differently" in note for note in judge(digits.take(alike), reference, 200).notes)
+    assert any("mixed differently" in note for note in judge(digits.take(others), reference, 200).notes)
 
 
 def test_a_source_without_a_test_split_is_halved(digits: Dataset, tmp_path: Path) -> None:

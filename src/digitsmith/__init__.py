@@ -5,8 +5,8 @@
 >>> model.sample([3, 1, 4], seed=1).shape        # uint8 images, 0 background to 255 ink
 (3, 28, 28)
 
-The verbs are those of the command line: `load`, `generate`, `train`, `load_dataset`. Only `train` needs torch
-(`pip install 'digitsmith[train]'`).
+`train`, `generate` and `evaluate` do what the commands of these names do; `load` opens a model, `load_dataset` a data
+set. Only `train` needs torch (`pip install 'digitsmith[train]'`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -165,8 +165,8 @@ def evaluate(
         subject: a model, a data set, or what names one: a shipped model, a run folder, an `.onnx` file, or what
             `load_dataset` takes. `mnist` is the shipped model, `mnist:test` the real test images.
         reference: the real images to compare with, as for `load_dataset`: one split, whose other split is the unseen
-            one. By default what the model was trained on; for data sets `mnist`, which needs no download but for
-            the measures of originality.
+            one. By default what the model was trained on, or the one that made the data set, as far as that is told;
+            else `mnist`, which needs no download but for the measures of originality.
         count: how many images of each kind; fewer where there are not so many.
         seed: of the images that a model makes, or of the choice from a data set.
         features: where distances are measured: the shipped `digitnet`, or `inception` (Inception v3 on grey repeated

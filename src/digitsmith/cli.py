@@ -155,7 +155,7 @@ def train(
         f"  {run.figures / 'real-vs-fake.png'}  real digits, each row over a generated one\n"
         f"  {run.figures / 'losses.png'}        the losses; equilibrium.png: D(x) and D(G(z))\n"
         f"  {run.figures / 'progress.gif'}      from noise to digits\n"
-        f"  {run.model}                 the generator{best}, ready to use\n\n"
+        f"  {run.model}                the generator{best}, ready to use\n\n"
         f"{_next_measure(run.folder, run.read()[1]['images'])}"
         f"Next, make digits with it:\n"
         f"  digitsmith generate {run.folder.name}-digits --count 1000 --model {run.folder}"
@@ -232,7 +232,8 @@ def generate(
     )
     if "refused" in header.about:
         refused = header.about["refused"]
-        typer.echo(f"{refused:,} others were refused, {refused / (header.count + refused):.1%} of all that were made.")
+        others = "other was" if refused == 1 else "others were"
+        typer.echo(f"{refused:,} {others} refused, {refused / (header.count + refused):.1%} of all that were made.")
 
 
 @app.command()
@@ -243,7 +244,8 @@ def evaluate(
     reference: Annotated[
         str | None,
         typer.Option(
-            help="The real images to compare with. Default: what the model was trained on; mnist for a data set.",
+            help="The real images to compare with. Default: what the model was trained on, or the one that made the "
+            "digits, as far as that is told; else mnist.",
             metavar="SOURCE[:SPLIT]",
         ),
     ] = None,
@@ -268,7 +270,8 @@ def evaluate(
     \b
     digitsmith evaluate mnist                          the model in the box
     digitsmith evaluate runs/mnist                     a run, against what it was trained on
-    digitsmith evaluate made --reference mnist         a folder of digits
+    digitsmith evaluate made                           a folder of digits, against the same
+    digitsmith evaluate scans --reference digits       other images, against those that you name
     digitsmith evaluate mnist:test                     real digits, to see what perfect looks like
 
     Takes about half a minute; needs no torch and no download (but --fetch, to look for copied training images).
@@ -277,6 +280,7 @@ def evaluate(
 
     from digitsmith.atomic import require_file_place
     from digitsmith.report.terminal import Stages, show_evaluation
+    from digitsmith.report.words import evaluate_command
     from digitsmith.results import save
 
     if json:
@@ -289,7 +293,7 @@ def evaluate(
     show_evaluation(result, Console())
     where = json or _beside(subject, "evaluation.json" if features == "digitnet" else "evaluation-inception.json")
     if where is None:
-        typer.echo(f"\nTo keep this, and to draw a report of it:\n  digitsmith evaluate {subject} --json result.json")
+        typer.echo(f"\nTo keep this, and to draw a report of it:\n  {evaluate_command(result)} --json result.json")
         return
     save(result, where)
     shown = where if json or features == "inception" else subject
@@ -301,7 +305,7 @@ def tstr(
     subject: Annotated[str, typer.Argument(help="A conditional model (name, run folder, .onnx) or labelled images.")],
     reference: Annotated[
         str | None,
-        typer.Option(help="The real images. Default: what the model was trained on, else mnist.", metavar="SOURCE"),
+        typer.Option(help="The real images. Default: as for `digitsmith evaluate`.", metavar="SOURCE"),
     ] = None,
     count: Annotated[
         int | None, typer.Option(min=1, help="Training images of each kind. Default: as many as there are real ones.")

@@ -14,7 +14,7 @@ from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.measures import SURE
 from digitsmith.evaluation.reference import Progress, RealData, digit_labels, load_real, silent
-from digitsmith.evaluation.subject import name_of, open_subject, require_same_size, usual_reference
+from digitsmith.evaluation.subject import choose_reference, name_of, open_subject, require_same_size
 from digitsmith.features import digit_net, usual_scale
 from digitsmith.model import Model
 from digitsmith.results import Arm, Study
@@ -51,7 +51,7 @@ def tstr(
 
     Args:
         subject: a conditional model, or labelled images, as for `digitsmith.evaluate`.
-        reference: the real images; by default what the model was trained on, else `mnist`.
+        reference: the real images; by default as for `digitsmith.evaluate`.
         count: training images of each kind; by default as many as there are real ones.
         seeds: how often everything is done: images made and classifier trained with seed 0, 1, …
         progress: told of the work.
@@ -63,8 +63,7 @@ def tstr(
     if seeds < 2:
         raise ConfigError(f"{seeds} seed: a spread needs two at least; use --seeds 3.")
     opened = open_subject(subject)
-    size = opened.metadata.image_size if isinstance(opened, Model) else None
-    parts = load_real(str(reference or usual_reference(opened)), size)
+    parts = load_real(*choose_reference(opened, name_of(subject), reference))
     train, test = parts.seen, parts.unseen
     _require_fitting(opened, name_of(subject), parts)
     n = min(count or len(train), len(train), len(opened) if isinstance(opened, Dataset) else len(train))

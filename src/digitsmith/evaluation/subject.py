@@ -7,13 +7,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith import generation
+from digitsmith import formats, generation
 from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.reference import Progress, Reference, digit_labels, split_names
 from digitsmith.features import DIGITS, as_digits
 from digitsmith.model import Model, load, shipped
-from digitsmith.sources import REMOTES, load_dataset
+from digitsmith.sources import TITLES, load_dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,18 +68,52 @@ def name_of(subject: str | Path | Model | Dataset) -> str:
     return "images in memory" if isinstance(subject, Dataset) else str(subject)
 
 
-def usual_reference(opened: Model | Dataset) -> str:
-    """What the model was trained on, as far as it says; else MNIST."""
+def choose_reference(
+    opened: Model | Dataset, name: str, reference: str | Path | None
+) -> tuple[str, tuple[int, int] | None]:
+    """The source to compare with, and the size to scale it to, if any: that of what a model makes, or made.
+
+    Args:
+        opened: what is evaluated.
+        name: what the user calls it.
+        reference: what the user asks for; by default what the model was trained on, or the one that made the data set,
+            as far as that is told; else MNIST.
+
+    Raises:
+        ConfigError: training data that are not to be found here.
+    """
     if isinstance(opened, Model):
-        source = str(opened.metadata.training.get("data", "mnist"))
-        name = split_names(source)[0].rpartition(":")[0]
-        if name in REMOTES or name == "digits" or Path(name).exists():
-            return source
-        raise ConfigError(
-            f"{opened.name} was trained on {source}, which is not to be found here: "
-            f"say what to compare it with (--reference SOURCE)."
-        )
-    return "mnist"
+        trained_on = None if reference else _at_hand(opened.metadata.training.get("data"), name)
+        return str(reference or trained_on or "mnist"), opened.metadata.image_size
+    made_after = None if reference else _at_hand(_trained_on(name), f"the model that made {name}")
+    return str(reference or made_after or "mnist"), opened.image_size if made_after else None
+
+
+def _at_hand(source: object, model: str) -> str | None:
+    """What a model was trained on, if that is told and can be found."""
+    if not source:
+        return None
+    name = _without_split(str(source))
+    if name in TITLES or Path(name).exists():
+        return str(source)
+    raise ConfigError(
+        f"{model} was trained on {source}, which is not to be found here: "
+        f"say what to compare it with (--reference SOURCE)."
+    )
+
+
+def _trained_on(name: str) -> object:
+    """What a folder of digits, or the one that a file is in, says of the model that made them."""
+    source = _without_split(name)
+    path = Path(source)
+    if source in TITLES or not path.exists():
+        return None
+    about = formats.read_about(path.parent if path.is_file() else path)
+    return about and about.get("trained_on")
+
+
+def _without_split(source: str) -> str:
+    return split_names(source)[0].rpartition(":")[0]
 
 
 def require_same_size(data: Dataset, name: str, size: tuple[int, int], reference: str) -> None:

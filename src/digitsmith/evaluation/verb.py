@@ -20,7 +20,7 @@ from digitsmith.evaluation.reference import (
     only,
     pixel_distances,
 )
-from digitsmith.evaluation.subject import Subject, digits_of, make, name_of, open_subject, usual_reference
+from digitsmith.evaluation.subject import Subject, choose_reference, digits_of, make, name_of, open_subject
 from digitsmith.features import DIGITS, FEATURES, digit_net
 from digitsmith.inception import InceptionV3
 from digitsmith.metrics import moments
@@ -29,6 +29,8 @@ from digitsmith.noise import check_seed
 from digitsmith.results import ClassRow, Evaluation
 
 FeatureSpace = Literal["digitnet", "inception"]
+
+_OTHER_MIX = 0.02  # share of images; two random choices of 10,000 differ by less
 
 
 def evaluate(
@@ -47,8 +49,7 @@ def evaluate(
     if inception_weights is not None and features != "inception":
         raise ConfigError("--inception-weights is for --features inception.")
     opened = open_subject(subject)
-    size = opened.metadata.image_size if isinstance(opened, Model) else None
-    source = str(reference or usual_reference(opened))
+    source, size = choose_reference(opened, name_of(subject), reference)
     real = load_reference(source, size=size, fetch=fetch, progress=progress)
     digits = digits_of(opened)
     if digits is not None and real.seen.labels is not None and len(digits) < len(np.unique(real.seen.labels)):
@@ -162,6 +163,14 @@ def _require_all_digits(real: Reference, n: int) -> None:
 
 def _of_reference(made: Subject, real: Reference) -> list[str]:
     notes = list(real.notes)
+    if made.kind == "data" and made.labels is not None and real.unseen.labels is not None:
+        n = len(made.images)
+        counts, usual = (np.bincount(labels[:n], minlength=len(DIGITS)) for labels in (made.labels, real.unseen.labels))
+        if (mixed := np.abs(counts - usual).sum() / 2 / n) > _OTHER_MIX:
+            notes.append(
+                f"The digits are mixed differently here than among the unseen images, by {mixed:.0%}. That moves the "
+                f"distances, either way; a model is asked for the same mix."
+            )
     if made.images.mean() > 128:
         notes.append("These images look dark on bright. Here ink is bright on dark, as in MNIST: invert them.")
     if made.sha256 == real.sha256:

@@ -151,13 +151,28 @@ def write_about(folder: Path, header: Header) -> None:
 
 def read_classes(folder: Path) -> tuple[str, ...] | None:
     """Class names from beside the files; None if nothing says."""
+    about = read_about(folder)
+    if about is None:
+        return None
+    try:
+        return as_classes(about["classes"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, error) from error
+
+
+def read_about(folder: Path) -> dict[str, Any] | None:
+    """Class names and provenance from beside the files; None if nothing says."""
     path = folder / ABOUT
     if not path.is_file():
         return None
     try:
-        return as_classes(json.loads(path.read_text(encoding="utf-8"))["classes"])
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise DataError(f"{path} is damaged ({error}): mend it, or remove it to go without class names.") from error
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, OSError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> DataError:
+    return DataError(f"{folder / ABOUT} is damaged ({error}): mend it, or remove it to go without class names.")
 
 
 def as_classes(names: Sequence[object]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from digitsmith.atomic import staged_file
 from digitsmith.errors import OutputError
 from digitsmith.report.chapters import VERSIONS, Chapter, data_uri, read_chapters, versions
 from digitsmith.report.curves import KINDS, History, draw_curves
-from digitsmith.report.words import GROUPS, amount, amount_and_error, direction
+from digitsmith.report.words import GROUPS, amount, amount_and_error, direction, evaluate_command
 from digitsmith.results import Evaluation, Measure, Study, require_comparable
 
 
@@ -134,17 +134,7 @@ def _protocol(result: Evaluation | Study) -> dict[str, str]:
 
 def _repeat_commands(chapter: Chapter) -> list[str]:
     commands = [chapter.training.command] if chapter.training else []
-    return commands + ([_evaluate_command(chapter.evaluation)] if chapter.evaluation else [])
-
-
-def _evaluate_command(result: Evaluation) -> str:
-    protocol = result.protocol
-    command = ["digitsmith", "evaluate", result.subject]
-    command += ["--reference", result.reference.partition(", only ")[0].removesuffix(", one half")]
-    command += ["--count", str(protocol.get("images", "")), "--seed", str(protocol.get("seed", 0))]
-    if protocol.get("features") == "inception":
-        command += ["--features", "inception"]
-    return shlex.join(command)
+    return commands + ([evaluate_command(chapter.evaluation)] if chapter.evaluation else [])
 
 
 def _compare(chapters: Sequence[Chapter]) -> Comparison:

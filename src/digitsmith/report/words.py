@@ -1,6 +1,8 @@
-"""How numbers of results are said: in the terminal and on the page alike."""
+"""How results are said: in the terminal and on the page alike."""
 
-from digitsmith.results import Measure
+import shlex
+
+from digitsmith.results import Evaluation, Measure
 
 GROUPS = {
     "real": "How real?",
@@ -35,3 +37,14 @@ def amount_and_error(measure: Measure) -> str:
 def direction(measure: Measure) -> str:
     """Which way is better."""
     return {"up": "higher", "down": "lower", "near": "as real"}[measure.better]
+
+
+def evaluate_command(result: Evaluation) -> str:
+    """The command line that measures the same again."""
+    protocol = result.protocol
+    command = ["digitsmith", "evaluate", result.subject]
+    command += ["--reference", result.reference.partition(", only ")[0].removesuffix(", one half")]
+    command += ["--count", str(protocol.get("images", "")), "--seed", str(protocol.get("seed", 0))]
+    if protocol.get("features") == "inception":
+        command += ["--features", "inception"]
+    return shlex.join(command)
