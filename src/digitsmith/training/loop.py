@@ -82,8 +82,6 @@ def train(
     check_data(trained, config)
     styles = config.styles
     config = settle_epochs(settle_styles(settle_precision(config, where), trained), len(trained))
-    if config.styles < styles:
-        console.print(f"Styles of a class: {config.styles}, not {styles}; there is one for 100 images at most.")
     validation = None if held_out is None else Validation(trained, held_out, config)
     torch.manual_seed(config.seed)
     state = new_state(config, data.image_size, len(data.classes), where)
@@ -96,6 +94,8 @@ def train(
             if run.checkpoint.exists() or run.metrics.stat().st_size:
                 checkpoint.load(run.checkpoint, state)  # else it was killed before its first one, and starts again
             runs.write_config(run, config, record)
+        if config.styles < styles:
+            console.print(f"Styles of a class: {config.styles}, not {styles}; there is one for 100 images at most.")
         if config.styles > 1 and state.styles is None:
             started = time.monotonic()
             state.styles = find_styles(trained, config)
