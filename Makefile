@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 # 1,438 images are a fortieth of MNIST: too few for styles, and for the preset's 5,000 steps, which would learn them by
-# heart. Networks half as wide take two minutes, not five.
+# heart. Networks half as wide take a third of the time.
 FEW_IMAGES := --set styles=1 --set steps=1200 --set batch_size=64
 SMALL := --set 'generator.hidden=[64,32]' --set 'discriminator.hidden=[32,64,64]'
 

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import platformdirs
@@ -179,10 +180,7 @@ def load_dataset(source: str | Path, split: Split = "train", *, resize: tuple[in
     >>> len(digits), digits.image_size, digits.classes[3]
     (359, (28, 28), '3')
     """
-    name = str(source)
-    for ending in ("train", "test"):
-        if name.endswith(f":{ending}"):
-            name, split = name.removesuffix(f":{ending}"), ending
+    name, split = part_source(str(source), split)
     if name == "digits":
         data = _load_embedded(split)
     elif name in REMOTES:
@@ -203,6 +201,18 @@ def load_dataset(source: str | Path, split: Split = "train", *, resize: tuple[in
         data = data.resize(resize)
     check_image_size(data, name)
     return data
+
+
+def part_source(source: str, split: Split = "train") -> tuple[str, Split]:
+    """The name or path of a source, and the split that it names, if it ends in one; else `split`.
+
+    >>> part_source("mnist:test"), part_source("scans")
+    (('mnist', 'test'), ('scans', 'train'))
+    """
+    for ending in get_args(Split):
+        if source.endswith(f":{ending}"):
+            return source.removesuffix(f":{ending}"), ending
+    return source, split
 
 
 def _load_embedded(split: Split) -> Dataset:

@@ -19,7 +19,7 @@ from digitsmith.atomic import staged_file
 from digitsmith.dataset import Dataset
 from digitsmith.errors import MissingSplitError
 from digitsmith.features import DIGITS, SIDE, DigitNet, Readings, as_digits, digit_net, usual_scale
-from digitsmith.sources import at_hand, load_dataset
+from digitsmith.sources import at_hand, load_dataset, part_source
 
 MOST = 10_000
 """Images of each side that are used at most."""
@@ -168,10 +168,7 @@ def load_real(source: str, size: tuple[int, int] | None = None) -> RealData:
 
 def split_names(source: str) -> tuple[str, str]:
     """A source with its split, training by default, and with the other split."""
-    name, split = source, "train"
-    for ending in ("train", "test"):
-        if source.endswith(f":{ending}"):
-            name, split = source.removesuffix(f":{ending}"), ending
+    name, split = part_source(source)
     return f"{name}:{split}", f"{name}:{'test' if split == 'train' else 'train'}"
 
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from digitsmith import formats, generation
 from digitsmith.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError
-from digitsmith.evaluation.reference import Progress, Reference, digit_labels, split_names
+from digitsmith.evaluation.reference import Progress, Reference, digit_labels
 from digitsmith.features import DIGITS, as_digits
 from digitsmith.model import Model, load, shipped
-from digitsmith.sources import TITLES, load_dataset
+from digitsmith.sources import TITLES, load_dataset, part_source
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def _at_hand(source: object, model: str) -> str | None:
     """What a model was trained on, if that is told and can be found."""
     if not source:
         return None
-    name = _without_split(str(source))
+    name, _ = part_source(str(source))
     if name in TITLES or Path(name).exists():
         return str(source)
     raise ConfigError(
@@ -104,16 +104,12 @@ def _at_hand(source: object, model: str) -> str | None:
 
 def _trained_on(name: str) -> object:
     """What a folder of digits, or the one that a file is in, says of the model that made them."""
-    source = _without_split(name)
+    source, _ = part_source(name)
     path = Path(source)
     if source in TITLES or not path.exists():
         return None
     about = formats.read_about(path.parent if path.is_file() else path)
     return about and about.get("trained_on")
-
-
-def _without_split(source: str) -> str:
-    return split_names(source)[0].rpartition(":")[0]
 
 
 def require_same_size(data: Dataset, name: str, size: tuple[int, int], reference: str) -> None:
