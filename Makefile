@@ -55,7 +55,7 @@ model: .venv/.train
 
 # The digit-net, made again: three seeds, about twenty minutes. All results that were measured with the old one are void.
 digitnet: .venv/.train
-	$(BIN)/python -m digitsmith.training.digitnet src/digitsmith/zoo/digitnet
+	$(BIN)/python tools/digitnet.py src/digitsmith/models/zoo/digitnet
 
 build: .venv/.dev
 	$(BIN)/python -m build

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from digitsmith.data.sources import at_hand
+from digitsmith.evaluation.metrics import precision_recall
 from digitsmith.evaluation.reference import load_reference
-from digitsmith.metrics import precision_recall
-from digitsmith.sources import at_hand
 from memory import peak
 
 

@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from digitsmith import generation
-from digitsmith.dataset import to_uint8
-from digitsmith.formats import Header, idx
-from digitsmith.model import DEFAULT, load, shipped
-from digitsmith.noise import BLOCK, noise_block
+from digitsmith.data.formats import Header, idx
+from digitsmith.data.pixels import to_uint8
+from digitsmith.generation import generate as generation
+from digitsmith.models.generator import DEFAULT, load, shipped
+from digitsmith.models.noise import BLOCK, noise_block
 
 
 def bare(content: bytes, feeds: list[dict[str, np.ndarray]], blocks: int, threads: int) -> float:
@@ -51,7 +51,7 @@ def with_torch(model_name: str, count: int, folder: Path) -> None:
     """Make as many images with torch, and write them."""
     import torch
 
-    from digitsmith.training.config import TrainConfig
+    from digitsmith.config.schema import TrainConfig
     from digitsmith.training.networks import new_networks
     from digitsmith.training.styles import StyledGenerator
     from digitsmith.training.trainee import bfloat16_is_fast
@@ -71,14 +71,14 @@ def with_torch(model_name: str, count: int, folder: Path) -> None:
             z = torch.from_numpy(noise_block(0, start // BLOCK, config.z_dim, config.z_distribution)[:n])
             label = np.arange(n) % max(len(classes), 1)
             made = generator(z, torch.from_numpy(label) if classes else None)
-            writer.write(to_uint8(made[:, 0].float().numpy()), label if classes else None)
+            writer.write(to_uint8(made.float().numpy()), label if classes else None)
     writer.close()
 
 
 def onnx_file(name: str) -> Path:
     """The file of a shipped model, of a run folder, or the file itself."""
     if name in shipped():
-        return Path(generation.__file__).parent / "zoo" / f"{name}.onnx"
+        return Path(generation.__file__).parents[1] / "models" / "zoo" / f"{name}.onnx"
     return Path(name) / "model.onnx" if Path(name).is_dir() else Path(name)
 
 

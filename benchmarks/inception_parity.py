@@ -26,8 +26,8 @@ from PIL import Image
 from torch_fidelity import FeatureExtractorInceptionV3, calculate_metrics
 
 import digitsmith
-from digitsmith.inception import InceptionV3
-from digitsmith.metrics import frechet_distance, moments
+from digitsmith.evaluation.inception import InceptionV3
+from digitsmith.evaluation.metrics import frechet_distance, moments
 
 TOLERANCE = 1e-3
 

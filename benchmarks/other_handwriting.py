@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 import digitsmith
-from digitsmith import formats
-from digitsmith.dataset import Dataset
-from digitsmith.sources import load_dataset
+from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.sources import load_dataset
 
 CLASSES = {1: "one", 3: "three", 5: "five", 7: "seven", 9: "nine"}
 SIZE = (20, 16)

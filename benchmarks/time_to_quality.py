@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 import digitsmith
-from digitsmith import metrics
-from digitsmith.features import digit_net
-from digitsmith.sources import load_dataset
+from digitsmith.data.sources import load_dataset
+from digitsmith.evaluation import metrics
+from digitsmith.models.digitnet import digit_net
 from digitsmith.training.validation import hold_out
 
 MARKS = (10, 5, 3, 2, 1.5)

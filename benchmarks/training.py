@@ -17,9 +17,10 @@ import numpy as np
 import torch
 
 import tutorial
-from digitsmith.dataset import Dataset, to_unit
-from digitsmith.sources import load_dataset
-from digitsmith.training.config import TrainConfig, load_config
+from digitsmith.config.schema import TrainConfig, load_config
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.pixels import to_unit
+from digitsmith.data.sources import load_dataset
 from digitsmith.training.dense import DenseTrainee, dense_step
 from digitsmith.training.loop import flushed_denormals
 from digitsmith.training.networks import Discriminator, FullyConnected, Generator

@@ -16,8 +16,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from digitsmith.dataset import Dataset
-from digitsmith.training.config import NetworkConfig, TrainConfig
+from digitsmith.config.schema import NetworkConfig, TrainConfig
+from digitsmith.data.dataset import Dataset
 
 
 def to_tensor(image: Image.Image) -> Tensor:

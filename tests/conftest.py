@@ -3,8 +3,8 @@
 import pytest
 
 import digitsmith
-from digitsmith.dataset import Dataset
-from digitsmith.training.run import Run
+from digitsmith.data.dataset import Dataset
+from digitsmith.records.run import Run
 
 MICRO = ["generator.hidden=[24,32]", "discriminator.hidden=[32,24]", "batch_size=64", "epochs=2", "log_every=10"]
 """A training of a second, on the embedded digits."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from digitsmith.atomic import require_new, staged_file, staged_folder
 from digitsmith.errors import OutputError
+from digitsmith.files import require_new, staged_file, staged_folder
 
 
 def fail(stage, place: Path, error: BaseException | type[BaseException]) -> None:

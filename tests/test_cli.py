@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import digitsmith
-from digitsmith import formats
-from digitsmith.dataset import Dataset
-from digitsmith.training.run import Run
+from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset
+from digitsmith.records.run import Run
 
 WITHOUT_TORCH = """
 import sys
@@ -161,7 +161,8 @@ def test_bad_input_gets_one_message_and_exit_code_2(arguments: list[str], messag
 
 
 def test_the_command_lines_choices_are_those_of_the_library() -> None:
-    from digitsmith import cli, formats
+    from digitsmith.cli import app as cli
+    from digitsmith.data import formats
 
     assert cli.Format == formats.Format
     assert cli.Split == formats.Split

@@ -7,8 +7,8 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digitsmith.config.schema import TrainConfig, describe_keys, flatten, load_config, presets
 from digitsmith.errors import ConfigError
-from digitsmith.training.config import TrainConfig, describe_keys, flatten, load_config, presets
 
 
 def test_every_preset_is_complete_and_every_key_has_a_sentence() -> None:

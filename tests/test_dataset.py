@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from digitsmith import formats
-from digitsmith.dataset import Dataset, check_class_names, numbered_classes, to_uint8, to_unit
+from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset, numbered_classes
+from digitsmith.data.pixels import to_uint8, to_unit
 from digitsmith.errors import DataError
+from digitsmith.records.base import check_class_names
 
 IMAGES = np.arange(3 * 8 * 8, dtype=np.uint8).reshape(3, 8, 8)
 LABELS = np.array([0, 1, 0])

@@ -10,22 +10,22 @@ import pytest
 from PIL import Image, ImageFilter
 
 import digitsmith
-from digitsmith import formats, results
-from digitsmith.dataset import Dataset
+from digitsmith.data import formats, results
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.formats import FORMATS
 from digitsmith.errors import ConfigError, DataError, ResultError
 from digitsmith.evaluation import measures
+from digitsmith.evaluation.evaluate import evaluate_images
 from digitsmith.evaluation.reference import RealData, Reference, load_reference, read_reference, silent
 from digitsmith.evaluation.subject import Subject, choose_reference
-from digitsmith.evaluation.verb import evaluate_images
-from digitsmith.features import DIGITS, Readings, digit_net, usual_scale
-from digitsmith.formats import FORMATS
-from digitsmith.results import Evaluation
-from digitsmith.training.run import Run
+from digitsmith.models.digitnet import DIGITS, Readings, digit_net, usual_scale
+from digitsmith.records.results import Evaluation
+from digitsmith.records.run import Run
 
 N = 2000
 
 needs_mnist = pytest.mark.skipif(
-    not (digitsmith.sources.data_home() / "mnist").is_dir(),
+    not (digitsmith.data.sources.data_home() / "mnist").is_dir(),
     reason="needs MNIST: `digitsmith train cgan --data mnist` downloads it, or set DIGITSMITH_DATA_HOME",
 )
 
@@ -175,7 +175,7 @@ def test_the_digit_net_is_as_good_as_it_must_be() -> None:
 
 
 def test_the_shipped_readings_name_the_shipped_net() -> None:
-    content = (resources.files("digitsmith") / "zoo" / "digitnet" / "mnist.npz").read_bytes()
+    content = (resources.files("digitsmith.models") / "zoo" / "digitnet" / "mnist.npz").read_bytes()
     with np.load(io.BytesIO(content)) as stored:
         assert str(stored["digitnet"]) == digit_net().sha256
 

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from digitsmith import formats
-from digitsmith.dataset import Dataset
+from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.formats import FORMATS, Format, Header, Split, format_module
 from digitsmith.errors import DataError, OutputError
-from digitsmith.formats import FORMATS, Format, Header, Split, format_module
 
 VARIANTS: list[tuple[Format, bool]] = [(name, False) for name in FORMATS] + [("idx", True)]
 IDS = [name + ".gz" * compress for name, compress in VARIANTS]
@@ -453,7 +453,7 @@ class TestWebDataset:
             assert label.read() == b"1"
 
     def test_many_samples_fill_several_shards(self, tmp_path, monkeypatch) -> None:
-        monkeypatch.setattr("digitsmith.formats.webdataset.SAMPLES_PER_SHARD", 20)
+        monkeypatch.setattr("digitsmith.data.formats.webdataset.SAMPLES_PER_SHARD", 20)
         folder = save(small(), tmp_path / "made", "webdataset", start=30)  # shards are counted from 0 all the same
         assert len(list(folder.glob("train-00000[012].tar"))) == 3
         assert_same(formats.read(folder), small())

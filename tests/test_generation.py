@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 import digitsmith
-from digitsmith import formats, generation
-from digitsmith.dataset import Dataset
+from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError, ModelError, OutputError
-from digitsmith.features import digit_net
-from digitsmith.generation import Request
-from digitsmith.model import Model
-from digitsmith.noise import BLOCK, MAX_INDEX, drawn_labels, noise
-from digitsmith.training.run import Run
+from digitsmith.generation import generate as generation
+from digitsmith.generation.generate import Request
+from digitsmith.models.digitnet import digit_net
+from digitsmith.models.generator import Model
+from digitsmith.models.noise import BLOCK, MAX_INDEX, drawn_labels, noise
+from digitsmith.records.run import Run
 
 
 @pytest.fixture(scope="module")

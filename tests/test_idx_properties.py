@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from digitsmith import formats
-from digitsmith.dataset import Dataset
+from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.formats import Header, idx
 from digitsmith.errors import DataError
-from digitsmith.formats import Header, idx
 
 tolerant = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

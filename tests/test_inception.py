@@ -18,9 +18,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from digitsmith import inception
 from digitsmith.errors import ConfigError, DataError, DownloadError
-from digitsmith.inception import VARIABLE, WEIGHTS, WEIGHTS_SHA256, InceptionV3, to_rgb
+from digitsmith.evaluation import inception
+from digitsmith.evaluation.inception import VARIABLE, WEIGHTS, WEIGHTS_SHA256, InceptionV3, to_rgb
 
 
 class StandIn(nn.Module):
@@ -59,7 +59,7 @@ def test_grey_is_repeated_as_red_green_and_blue() -> None:
 
 
 def test_importing_the_module_imports_no_torch() -> None:
-    spy = "import sys, digitsmith.inception; sys.exit('torch' in sys.modules)"
+    spy = "import sys, digitsmith.evaluation.inception; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", spy], check=True)
 
 

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from digitsmith import metrics
-from digitsmith.metrics import (
+from digitsmith.evaluation import metrics
+from digitsmith.evaluation.metrics import (
     Moments,
     class_spread,
     confusion_matrix,

@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 
 import digitsmith
 from digitsmith.errors import ModelError
-from digitsmith.model import METADATA_KEY, ModelMetadata, as_json, shipped
+from digitsmith.models.generator import METADATA_KEY, ModelMetadata, as_json, shipped
+from digitsmith.records.run import Run
 from digitsmith.training.export import OPSET, TOLERANCE
 from digitsmith.training.loop import export_checkpoint
 from digitsmith.training.networks import Generator
-from digitsmith.training.run import Run
 
 
 def trained_generator(run: Run) -> Generator:

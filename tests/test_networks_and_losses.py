@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from digitsmith.training.config import TrainConfig, load_config
+from digitsmith.config.schema import TrainConfig, load_config
 from digitsmith.training.dense import DenseTrainee, dense_step
 from digitsmith.training.losses import fake_loss, generator_loss, real_loss
 from digitsmith.training.networks import Discriminator, Generator

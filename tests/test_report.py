@@ -16,11 +16,11 @@ import pytest
 from PIL import Image
 
 from digitsmith.errors import DigitsmithError, OutputError, ResultError, RunError
-from digitsmith.report.curves import KINDS, draw_curves, read_history
+from digitsmith.figures.curves import KINDS, draw_curves, read_history
+from digitsmith.records.results import Arm, ClassRow, Collapse, Confusion, Evaluation, Measure, Study, save
+from digitsmith.records.run import Run
+from digitsmith.report.formatting import amount, amount_and_error
 from digitsmith.report.page import write_report
-from digitsmith.report.words import amount, amount_and_error
-from digitsmith.results import Arm, ClassRow, Collapse, Confusion, Evaluation, Measure, Study, save
-from digitsmith.training.run import Run
 
 DIGITS = tuple("0123456789")
 

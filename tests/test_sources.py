@@ -15,10 +15,10 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from digitsmith import formats, sources
-from digitsmith.dataset import Dataset
+from digitsmith.data import formats, sources
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.sources import Remote, load_dataset
 from digitsmith.errors import ConfigError, DataError, DownloadError
-from digitsmith.sources import Remote, load_dataset
 
 TRAIN = Dataset(
     np.random.default_rng(0).integers(0, 256, (1500, 12, 16), dtype=np.uint8), np.arange(1500) % 3, ("0", "1", "2")

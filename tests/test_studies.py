@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import digitsmith
-from digitsmith import studies
-from digitsmith.dataset import Dataset
+from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError
+from digitsmith.records.run import Run
+from digitsmith.studies import tstr as studies
 from digitsmith.training.classifier import Recipe, classify, train_classifier
-from digitsmith.training.run import Run
 
 LAYERS = ((32, 2), (64, 1), (64, 2))
 

@@ -12,11 +12,11 @@ from torch import nn
 
 import digitsmith
 from conftest import MICRO
-from digitsmith.dataset import Dataset
+from digitsmith.config.schema import load_config
+from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError
-from digitsmith.noise import noise
+from digitsmith.models.noise import noise
 from digitsmith.training import loop
-from digitsmith.training.config import load_config
 from digitsmith.training.loop import export_checkpoint
 from digitsmith.training.prepare import settle_styles
 from digitsmith.training.styles import StyledGenerator, find_styles

@@ -19,12 +19,12 @@ from torch import nn
 
 import digitsmith
 from conftest import MICRO
-from digitsmith import formats
-from digitsmith.dataset import Dataset
+from digitsmith.config.schema import load_config
+from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError, OutputError, RunError
+from digitsmith.records.run import Run
 from digitsmith.training import samples
-from digitsmith.training.config import load_config
-from digitsmith.training.run import Run
 from digitsmith.training.validation import Validation, hold_out
 
 
@@ -142,7 +142,7 @@ def test_a_failed_download_is_not_taken_for_a_folder_elsewhere(micro_run: Run, m
     def fail(*_: object, **__: object) -> None:
         raise DownloadError("no connection")
 
-    monkeypatch.setattr("digitsmith.training.verb.load_dataset", fail)
+    monkeypatch.setattr("digitsmith.training.train.load_dataset", fail)
     with pytest.raises(DownloadError, match=r"^no connection$"):
         digitsmith.train(micro_run.config, out="again")
 
@@ -262,7 +262,7 @@ def test_a_changed_hyperparameter_is_refused_with_the_difference(micro_run: Run)
 
 
 def test_two_processes_do_not_train_in_one_folder(micro_run: Run) -> None:
-    from digitsmith.training.run import locked
+    from digitsmith.records.run import locked
 
     with locked(micro_run), pytest.raises(RunError, match="another process is training"):
         digitsmith.train(None, None, micro_run.folder, changes={"epochs": 3}, resume=True)
@@ -426,7 +426,7 @@ def test_data_that_cannot_be_trained_on_is_refused(digits: Dataset) -> None:
 
 
 def test_a_figure_shows_every_real_row_over_a_generated_one(micro_run: Run) -> None:
-    from digitsmith.grid import untile
+    from digitsmith.data.grid import untile
 
     with Image.open(micro_run.figures / "real-vs-fake.png") as picture:
         sheet = np.asarray(picture)[::2, ::2]

@@ -11,12 +11,12 @@ import onnx
 import pytest
 
 import digitsmith
-from digitsmith.model import record
-from digitsmith.training.config import TrainConfig, load_config
+from digitsmith.config.schema import TrainConfig, load_config
+from digitsmith.models.generator import record
 from digitsmith.training.prepare import settle_epochs
 
 ROOT = Path(__file__).parent.parent
-FILE = resources.files("digitsmith") / "zoo" / "mnist.onnx"
+FILE = resources.files("digitsmith.models") / "zoo" / "mnist.onnx"
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = ROOT / "tools/card.md.j2"
-RECORD, CARD = ROOT / "src/digitsmith/zoo/mnist.json", ROOT / "docs/model-card.md"
+RECORD, CARD = ROOT / "src/digitsmith/models/zoo/mnist.json", ROOT / "docs/model-card.md"
 
 
 def main() -> None:

@@ -22,18 +22,18 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+import digitnet
 import digitsmith
-from digitsmith import generation
-from digitsmith.atomic import staged_file
-from digitsmith.dataset import Dataset
-from digitsmith.features import digit_net
-from digitsmith.model import Model
-from digitsmith.results import Evaluation
-from digitsmith.sources import load_dataset
-from digitsmith.training import digitnet
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.sources import load_dataset
+from digitsmith.files import staged_file
+from digitsmith.generation import generate as generation
+from digitsmith.models.digitnet import digit_net
+from digitsmith.models.generator import Model
+from digitsmith.records.results import Evaluation
+from digitsmith.records.run import Run
 from digitsmith.training.classifier import classify, train_classifier
 from digitsmith.training.loop import export_checkpoint
-from digitsmith.training.run import Run
 
 PRESET, DATA, SEEDS = "residual", "mnist", (0, 1, 2)
 SETS, IMAGES, TAUGHT = 5, 10_000, 60_000
@@ -41,7 +41,7 @@ FILTERS = (0.0, 0.9)
 CHAIN = ("data_sha256", "config", "git", "exported_git", "graph_sha256")
 CLASSIFIER = replace(digitnet.RECIPE, epochs=6)
 ROOT = Path(__file__).parent.parent
-ZOO = ROOT / "src/digitsmith/zoo"
+ZOO = ROOT / "src/digitsmith/models/zoo"
 
 
 def main() -> None:

@@ -15,25 +15,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from digitsmith.dataset import Dataset
+    from digitsmith.data.dataset import Dataset
+    from digitsmith.data.formats import Format, Split
+    from digitsmith.data.sources import load_dataset
+    from digitsmith.evaluation.evaluate import FeatureSpace
     from digitsmith.evaluation.reference import Progress
-    from digitsmith.evaluation.verb import FeatureSpace
-    from digitsmith.formats import Format, Split
-    from digitsmith.model import Model, load
-    from digitsmith.results import Evaluation
-    from digitsmith.sources import load_dataset
+    from digitsmith.models.generator import Model, load
+    from digitsmith.records.results import Evaluation
     from digitsmith.training.loop import Outcome
 
 __version__ = _version("digitsmith")
 __all__ = ["Dataset", "DigitsmithError", "Evaluation", "Model", "evaluate", "generate", "load", "load_dataset", "train"]
 
 _LAZY = {  # loaded at first use, so that `import digitsmith` is quick
-    "Dataset": "digitsmith.dataset",
+    "Dataset": "digitsmith.data.dataset",
     "DigitsmithError": "digitsmith.errors",
-    "Evaluation": "digitsmith.results",
-    "Model": "digitsmith.model",
-    "load": "digitsmith.model",
-    "load_dataset": "digitsmith.sources",
+    "Evaluation": "digitsmith.records.results",
+    "Model": "digitsmith.models.generator",
+    "load": "digitsmith.models.generator",
+    "load_dataset": "digitsmith.data.sources",
 }
 
 
@@ -88,8 +88,8 @@ def generate(
     >>> digitsmith.load_dataset(folder).images.shape
     (1000, 28, 28)
     """
-    from digitsmith import generation
-    from digitsmith.model import DEFAULT, Model, load
+    from digitsmith.generation import generate as generation
+    from digitsmith.models.generator import DEFAULT, Model, load
 
     if not isinstance(model, Model):
         model = load(DEFAULT if model is None else model)
@@ -134,12 +134,12 @@ def train(
     (1, 28, 28)
     """
     try:
-        from digitsmith.training import verb
+        from digitsmith.training import train as verb
     except ImportError as error:
         from digitsmith.errors import ConfigError
 
         raise ConfigError(f"training needs {error.name}: pip install 'digitsmith[train]'.") from error
-    from digitsmith.report.figures import draw_figures
+    from digitsmith.figures.run import draw_figures
 
     outcome = verb.train(
         preset, data, Path(out), changes=changes, resize=resize, device=device, resume=resume, quiet=quiet
@@ -184,7 +184,7 @@ def evaluate(
     >>> result.measure("agreement").value > 0.9
     True
     """
-    from digitsmith.evaluation import verb
+    from digitsmith.evaluation import evaluate as verb
     from digitsmith.evaluation.reference import silent
 
     weights = None if inception_weights is None else Path(inception_weights)

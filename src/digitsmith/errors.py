@@ -1,23 +1,36 @@
 """The errors that a user can meet.
 
-Every message names the file or option at fault and how to mend it; the command line prints it and ends with
-exit code 2.
+Every message says what is wrong and how to mend it, in the words of the library. `parameter` names the argument at
+fault of the public function that was called; the command line shows its own option instead, and exits with code 2.
 
     DigitsmithError
-    ├── DataError          a data set that cannot be read, or that does not fit the job
-    │   ├── DownloadError  a named data set that could not be fetched whole
+    ├── DataError              a data set that cannot be read, or that does not fit the job
+    │   ├── DownloadError      a named data set that could not be fetched whole
     │   └── MissingSplitError  a data set that has no such split
-    ├── ConfigError        an unknown preset or key, a wrong type, a value out of range
-    ├── ModelError         a file that is no generator of ours, or labels that it does not have
-    ├── ResultError        a result that cannot be read, or results that cannot be compared
-    ├── OutputError        a place that cannot be written, or that holds something already
-    └── RunError           a run folder that cannot be started or continued
-        └── DivergedError  a training whose losses or weights are no longer finite
+    ├── ConfigError            an unknown preset or key, a wrong type, a value out of range
+    ├── ModelError             a file that is no generator of ours, or labels that it does not have
+    ├── ResultError            a result that cannot be read, or results that cannot be compared
+    ├── OutputError            a place that cannot be written, or that holds something already
+    ├── DependencyError        an optional library that is not installed, or does not import
+    └── RunError               a run folder that cannot be started or continued
+        └── DivergedError      a training whose losses or weights are no longer finite
 """
 
 
 class DigitsmithError(Exception):
-    """The root of all errors that a user can meet."""
+    """The root of all errors that a user can meet.
+
+    Attributes:
+        message: what is wrong, and how to mend it.
+        parameter: the argument at fault, as the public function names it; empty if it is none.
+    """
+
+    def __init__(self, message: str, *, parameter: str = "") -> None:
+        super().__init__(message)
+        self.message, self.parameter = message, parameter
+
+    def __str__(self) -> str:
+        return f"{self.parameter}: {self.message}" if self.parameter else self.message
 
 
 class DataError(DigitsmithError):
@@ -46,6 +59,10 @@ class ResultError(DigitsmithError):
 
 class OutputError(DigitsmithError):
     """A place that cannot be written, or that holds something already."""
+
+
+class DependencyError(DigitsmithError):
+    """An optional library that is not installed, or does not import."""
 
 
 class RunError(DigitsmithError):

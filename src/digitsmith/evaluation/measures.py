@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith import metrics
 from digitsmith.errors import DataError
+from digitsmith.evaluation import metrics
+from digitsmith.evaluation.metrics import Features
 from digitsmith.evaluation.reference import MOST
-from digitsmith.features import DIGITS, Readings
-from digitsmith.metrics import Features
-from digitsmith.results import ClassRow, Collapse, Confusion, Measure, Verdict
+from digitsmith.models.digitnet import DIGITS, Readings
+from digitsmith.records.results import ClassRow, Collapse, Confusion, Measure, Verdict
 
 SURE = 0.9
 """Probability of its top class from which an image counts as recognisable."""

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digitsmith.data.grid import tile
 from digitsmith.evaluation.reference import Reference
 from digitsmith.evaluation.subject import Subject
-from digitsmith.features import DIGITS, Readings
-from digitsmith.grid import tile
+from digitsmith.models.digitnet import DIGITS, Readings
 
 _PAIRS = 20
 

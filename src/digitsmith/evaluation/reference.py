@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith import metrics
-from digitsmith.atomic import staged_file
-from digitsmith.dataset import Dataset
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.sources import at_hand, load_dataset, part_source
 from digitsmith.errors import MissingSplitError
-from digitsmith.features import DIGITS, SIDE, DigitNet, Readings, as_digits, digit_net, usual_scale
-from digitsmith.sources import at_hand, load_dataset, part_source
+from digitsmith.evaluation import metrics
+from digitsmith.files import staged_file
+from digitsmith.models.digitnet import DIGITS, SIDE, DigitNet, Readings, as_digits, digit_net, usual_scale
 
 MOST = 10_000
 """Images of each side that are used at most."""
@@ -221,7 +221,7 @@ def _read(data: Dataset, name: str, net: DigitNet, scale: float, progress: Progr
 @functools.cache
 def _load_shipped() -> Reference:
     """What the digit-net read in MNIST."""
-    content = (resources.files("digitsmith") / "zoo" / "digitnet" / "mnist.npz").read_bytes()
+    content = (resources.files("digitsmith.models") / "zoo" / "digitnet" / "mnist.npz").read_bytes()
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         arrays: dict[str, NDArray[Any]] = dict(stored)
 

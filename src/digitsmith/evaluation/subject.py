@@ -7,13 +7,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith import formats, generation
-from digitsmith.dataset import Dataset
+from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.sources import TITLES, load_dataset, part_source
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.reference import Progress, Reference, digit_labels
-from digitsmith.features import DIGITS, as_digits
-from digitsmith.model import Model, load, shipped
-from digitsmith.sources import TITLES, load_dataset, part_source
+from digitsmith.generation import generate as generation
+from digitsmith.models.digitnet import DIGITS, as_digits
+from digitsmith.models.generator import Model, load, shipped
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,12 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from digitsmith import results
+from digitsmith.config.schema import TrainConfig, describe_keys, flatten
 from digitsmith.errors import ResultError, RunError
-from digitsmith.report.curves import History, read_history
-from digitsmith.results import Evaluation, Study
-from digitsmith.training.config import TrainConfig, describe_keys, flatten
-from digitsmith.training.run import Run
+from digitsmith.figures.curves import History, read_history
+from digitsmith.records import results
+from digitsmith.records.results import Evaluation, Study
+from digitsmith.records.run import Run
 
 VERSIONS = ("digitsmith", "git", "torch", "onnxruntime", "numpy", "python")
 """Keys of records that are versions."""

@@ -9,12 +9,12 @@ from pathlib import Path
 import jinja2
 import matplotlib as mpl
 
-from digitsmith.atomic import staged_file
 from digitsmith.errors import OutputError
+from digitsmith.figures.curves import KINDS, History, draw_curves
+from digitsmith.files import staged_file
+from digitsmith.records.results import Evaluation, Measure, Study, require_comparable
 from digitsmith.report.chapters import VERSIONS, Chapter, data_uri, read_chapters, versions
-from digitsmith.report.curves import KINDS, History, draw_curves
-from digitsmith.report.words import GROUPS, amount, amount_and_error, direction, evaluate_command
-from digitsmith.results import Evaluation, Measure, Study, require_comparable
+from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction, evaluate_command
 
 
 @dataclass(frozen=True)

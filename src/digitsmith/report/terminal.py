@@ -7,8 +7,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from digitsmith.report.words import GROUPS, amount, amount_and_error, direction
-from digitsmith.results import Evaluation, Study
+from digitsmith.records.results import Evaluation, Study
+from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction
 
 _COLOURS = {"good": "green", "weak": "yellow", "fails": "red"}
 

@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
 
-from digitsmith.atomic import staged_file
 from digitsmith.errors import RunError
+from digitsmith.files import staged_file
 from digitsmith.training.state import Position, State
 from digitsmith.training.styles import Styles
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from digitsmith.dataset import Dataset, to_unit
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.pixels import to_unit
 from digitsmith.training.trainee import bfloat16_is_fast
 
 _SCORED_AT_ONCE = 1000

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from digitsmith.training.config import NetworkConfig, TrainConfig
+from digitsmith.config.schema import NetworkConfig, TrainConfig
 from digitsmith.training.losses import fake_loss, generator_loss, real_loss
 from digitsmith.training.networks import FullyConnected, one_hot
 from digitsmith.training.trainee import draw_noise, make_optimizer, views

@@ -16,12 +16,12 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from digitsmith.atomic import staged_file
 from digitsmith.errors import ModelError
-from digitsmith.model import METADATA_KEY, Model, ModelMetadata, as_json
+from digitsmith.files import staged_file
+from digitsmith.models.generator import METADATA_KEY, Model, ModelMetadata, as_json
+from digitsmith.records.base import git_version
 from digitsmith.training.networks import FullyConnected
 from digitsmith.training.residual import DoublingConv, GeneratorBlock, ResidualGenerator, StyleEmbedding
-from digitsmith.training.run import git_version
 from digitsmith.training.styles import StyledGenerator
 
 OPSET = 18

@@ -16,8 +16,8 @@ from rich.progress import (
 )
 from torch.utils.tensorboard import SummaryWriter
 
-from digitsmith.atomic import staged_file, writing
-from digitsmith.training.run import Run
+from digitsmith.files import staged_file, writing
+from digitsmith.records.run import Run
 
 
 class Metrics:

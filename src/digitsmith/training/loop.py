@@ -14,16 +14,17 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from digitsmith.dataset import Dataset, to_unit
+from digitsmith.config.schema import TrainConfig
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.pixels import to_unit
 from digitsmith.errors import DivergedError
-from digitsmith.model import Model, ModelMetadata
+from digitsmith.models.generator import Model, ModelMetadata
+from digitsmith.records import run as runs
+from digitsmith.records.run import Run
 from digitsmith.training import checkpoint, samples
-from digitsmith.training import run as runs
-from digitsmith.training.config import TrainConfig
 from digitsmith.training.export import export
 from digitsmith.training.logs import Display, Metrics
 from digitsmith.training.prepare import check_data, find_device, settle_epochs, settle_precision, settle_styles
-from digitsmith.training.run import Run
 from digitsmith.training.state import State, make_step, new_state, set_learning_rates, update_ema
 from digitsmith.training.step import SCALARS
 from digitsmith.training.styles import find_styles

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from digitsmith.training.config import NetworkConfig, TrainConfig
+from digitsmith.config.schema import NetworkConfig, TrainConfig
 from digitsmith.training.residual import ResidualDiscriminator, ResidualGenerator
 
 

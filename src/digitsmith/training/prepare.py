@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from digitsmith.dataset import Dataset, check_image_size
+from digitsmith.config.schema import MOST_EPOCHS, TrainConfig
+from digitsmith.data.dataset import Dataset, check_image_size
 from digitsmith.errors import ConfigError, DataError
-from digitsmith.training.config import MOST_EPOCHS, TrainConfig
 from digitsmith.training.styles import most_styles
 from digitsmith.training.trainee import bfloat16_is_fast
 

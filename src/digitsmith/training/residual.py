@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from digitsmith.training.config import TrainConfig
+from digitsmith.config.schema import TrainConfig
 
 _GROUP = 8  # images that the discriminator compares with one another; the config sees to whole groups
 

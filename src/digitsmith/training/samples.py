@@ -7,11 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from digitsmith.dataset import Dataset, to_uint8
-from digitsmith.grid import save_png, tile
-from digitsmith.noise import noise
-from digitsmith.training.config import TrainConfig
-from digitsmith.training.run import Run
+from digitsmith.config.schema import TrainConfig
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.grid import save_png, tile
+from digitsmith.data.pixels import to_uint8
+from digitsmith.models.noise import noise
+from digitsmith.records.run import Run
 
 _MOST_GRIDS = 200
 _ROWS = 10
@@ -30,7 +31,7 @@ def save(run: Run, generator: nn.Module, config: TrainConfig, data: Dataset, epo
     z = torch.from_numpy(noise(config.seed, 0, len(labels), config.z_dim, config.z_distribution)).to(device)
     with torch.no_grad():
         images = generator(z, torch.from_numpy(labels).to(device) if config.conditional else None)
-    sheet = tile(to_uint8(images[:, 0].cpu().numpy()), columns)
+    sheet = tile(to_uint8(images.cpu().numpy()), columns)
     save_png(run.sample(epoch), sheet)
     return sheet
 

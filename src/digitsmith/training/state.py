@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from digitsmith.training.config import NetworkConfig, TrainConfig
+from digitsmith.config.schema import NetworkConfig, TrainConfig
 from digitsmith.training.dense import DenseTrainee, dense_step
 from digitsmith.training.networks import FullyConnected, new_networks
 from digitsmith.training.step import SCALARS, adversarial_step

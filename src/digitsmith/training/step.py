@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from digitsmith.training.config import TrainConfig
+from digitsmith.config.schema import TrainConfig
 from digitsmith.training.losses import class_loss, fake_loss, generator_loss, r1_penalty, real_loss
 from digitsmith.training.trainee import Trainee, draw_noise
 

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from digitsmith.dataset import Dataset
-from digitsmith.features import digit_net, usual_scale
-from digitsmith.training.config import TrainConfig
+from digitsmith.config.schema import TrainConfig
+from digitsmith.data.dataset import Dataset
+from digitsmith.models.digitnet import digit_net, usual_scale
 
 
 @dataclass

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from digitsmith.training.config import NetworkConfig, TrainConfig
+from digitsmith.config.schema import NetworkConfig, TrainConfig
 
 
 class Trainee:

@@ -5,14 +5,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from digitsmith import metrics
-from digitsmith.dataset import Dataset, to_uint8
+from digitsmith.config.schema import TrainConfig
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.pixels import to_uint8
 from digitsmith.errors import ConfigError
+from digitsmith.evaluation import metrics
+from digitsmith.evaluation.metrics import Moments
 from digitsmith.evaluation.reference import MOST
-from digitsmith.features import FEATURES, digit_net, usual_scale
-from digitsmith.metrics import Moments
-from digitsmith.noise import noise
-from digitsmith.training.config import TrainConfig
+from digitsmith.models.digitnet import FEATURES, digit_net, usual_scale
+from digitsmith.models.noise import noise
 
 _SHARE = 10  # one in so many training images is held out
 _BATCH = 1000
@@ -77,7 +78,7 @@ class Validation:
             for start in range(0, self.count, _BATCH):
                 part = slice(start, start + _BATCH)
                 made = generator(z[part].to(device), None if labels is None else labels[part].to(device))
-                images.append(to_uint8(made[:, 0].cpu().numpy()))
+                images.append(to_uint8(made.cpu().numpy()))
         return metrics.frechet_distance(self._moments(np.concatenate(images)), self._real)
 
     def _moments(self, images: NDArray[np.uint8]) -> Moments:

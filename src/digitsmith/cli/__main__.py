@@ -1,0 +1,5 @@
+"""`python -m digitsmith.cli`."""
+
+from digitsmith.cli.app import main
+
+main()

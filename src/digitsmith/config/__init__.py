@@ -1,0 +1,1 @@
+"""Everything that decides what a training computes, typed."""

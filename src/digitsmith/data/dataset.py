@@ -1,0 +1,132 @@
+"""The data set: images with labels and class names."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from digitsmith.errors import DataError
+from digitsmith.records.base import check_class_names
+
+SIDES = range(8, 129)
+"""The image heights and widths that models take, in pixels."""
+
+UNLABELLED = -1
+"""The label of an image whose class is not known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images of one size, grey or colour, with labels or without.
+
+    Attributes:
+        images: uint8[n, h, w] grey, or uint8[n, h, w, 3] red, green and blue. Of grey ones, 0 is background (black) and
+            255 ink (white), as in MNIST.
+        labels: int64[n], indices into `classes`, or -1 for an image that is not labelled; None if none is.
+        classes: the name of each class; empty if no image is labelled.
+
+    Raises:
+        DataError: shapes, dtypes or label values that do not fit together.
+
+    >>> import numpy as np
+    >>> digits = Dataset(np.zeros((2, 28, 28), np.uint8), np.array([3, 7]), tuple("0123456789"))
+    >>> len(digits), digits.image_size, digits.channels
+    (2, (28, 28), 1)
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64] | None = None
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        grey, colour = self.images.ndim == 3, self.images.ndim == 4 and self.images.shape[3] == 3
+        if not (grey or colour) or self.images.dtype != np.uint8:
+            raise DataError(
+                f"images must be grey, uint8[n, h, w], or colour, uint8[n, h, w, 3]; these are "
+                f"{self.images.dtype}{list(self.images.shape)}."
+            )
+        if self.labels is None:
+            if self.classes:
+                raise DataError(f"{len(self.classes)} class names, but no labels.")
+            return
+        labels = np.asarray(self.labels)
+        if labels.shape != (len(self.images),) or labels.dtype.kind not in "iu":
+            raise DataError(
+                f"{len(self.images)} images need as many whole-number labels; "
+                f"these are {labels.dtype}{list(labels.shape)}."
+            )
+        object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))
+        try:
+            object.__setattr__(self, "classes", check_class_names(self.classes))
+        except ValueError as error:
+            raise DataError(f"{error}.") from error
+        if len(labels) and not (labels.min() >= UNLABELLED and labels.max() < len(self.classes)):
+            raise DataError(
+                f"labels run from {labels.min()} to {labels.max()}, but there are {len(self.classes)} class names: "
+                f"labels index class names from 0, and -1 is unlabelled."
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width, in pixels."""
+        return self.images.shape[1], self.images.shape[2]
+
+    @property
+    def channels(self) -> int:
+        """1 if grey, 3 if colour."""
+        return 1 if self.images.ndim == 3 else 3
+
+    def labelled(self) -> "Dataset":
+        """Those of the images whose class is known."""
+        if self.labels is None:
+            return self.take(slice(0, 0))
+        return self if self.labels.min(initial=0) >= 0 else self.take(np.flatnonzero(self.labels >= 0))
+
+    def resize(self, image_size: tuple[int, int]) -> "Dataset":
+        """Scale every image to (height, width), with anti-aliasing (bicubic, support widened when shrinking)."""
+        if image_size == self.image_size:
+            return self
+        height, width = image_size
+        scaled = np.empty((len(self), height, width, *self.images.shape[3:]), np.uint8)
+        for i, image in enumerate(self.images):
+            scaled[i] = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+        return Dataset(scaled, self.labels, self.classes)
+
+    def take(self, places: "NDArray[np.integer[Any]] | slice") -> "Dataset":
+        """Some of the images, by their places."""
+        return Dataset(self.images[places], None if self.labels is None else self.labels[places], self.classes)
+
+    def sha256(self) -> str:
+        """A hash of the content, whatever file it came from: pixels, labels and class names."""
+        digest = hashlib.sha256(repr((self.images.shape, self.classes, self.labels is None)).encode())
+        digest.update(np.ascontiguousarray(self.images).data)
+        if self.labels is not None:
+            digest.update(self.labels.astype("<i8").data)
+        return digest.hexdigest()
+
+
+def numbered_classes(labels: NDArray[np.integer[Any]]) -> tuple[str, ...]:
+    """Class names for labels that come with none: '0', '1', … to the highest label."""
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"labels must be whole numbers; these are {labels.dtype}.")
+    highest = int(labels.max(initial=0))
+    if highest > 9999:
+        raise DataError(f"a label of {highest} is no class index: labels count classes from 0.")
+    return tuple(str(i) for i in range(highest + 1))
+
+
+def check_image_size(data: Dataset, what: str) -> None:
+    """Refuse images of a size that models do not take; `what` names them."""
+    if any(side not in SIDES for side in data.image_size):
+        h, w = data.image_size
+        raise DataError(
+            f"{what}: images of {h}x{w}; models take sides from {SIDES.start} to {SIDES.stop - 1} pixels. "
+            f"Scale them, for example to 28x28.",
+            parameter="resize",
+        )

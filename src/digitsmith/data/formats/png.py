@@ -1,0 +1,150 @@
+"""PNG files in a folder for each class, under `train/` and `test/`, or without them.
+
+Unlabelled images lie in the split's folder itself. Class names are the folders' names; their order is the natural one
+(9 before 10) unless a `dataset.json` beside them says otherwise.
+"""
+
+import io
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.formats import Header, Split, read_classes, write_about
+from digitsmith.errors import DataError
+
+_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff"})
+_PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF")
+_MODES = ("1", "L", "P", "RGB")
+_MAX_PIXELS = 2**20
+
+
+def decode(content: bytes, what: str) -> NDArray[np.uint8]:
+    """Decode an image file to grey, uint8[h, w].
+
+    Raises:
+        DataError: no image, or one that is absurdly large; `what` names it.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=_PILLOW_FORMATS) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                raise DataError(f"{what} has {image.width} x {image.height} pixels: too large for a digit.")
+            if image.mode not in _MODES or "transparency" in image.info:
+                raise DataError(
+                    f"{what} is transparent or has more than 8 bits (mode {image.mode}): save it as 8-bit grey."
+                )
+            return np.asarray(image.convert("L"))
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        why = "of no format that is known" if isinstance(error, UnidentifiedImageError) else str(error)
+        raise DataError(f"{what} is no image that can be read ({why}): replace it, or take it out.") from error
+
+
+def encode(image: NDArray[np.uint8]) -> bytes:
+    """Encode uint8[h, w] as PNG."""
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, format="PNG", compress_level=1)
+    return content.getvalue()
+
+
+def stack(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+    """Stack images of one size, each with its name for the error.
+
+    Raises:
+        DataError: two sizes.
+    """
+    stacked: list[NDArray[np.uint8]] = []
+    first = ""
+    for name, image in images:
+        first = first or name
+        if stacked and image.shape != stacked[0].shape:
+            sizes = [f"{shape[0]} x {shape[1]}" for shape in (stacked[0].shape, image.shape)]
+            raise DataError(
+                f"images of two sizes: {first} is {sizes[0]}, {name} is {sizes[1]}. Scale them to one before "
+                f"(--resize takes images of one size)."
+            )
+        stacked.append(image)
+    return np.stack(stacked) if stacked else np.zeros((0, 1, 1), np.uint8)
+
+
+def holds(path: Path, split: Split) -> bool:
+    """Whether there are images of this split, or class folders."""
+    folder = _folder(path, split)
+    return folder is not None and any(
+        _is_image(entry) or (entry.is_dir() and any(map(_is_image, entry.iterdir()))) for entry in folder.iterdir()
+    )
+
+
+def read(path: Path, split: Split) -> Dataset:
+    """Read class folders, or a folder of unlabelled images."""
+    folder = _folder(path, split)
+    if folder is None:
+        raise DataError(f"{path} has no folder {split}.")
+    names = read_classes(path) or read_classes(folder) or ()
+    folders = {entry.name for entry in folder.iterdir() if entry.is_dir()}
+    found = {name for name in folders if name in names or not name.startswith(".")}
+    classes = names or tuple(sorted(found, key=_natural))
+    if found - set(classes):
+        raise DataError(
+            f"{folder} has folders that are no class of its dataset.json: {', '.join(sorted(found - set(classes)))}."
+        )
+    if not classes:
+        files = _image_files(folder)
+        return Dataset(stack((str(file), decode(file.read_bytes(), str(file))) for file in files))
+    if beside := [entry.name for entry in folder.iterdir() if entry.is_file() and _is_image(entry)]:
+        raise DataError(f"{folder / min(beside)} lies beside the class folders: move it into one, or take it out.")
+    labelled = [
+        (file, label) for label, name in enumerate(classes) if name in found for file in _image_files(folder / name)
+    ]
+    images = stack((str(file), decode(file.read_bytes(), str(file))) for file, _ in labelled)
+    return Dataset(images, np.array([label for _, label in labelled], np.int64), classes)
+
+
+def _folder(path: Path, split: Split) -> Path | None:
+    if not path.is_dir():
+        return None
+    if (path / split).is_dir():
+        return path / split
+    has_splits = (path / "train").is_dir() or (path / "test").is_dir()
+    return path if split == "train" and not has_splits else None
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in _ENDINGS and path.name != "preview.png"
+
+
+def _image_files(folder: Path) -> list[Path]:
+    files = [entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith(".")]
+    for file in files:
+        if not _is_image(file) and file.name not in ("preview.png", "dataset.json"):
+            raise DataError(f"{file} is no image: take it out of the folder.")
+    return sorted((file for file in files if _is_image(file)), key=lambda file: _natural(file.name))
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    return [
+        (not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", name) if part
+    ]
+
+
+class Writer:
+    """Writes a PNG for each image, named by its index."""
+
+    def __init__(self, folder: Path, header: Header) -> None:
+        self._header, self._index = header, header.start
+        self._folders = [folder / header.split / name for name in header.classes] or [folder / header.split]
+        for class_folder in self._folders:
+            class_folder.mkdir(parents=True)
+        write_about(folder, header)
+
+    def write(self, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> None:
+        """Append a batch."""
+        for image, label in zip(images, np.zeros(len(images), np.int64) if labels is None else labels, strict=True):
+            (self._folders[label] / f"{self._index:08d}.png").write_bytes(encode(image))
+            self._index += 1
+
+    def close(self) -> None:
+        """Nothing is left to do."""

@@ -1,0 +1,86 @@
+"""The figures of a run: its curves, real against generated, and the way from noise to digits."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from digitsmith.data.grid import save_png, tile, untile
+from digitsmith.figures.curves import KINDS, draw_curves, read_history
+from digitsmith.files import staged_file, writing
+from digitsmith.records.run import Run
+
+_STRIP_FRAMES = 8
+_GIF_FRAMES = 60
+_PAIRS = 4  # real rows, each over a generated one
+
+
+def draw_figures(run: Run) -> list[Path]:
+    """Draw all figures of a run into its `figures/`: `losses.png`, `equilibrium.png`, `quality.png` if it was measured,
+    `real-vs-fake.png`, `progress.gif` and `progress.png`.
+
+    Returns:
+        Their paths.
+    """
+    run.figures.mkdir(parents=True, exist_ok=True)
+    return [*_curves(run), _real_versus_fake(run), *_progress(run)]
+
+
+def _curves(run: Run) -> list[Path]:
+    history = read_history(run.read_metrics())
+    paths = []
+    for name, kind in KINDS.items():
+        figure = draw_curves(kind, {run.folder.name: history}, size=(8, 4.5))
+        if figure is not None:
+            paths.append(run.figures / f"{name}.png")
+            with staged_file(paths[-1]) as staged:
+                figure.savefig(staged, format="png", dpi=120)
+    return paths
+
+
+def _real_versus_fake(run: Run) -> Path:
+    """Rows of real images, each over a row of generated ones of the same classes."""
+    size = _image_size(run)
+    last = max(run.samples())
+    real, fake = (untile(_read(path), size)[:_PAIRS] for path in (run.real, run.sample(last)))
+    pairs = np.stack([real, fake], axis=1)  # [pairs, 2, columns, h, w]
+    path = run.figures / "real-vs-fake.png"
+    save_png(path, tile(pairs.reshape(-1, *size), columns=pairs.shape[2]), scale=2)
+    return path
+
+
+def _progress(run: Run) -> list[Path]:
+    """The sample grids as a GIF, and a strip of the first rows of chosen epochs, early ones more densely."""
+    samples = run.samples()
+    epochs = list(samples)
+    frames = [Image.fromarray(_read(samples[epoch])) for epoch in _spread(epochs, _GIF_FRAMES)]
+    gif = run.figures / "progress.gif"
+    with staged_file(gif) as staged, writing(gif):
+        durations = [120] * (len(frames) - 1) + [2000]
+        frames[0].save(staged, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    size = _image_size(run)
+    rows = [untile(_read(samples[epoch]), size)[0] for epoch in _spread(epochs, _STRIP_FRAMES)]
+    strip = run.figures / "progress.png"
+    save_png(strip, tile(np.concatenate(rows), columns=len(rows[0])), scale=2)
+    return [gif, strip]
+
+
+def _spread(epochs: Sequence[int], most: int) -> list[int]:
+    """At most so many of the epochs, the first and the last among them, at growing distances."""
+    if len(epochs) <= most:
+        return list(epochs)
+    places = np.unique(np.rint(np.geomspace(1, len(epochs), most)).astype(int) - 1)
+    return [epochs[place] for place in places]
+
+
+def _image_size(run: Run) -> tuple[int, int]:
+    _, record = run.read()
+    height, width = record["image_size"]
+    return int(height), int(width)
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as image:
+        return np.asarray(image)

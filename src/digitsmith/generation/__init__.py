@@ -1,0 +1,1 @@
+"""From a model to a data set of any size."""

@@ -1,0 +1,134 @@
+"""The digit-net: a small classifier of MNIST digits, frozen and shipped, whose insides are the features of digits."""
+
+import functools
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.pixels import to_unit
+
+DIGITS = tuple("0123456789")
+"""The classes that the digit-net reads."""
+
+SIDE = 28
+"""Height and width of the images that it sees, in pixels."""
+
+FEATURES = 128
+"""Features of an image."""
+
+_INK = 20  # the longer side of MNIST's digits in them
+
+_BATCH = 250
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What the digit-net makes of images.
+
+    Attributes:
+        features: float32[n, 128], its penultimate layer.
+        probabilities: float32[n, 10], for each digit.
+    """
+
+    features: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+
+    def __getitem__(self, which: Any) -> "Readings":
+        return Readings(self.features[which], self.probabilities[which])
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @property
+    def digits(self) -> NDArray[np.int64]:
+        """The most likely digit of each image: int64[n]."""
+        digits: NDArray[np.int64] = self.probabilities.argmax(1)
+        return digits
+
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        """The probability of the most likely digit: float32[n]."""
+        confidence: NDArray[np.float32] = self.probabilities.max(1)
+        return confidence
+
+
+class DigitNet:
+    """The shipped feature extractor. Get it from `digit_net`."""
+
+    def __init__(self, content: bytes) -> None:
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+    def read(
+        self,
+        images: NDArray[np.uint8],
+        scale: float = 1.0,
+        progress: Callable[[int], Any] = lambda n: None,
+    ) -> Readings:
+        """Features and probabilities of images, each of which depends on its own image alone.
+
+        Args:
+            images: uint8[n, h, w]; 0 background, 255 ink.
+            scale: to enlarge them by, about their centre, before they are cut or padded to 28x28 (see `usual_scale`).
+            progress: called after each batch with the number of images read so far.
+        """
+        features, probabilities = [], []
+        for start in range(0, len(images), _BATCH):
+            batch = to_unit(_framed(images[start : start + _BATCH], scale)[:, None].astype(np.float32))
+            seen, logits = self._session.run(["features", "logits"], {"image": batch})
+            odds = np.exp(logits - logits.max(1, keepdims=True))
+            features.append(seen)
+            probabilities.append(odds / odds.sum(1, keepdims=True))
+            progress(start + len(batch))
+        return Readings(np.concatenate(features), np.concatenate(probabilities))
+
+
+def usual_scale(images: NDArray[np.uint8]) -> float:
+    """The scale at which the digits in images, uint8[n, h, w], are as large as MNIST's; 1 if they nearly are."""
+    ink = images > 64
+    heights, widths = (_extent(np.asarray(ink.any(axis))) for axis in (2, 1))
+    typical = float(np.median(np.maximum(heights, widths)))
+    scale = _INK / max(typical, 1.0)
+    return 1.0 if abs(scale - 1) < 0.15 else scale
+
+
+def _extent(marked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """From the first to the last mark in each row of bool[n, side]: int64[n]."""
+    side = marked.shape[1]
+    first, last = marked.argmax(1), side - 1 - marked[:, ::-1].argmax(1)
+    return np.where(marked.any(1), last - first + 1, 0)
+
+
+def _framed(images: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """Scale images about their centre, and cut or pad them to uint8[n, SIDE, SIDE]."""
+    h, w = images.shape[1:]
+    if scale != 1:
+        h, w = max(1, round(h * scale)), max(1, round(w * scale))
+        images = Dataset(images).resize((h, w)).images
+    if (h, w) == (SIDE, SIDE):
+        return images
+    top, left = (SIDE - h) // 2, (SIDE - w) // 2
+    padded = np.pad(
+        images, ((0, 0), *((max(edge, 0), max(SIDE - side - edge, 0)) for edge, side in ((top, h), (left, w))))
+    )
+    return padded[:, max(-top, 0) :][:, :SIDE, max(-left, 0) :][:, :, :SIDE]
+
+
+def as_digits(classes: Sequence[str]) -> NDArray[np.int64] | None:
+    """The digit that each class name is: int64[len(classes)]; None if one is no digit."""
+    return np.array([int(name) for name in classes], np.int64) if set(classes) <= set(DIGITS) else None
+
+
+@functools.cache
+def digit_net() -> DigitNet:
+    """The digit-net that comes with the package."""
+    return DigitNet((resources.files("digitsmith.models") / "zoo" / "digitnet" / "digitnet.onnx").read_bytes())

@@ -1,0 +1,61 @@
+"""Randomness of generated images: image *i* depends on the seed and *i*, and on nothing else.
+
+Noise is drawn on the host from a counter-based generator (Philox 4x64, Salmon et al. 2011), keyed by the seed, in
+blocks of a fixed number of images. So the same image comes out whatever the batch size, the number of workers, the
+shard, or where a run was interrupted.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitsmith.errors import ConfigError
+from digitsmith.records.model import Distribution
+
+BLOCK = 256
+"""Images that share one block of noise, and one run of the model."""
+
+MAX_INDEX = 2**32 - 1
+"""Images that one seed can give; the image count of an IDX file has 32 bits."""
+
+
+def noise_block(seed: int, block: int, z_dim: int, distribution: Distribution, attempt: int = 0) -> NDArray[np.float32]:
+    """Noise of images `block * BLOCK` to `block * BLOCK + BLOCK - 1`.
+
+    Args:
+        seed: which series of images.
+        block: which block of it.
+        z_dim: width of the noise.
+        distribution: of its values.
+        attempt: other noise for the same images, where those of the attempt before were refused.
+
+    Returns:
+        float32[BLOCK, z_dim], from N(0, 1) or uniform in [-1, 1).
+    """
+    random = _stream(seed, attempt + 1 if attempt else 0, block)  # 1 is the stream of labels
+    if distribution == "normal":
+        return random.standard_normal((BLOCK, z_dim), dtype=np.float32)
+    return random.random((BLOCK, z_dim), dtype=np.float32) * np.float32(2) - np.float32(1)
+
+
+def noise(seed: int, start: int, count: int, z_dim: int, distribution: Distribution) -> NDArray[np.float32]:
+    """Noise of images `start` to `start + count - 1`: float32[count, z_dim]."""
+    first, last = start // BLOCK, (start + count - 1) // BLOCK
+    blocks = [noise_block(seed, block, z_dim, distribution) for block in range(first, last + 1)]
+    return np.concatenate(blocks)[start - first * BLOCK :][:count]
+
+
+def drawn_labels(seed: int, start: int, count: int, choices: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Labels of images `start` to `start + count - 1`, each drawn from `choices` with equal chances: int64[count]."""
+    first, last = start // BLOCK, (start + count - 1) // BLOCK
+    blocks = [_stream(seed, 1, block).integers(len(choices), size=BLOCK) for block in range(first, last + 1)]
+    return choices[np.concatenate(blocks)[start - first * BLOCK :][:count]]
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that is no key of the generator."""
+    if not 0 <= seed < 2**63:
+        raise ConfigError(f"seed {seed}: give a whole number from 0 to 2**63 - 1.")
+
+
+def _stream(seed: int, stream: int, block: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, block]))

@@ -1,0 +1,114 @@
+"""What all records have in common: a version, strict types, one way to a file and back."""
+
+import platform
+import re
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from digitsmith.files import staged_file
+
+
+class Record(BaseModel):
+    """A frozen object that is written as JSON. What it does not know is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, whole or not at all."""
+        with staged_file(path) as staged:
+            staged.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+_CLASS_NAME = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,64}")
+
+
+def check_class_names(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return `classes` as a tuple if each can stand as a folder name and none comes twice, else raise `ValueError`."""
+    for name in classes:
+        if not _CLASS_NAME.fullmatch(name) or name in (".", ".."):
+            raise ValueError(f"{name!r} cannot be a class name: use 1 to 64 printable characters, no slashes")
+    if len(set(classes)) != len(classes):
+        raise ValueError("two classes have the same name")
+    return tuple(classes)
+
+
+ClassNames = Annotated[tuple[str, ...], AfterValidator(check_class_names), Field(max_length=10_000)]
+Channels = Literal[1, 3]
+Side = Annotated[int, Field(ge=1, le=65536)]
+
+
+class DataRecord(Record):
+    """The images that something was trained on, or compared with."""
+
+    source: str = Field(description="Name or path, as the user gave it; empty for a data set in memory.")
+    split: Literal["train", "test"] = "train"
+    sha256: str = Field(description="Of pixels, labels and class names (Dataset.sha256).")
+    images: Annotated[int, Field(ge=0)]
+    image_size: tuple[Side, Side] = Field(description="Height and width, in pixels.")
+    channels: Channels = 1
+    classes: ClassNames = ()
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.source or "a data set in memory"
+
+
+class Versions(Record):
+    """What computed something."""
+
+    digitsmith: str
+    git: str = Field(default="", description="Commit of a source checkout; empty for an installed package.")
+    python: str
+    libraries: dict[str, str] = Field(default_factory=dict, description="By name.")
+
+    @classmethod
+    def here(cls, *libraries: str) -> "Versions":
+        """Of this process, with those of the named libraries that are installed."""
+        found = {}
+        for name in libraries:
+            try:
+                found[name] = version(name)
+            except PackageNotFoundError:
+                continue
+        return cls(
+            digitsmith=version("digitsmith"), git=git_version(), python=platform.python_version(), libraries=found
+        )
+
+    def __str__(self) -> str:
+        first = [f"digitsmith {self.digitsmith}", *([f"git {self.git}"] if self.git else []), f"python {self.python}"]
+        return ", ".join([*first, *(f"{name} {number}" for name, number in self.libraries.items())])
+
+
+class Origin(Record):
+    """How something was trained: by which command, on what, where, by which versions."""
+
+    command: str
+    data: DataRecord
+    device: str = Field(description="As torch names it: cpu, cuda:0, ….")
+    versions: Versions
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that is wrong with a record, in one line: where, and what."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]
+
+
+def git_version() -> str:
+    """The commit of a source checkout; empty for an installed package."""
+    import subprocess
+
+    package = Path(__file__).resolve().parents[1]
+    if package.parent.name != "src":
+        return ""
+    command: Sequence[str] = ["git", "-C", str(package), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""

@@ -1,0 +1,1 @@
+"""Experiments on what generated digits are good for."""

@@ -1,0 +1,91 @@
+"""The digit-net, made again: `python tools/digitnet.py FOLDER`, or `make digitnet`.
+
+A classifier of MNIST digits whose insides serve as features (`models/digitnet.py`). It is trained with three seeds on
+the training split less its last 5,000 images, on which the best epoch of each is chosen. The first seed's is the one
+that is shipped; the test split is used once, at the end, to say how good they are.
+"""
+
+import argparse
+import dataclasses
+import json
+import statistics
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from rich.console import Console
+
+from digitsmith.data.sources import load_dataset
+from digitsmith.evaluation.reference import write_shipped
+from digitsmith.files import staged_file
+from digitsmith.models.digitnet import DigitNet
+from digitsmith.records.base import git_version
+from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
+from digitsmith.training.export import OPSET, strip
+
+RECIPE = Recipe(layers=((16, 1), (32, 2), (64, 1), (64, 2), (128, 1), (128, 1)), epochs=25)
+SEEDS = (0, 1, 2)
+VALIDATION = 5000
+
+
+def main() -> None:
+    """Train, test, export."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where to write digitnet.onnx")
+    arguments = parser.parse_args()
+    console, git = Console(), git_version()
+    train, test = load_dataset("mnist", "train"), load_dataset("mnist", "test")
+    fit, validation = train.take(slice(None, -VALIDATION)), train.take(slice(-VALIDATION, None))
+    nets, accuracies = [], []
+
+    def show(epoch: int, accuracy: float | None) -> None:
+        console.print(f"epoch {epoch}/{RECIPE.epochs}  validation accuracy {accuracy:.4f}")
+
+    for seed in SEEDS:
+        console.print(f"seed {seed}")
+        net = train_classifier(fit, RECIPE, seed, validation=validation, progress=show)
+        nets.append(net)
+        accuracies.append(float((classify(net, test.images) == test.labels).mean()))
+        console.print(f"seed {seed}  test accuracy {accuracies[-1]:.4f}")
+    console.print(f"mean {statistics.mean(accuracies):.4f}, standard deviation {statistics.stdev(accuracies):.4f}")
+    record = {
+        "data": "mnist, the training split less its last 5,000 images, which choose the epoch",
+        "data_sha256": train.sha256(),
+        "recipe": dataclasses.asdict(RECIPE),
+        "seed": SEEDS[0],
+        "test_accuracy_of_seeds": dict(zip(map(str, SEEDS), accuracies, strict=True)),
+        "digitsmith": version("digitsmith"),
+        "git": git,
+        "torch": version("torch"),
+    }
+    export_classifier(nets[0], arguments.folder / "digitnet.onnx", record)
+    digit_net = DigitNet((arguments.folder / "digitnet.onnx").read_bytes())
+    write_shipped(arguments.folder / "mnist.npz", digit_net)
+
+
+def export_classifier(net: Classifier, path: Path, record: dict[str, Any]) -> None:
+    """Write a classifier of 28x28 images as ONNX.
+
+    The graph takes `image: float32[n, 1, 28, 28]` in [-1, 1], and gives `features: float32[n, width]` and
+    `logits: float32[n, classes]`.
+    """
+    net = net.cpu().eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            net, (torch.zeros(2, 1, 28, 28),), dynamo=True, opset_version=OPSET, input_names=["image"],
+            output_names=["features", "logits"], dynamic_shapes=({0: torch.export.Dim("n", min=1)},), verbose=False,
+        )  # fmt: skip
+    assert program is not None
+    proto: onnx.ModelProto = program.model_proto
+    strip(proto, "digitnet")
+    proto.metadata_props.add(key="digitsmith", value=json.dumps(record, sort_keys=True))
+    with staged_file(path) as staged:
+        staged.write_bytes(proto.SerializeToString())
+
+
+if __name__ == "__main__":
+    main()
