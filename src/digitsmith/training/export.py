@@ -18,8 +18,10 @@ from torch import Tensor, nn
 
 from digitsmith.errors import ModelError
 from digitsmith.files import staged_file
-from digitsmith.models.generator import METADATA_KEY, Model, ModelMetadata, as_json
+from digitsmith.models.check import METADATA_KEY
+from digitsmith.models.generator import Model
 from digitsmith.records.base import git_version
+from digitsmith.records.model import ExportRecord, GeneratorRecord
 from digitsmith.training.networks import FullyConnected
 from digitsmith.training.residual import DoublingConv, GeneratorBlock, ResidualGenerator, StyleEmbedding
 from digitsmith.training.styles import StyledGenerator
@@ -34,7 +36,7 @@ TOLERANCE = 1e-4
 def export(
     generator: nn.Module,
     path: Path,
-    metadata: ModelMetadata,
+    record: GeneratorRecord,
     weights: Literal["float32", "float16"] = "float32",
     truncation: float = 1.0,
 ) -> Model:
@@ -46,8 +48,7 @@ def export(
     Args:
         generator: a batch norm right behind a layer is left to that layer, which changes nothing but rounding.
         path: the file to write.
-        metadata: what sampling needs, and where the model came from. Added are the truncation, the commit of this
-            code, and the hash of the graph with its weights.
+        record: what sampling needs, and where the model came from; how it is exported is added.
         truncation: what noise is multiplied with before the generator sees it; under 1, digits are clearer and vary
             less (the truncation trick of Brock et al. 2018, arXiv:1809.11096, with a scale in place of a bound).
         weights: float16 halves the file; matrices and kernels are rounded once, and computed with in float32 all the
@@ -67,8 +68,8 @@ def export(
             for tensor in folded.state_dict().values():
                 if tensor.ndim > 1:
                     tensor.copy_(tensor.half())
-    z = torch.randn(2, metadata.z_dim)
-    arguments: tuple[Tensor, ...] = (z, torch.zeros(2, dtype=torch.int64)) if metadata.classes else (z,)
+    z = torch.randn(2, record.z_dim)
+    arguments: tuple[Tensor, ...] = (z, torch.zeros(2, dtype=torch.int64)) if record.classes else (z,)
     names = ["z", "label"][: len(arguments)]
     dynamic = tuple({0: torch.export.Dim("n", min=1)} for _ in arguments)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -84,11 +85,11 @@ def export(
     if weights == "float16":
         _store_float16(proto)
     graph_hash = hashlib.sha256(proto.SerializeToString()).hexdigest()
-    added = {"truncation": truncation, "exported_git": git_version(), "graph_sha256": graph_hash}
-    metadata = metadata.model_copy(update={"training": metadata.training | added})
-    proto.metadata_props.add(key=METADATA_KEY, value=as_json(metadata))
+    exported = ExportRecord(git=git_version(), graph_sha256=graph_hash, truncation=truncation)
+    record = record.model_copy(update={"export": exported})
+    proto.metadata_props.add(key=METADATA_KEY, value=record.model_dump_json())
     content = proto.SerializeToString()
-    _compare(generator if weights == "float32" else folded, content, metadata)
+    _compare(generator if weights == "float32" else folded, content, record)
     model = Model(path.name, content)
     with staged_file(path) as staged:
         staged.write_bytes(content)
@@ -165,16 +166,16 @@ def _store_float16(proto: onnx.ModelProto) -> None:
     proto.graph.node.extend(casts + nodes)
 
 
-def _compare(generator: nn.Module, content: bytes, metadata: ModelMetadata) -> None:
+def _compare(generator: nn.Module, content: bytes, record: GeneratorRecord) -> None:
     """Refuse a file whose images are not the generator's."""
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     random = np.random.default_rng(0)
     for n in (1, 7, 256):
-        z = random.standard_normal((n, metadata.z_dim), dtype=np.float32)
+        z = random.standard_normal((n, record.z_dim), dtype=np.float32)
         feed: dict[str, np.ndarray] = {"z": z}
         arguments = [torch.from_numpy(z)]
-        if metadata.classes:
-            feed["label"] = random.integers(len(metadata.classes), size=n)
+        if record.classes:
+            feed["label"] = random.integers(len(record.classes), size=n)
             arguments.append(torch.from_numpy(feed["label"]))
         (image,) = session.run(["image"], feed)
         with torch.no_grad():

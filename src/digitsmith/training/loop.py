@@ -18,8 +18,10 @@ from digitsmith.config.schema import TrainConfig
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.pixels import to_unit
 from digitsmith.errors import DivergedError
-from digitsmith.models.generator import Model, ModelMetadata
+from digitsmith.models.generator import Model
 from digitsmith.records import run as runs
+from digitsmith.records.base import DataRecord, Versions
+from digitsmith.records.model import GeneratorRecord, TrainingRecord
 from digitsmith.records.run import Run
 from digitsmith.training import checkpoint, samples
 from digitsmith.training.export import export
@@ -253,19 +255,34 @@ def _require_finite(state: State, run: Run, config: TrainConfig) -> None:
         )
 
 
-def _metadata(config: TrainConfig, record: dict[str, Any], state: State) -> ModelMetadata:
-    position = state.position
-    return ModelMetadata(
-        classes=tuple(record["classes"]) if config.conditional else (),
-        image_size=tuple(record["image_size"]),
+def _metadata(config: TrainConfig, record: dict[str, Any], state: State) -> GeneratorRecord:
+    position, size, classes = state.position, tuple(record["image_size"]), tuple(record["classes"])
+    measured = state.best is not None
+    return GeneratorRecord(
+        classes=classes if config.conditional else (),
+        image_size=size,
         z_dim=config.z_dim,
         z_distribution=config.z_distribution,
-        training=record
-        | {"config": config.model_dump(mode="json"), "steps": state.position.step}
-        | (
-            {"best_epoch": position.best_epoch, "frechet_distance": position.best_distance}
-            if state.best is not None
-            else {}
+        training=TrainingRecord(
+            command=record["command"],
+            data=DataRecord(
+                source=record["data"],
+                sha256=record["data_sha256"],
+                images=record["images"],
+                image_size=size,
+                classes=classes,
+            ),
+            device=record["device"],
+            versions=Versions(
+                digitsmith=record["digitsmith"],
+                git=record["git"],
+                python=record["python"],
+                libraries={name: record[name] for name in ("torch", "numpy")},
+            ),
+            config=config.model_dump(mode="json"),
+            steps=position.step,
+            best_epoch=position.best_epoch if measured else None,
+            validation_distance=position.best_distance if measured else None,
         ),
     )
 

@@ -42,7 +42,7 @@ def find_styles(data: Dataset, config: TrainConfig) -> Styles:
     from threadpoolctl import threadpool_limits
 
     assert data.labels is not None
-    features = digit_net().read(data.images, usual_scale(data.images)).features
+    features = digit_net().predict(data.images, usual_scale(data.images)).features
     of_images = data.labels * config.styles
     counts = np.zeros((len(data.classes), config.styles))
     with threadpool_limits(1), warnings.catch_warnings():  # on more threads, the order of sums is chance
