@@ -18,7 +18,7 @@ from digitsmith.evaluation import measures
 from digitsmith.evaluation.evaluate import evaluate_images
 from digitsmith.evaluation.reference import RealData, Reference, load_reference, read_reference, silent
 from digitsmith.evaluation.subject import Subject, choose_reference
-from digitsmith.models.digitnet import DIGITS, Readings, digit_net, usual_scale
+from digitsmith.models.digitnet import DIGITS, Predictions, digit_net, usual_scale
 from digitsmith.records.results import Evaluation
 from digitsmith.records.run import Run
 
@@ -150,8 +150,8 @@ def test_the_order_of_the_images_changes_nothing(mnist: Reference, test_split: D
 
 def test_readings_do_not_depend_on_what_else_is_read(digits: Dataset) -> None:
     net, images = digit_net(), digits.images[:600]
-    together = net.read(images)
-    apart = [net.read(part) for part in np.array_split(images, 7)]
+    together = net.predict(images)
+    apart = [net.predict(part) for part in np.array_split(images, 7)]
     np.testing.assert_allclose(np.concatenate([part.features for part in apart]), together.features, atol=1e-5)
 
 
@@ -159,7 +159,7 @@ def test_readings_do_not_depend_on_what_else_is_read(digits: Dataset) -> None:
 def test_the_shipped_readings_are_those_of_the_shipped_net(mnist: Reference) -> None:
     for side, split in ((mnist.seen, "train"), (mnist.unseen, "test")):
         data = digitsmith.load_dataset(f"mnist:{split}").take(side.places[:300])
-        readings = digit_net().read(data.images)
+        readings = digit_net().predict(data.images)
         np.testing.assert_allclose(side.readings[:300].features, readings.features, atol=2e-3)
         np.testing.assert_allclose(side.readings[:300].probabilities, readings.probabilities, atol=2e-3)
         assert side.labels is not None
@@ -171,7 +171,7 @@ def test_the_shipped_readings_are_those_of_the_shipped_net(mnist: Reference) -> 
 @needs_mnist
 def test_the_digit_net_is_as_good_as_it_must_be() -> None:
     data = digitsmith.load_dataset("mnist:test")
-    assert (digit_net().read(data.images).digits == data.labels).mean() >= 0.996
+    assert (digit_net().predict(data.images).digits == data.labels).mean() >= 0.996
 
 
 def test_the_shipped_readings_name_the_shipped_net() -> None:
@@ -338,8 +338,8 @@ def test_a_model_of_data_that_is_gone_wants_a_reference(digits: Dataset, tmp_pat
 
 
 def test_agreement_counts_what_is_read_as_labelled() -> None:
-    def read(digits: list[int]) -> Readings:
-        return Readings(np.zeros((len(digits), 2), np.float32), np.eye(10, dtype=np.float32)[digits])
+    def read(digits: list[int]) -> Predictions:
+        return Predictions(np.zeros((len(digits), 2), np.float32), np.eye(10, dtype=np.float32)[digits])
 
     labels = np.array([1, 1, 7, 7])
     measure, confusion = measures.agreement(labels, read([1, 7, 7, 7]), np.array([1, 2]), read([1, 2]))
@@ -354,7 +354,7 @@ def test_the_usual_scale_makes_digits_as_large_as_mnists(digits: Dataset) -> Non
     image = np.zeros((3, 40, 30), np.uint8)
     image[:, 5:35, 10:20] = 255  # 30 high, 10 wide: at 2/3 as high as MNIST's 20
     assert usual_scale(image) == pytest.approx(2 / 3)
-    readings = digit_net().read(image, 2 / 3)
+    readings = digit_net().predict(image, 2 / 3)
     assert (readings.digits == 1).all()  # an upright bar, once it is framed as MNIST's digits are
     assert usual_scale(image[:, ::2, ::2]) == 20 / 15
 
@@ -388,10 +388,10 @@ def test_images_far_from_real_ones_are_not_called_varied(mnist: Reference) -> No
 
 
 def test_a_digit_that_real_images_are_misread_as_once_says_nothing_of_spread() -> None:
-    def readings(digits: list[int], seed: int) -> Readings:
+    def readings(digits: list[int], seed: int) -> Predictions:
         random = np.random.default_rng(seed)
         probabilities = np.eye(10, dtype=np.float32)[digits]
-        return Readings(random.normal(size=(len(digits), 128)).astype(np.float32), probabilities)
+        return Predictions(random.normal(size=(len(digits), 128)).astype(np.float32), probabilities)
 
     made, seen, unseen = readings([7] * 100, 0), readings([7] * 98 + [2, 2], 1), readings([7] * 99 + [2], 2)
     found, _, _ = measures.variety(made, seen, unseen, np.zeros(100, bool))

@@ -108,7 +108,7 @@ def test_truncation_leaves_the_proportions(kinds: Dataset) -> None:
     last = z[:, -1]
     assert 0.2 < one.mean() < 0.8
     assert last[one].min() > last[~one].max() or last[one].max() < last[~one].min()
-    assert whole.metadata.z_dim == least.metadata.z_dim == 8
+    assert whole.record.z_dim == least.record.z_dim == 8
 
 
 def test_a_resumed_run_keeps_its_styles(kinds: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

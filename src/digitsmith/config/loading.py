@@ -26,8 +26,8 @@ def load_config(preset: str | Path, changes: Sequence[str] | Mapping[str, Any] =
 
     Args:
         preset: a name from `presets()`, or the path of a TOML file that has the same keys.
-        changes: `"key=value"` strings, their values written as in TOML (a bare word is a string), or a mapping. A key is
-            dotted; sections in front may be left out where one key only ends so: `"generator.lr=1e-4"`.
+        changes: `"key=value"` strings, their values written as in TOML (a bare word is a string), or a mapping. Keys
+            are dotted; sections in front may be left out where one key only ends so: `"generator.lr=1e-4"`.
 
     Raises:
         ConfigError: unknown preset or key (the nearest valid name is suggested), wrong type, value out of range.
@@ -108,8 +108,8 @@ def _read(preset: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is no valid TOML: {error}.", parameter="preset") from error
     if "networks" not in values and {"generator", "discriminator"} <= values.keys():
         raise ConfigError(
-            f"{path} is the config of an earlier Digitsmith, whose keys had no sections (networks, loss, optimizer, run): "
-            f"start from a preset again, or sort its keys into them.",
+            f"{path} is the config of an earlier Digitsmith, whose keys had no sections: start from a preset again, or "
+            f"sort its keys into [networks], [loss], [optimizer] and [run].",
             parameter="preset",
         )
     return values

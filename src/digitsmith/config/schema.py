@@ -1,4 +1,4 @@
-"""Everything that decides what a training computes: every key, typed, with the sentence that explains it. No torch here.
+"""Everything that decides what a training computes: every key, typed, with the sentence that explains it. No torch.
 
 Four sections: what the networks are, what they minimise, how that is done, and what concerns this run only.
 """
@@ -198,8 +198,8 @@ class RunConfig(Section):
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",
-        description="Number format of the matrix products; weights, losses and updates stay float32. auto takes bfloat16 "
-        "where the processor multiplies it faster.",
+        description="Number format of the matrix products; weights, losses and updates stay float32. auto takes "
+        "bfloat16 where the processor multiplies it faster.",
     )
     evaluate_every: Annotated[int, Field(ge=0)] = Field(
         default=0,

@@ -75,7 +75,7 @@ def evaluate_images(
         space: where distances are measured; None for the digit-net's features.
         progress: told of the work.
     """
-    readings = digit_net().read(made.images, real.scale, lambda done: progress("reading the digits", done, n))
+    readings = digit_net().predict(made.images, real.scale)
     seen, unseen = real.seen.readings[:n], real.unseen.readings[:n]
     skipped: dict[str, str] = {}
     if space is None:

@@ -13,7 +13,7 @@ from digitsmith.errors import DataError
 from digitsmith.evaluation import metrics
 from digitsmith.evaluation.metrics import Features
 from digitsmith.evaluation.reference import MOST
-from digitsmith.models.digitnet import DIGITS, Readings
+from digitsmith.models.digitnet import DIGITS, Predictions
 from digitsmith.records.results import ClassRow, Collapse, Confusion, Measure, Verdict
 
 SURE = 0.9
@@ -118,7 +118,7 @@ def _scaled_to_most(ratio: float, n: int) -> float:
 
 
 def near_duplicates(
-    sides: Sides, readings: tuple[Readings, Readings, Readings] | None
+    sides: Sides, readings: tuple[Predictions, Predictions, Predictions] | None
 ) -> tuple[Measure, NDArray[np.bool_]]:
     """The share of images that have a double among themselves, and which do: bool[n].
 
@@ -145,7 +145,7 @@ def near_duplicates(
 
 
 def variety(
-    made: Readings, seen: Readings, unseen: Readings, doubled: NDArray[np.bool_]
+    made: Predictions, seen: Predictions, unseen: Predictions, doubled: NDArray[np.bool_]
 ) -> tuple[list[Measure], tuple[ClassRow, ...], Collapse]:
     """How the images spread within the digits and over them, and whether they collapsed. Digits are as read."""
     shares, real_shares, unseen_shares = (
@@ -186,7 +186,7 @@ def variety(
 
 
 def _collapse(
-    made: Readings,
+    made: Predictions,
     present: NDArray[np.int64],
     shares: NDArray[np.float64],
     real_shares: NDArray[np.float64],
@@ -234,7 +234,7 @@ def near_real(found: Sequence[Measure]) -> bool:
     return precision.value >= precision.real / 2
 
 
-def recognisability(made: Readings, unseen: Readings, trusted: bool) -> Measure:
+def recognisability(made: Predictions, unseen: Predictions, trusted: bool) -> Measure:
     """The share of images that the digit-net is sure of; it can be sure of noise too, and is not `trusted` then."""
     value, real = (float((side.confidence >= SURE).mean()) for side in (made, unseen))
     good = max(1 - 2 * (1 - real) - 0.005, 0.95 * real)
@@ -248,7 +248,7 @@ def recognisability(made: Readings, unseen: Readings, trusted: bool) -> Measure:
 
 
 def agreement(
-    labels: NDArray[np.int64], made: Readings, real_labels: NDArray[np.int64], unseen: Readings
+    labels: NDArray[np.int64], made: Predictions, real_labels: NDArray[np.int64], unseen: Predictions
 ) -> tuple[Measure, Confusion]:
     """The share of images that are read as their label says, and what the others are read as."""
     counts, real_counts = (

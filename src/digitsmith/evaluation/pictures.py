@@ -10,12 +10,12 @@ from PIL import Image
 from digitsmith.data.grid import tile
 from digitsmith.evaluation.reference import Reference
 from digitsmith.evaluation.subject import Subject
-from digitsmith.models.digitnet import DIGITS, Readings
+from digitsmith.models.digitnet import DIGITS, Predictions
 
 _PAIRS = 20
 
 
-def contact_sheets(made: Subject, readings: Readings, real: Reference) -> dict[str, str]:
+def contact_sheets(made: Subject, readings: Predictions, real: Reference) -> dict[str, str]:
     """Contact sheets: made images by digit, real ones, and those that are hardest to read."""
     pictures = {"made": _sheet(made.images, made.labels if made.labels is not None else readings.digits)}
     if real.seen.images is not None:

@@ -19,7 +19,7 @@ from digitsmith.data.sources import at_hand, load_dataset, part_source
 from digitsmith.errors import MissingSplitError
 from digitsmith.evaluation import metrics
 from digitsmith.files import staged_file
-from digitsmith.models.digitnet import DIGITS, SIDE, DigitNet, Readings, as_digits, digit_net, usual_scale
+from digitsmith.models.digitnet import DIGITS, SIDE, DigitNet, Predictions, as_digits, digit_net, usual_scale
 
 MOST = 10_000
 """Images of each side that are used at most."""
@@ -48,7 +48,7 @@ class Side:
     """
 
     name: str
-    readings: Readings
+    readings: Predictions
     labels: NDArray[np.int64] | None
     places: NDArray[np.int64]
     images: NDArray[np.uint8] | None
@@ -213,7 +213,7 @@ def _flat(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _read(data: Dataset, name: str, net: DigitNet, scale: float, progress: Progress) -> Side:
     places = np.random.default_rng(0).permutation(len(data))[:MOST]
     images = data.images[places]
-    readings = net.read(images, scale, lambda done: progress(f"reading {name}", done, len(images)))
+    readings = net.predict(images, scale)
     labels = digit_labels(data)
     return Side(name, readings, None if labels is None else labels[places], places, data.images)
 
@@ -228,7 +228,7 @@ def _load_shipped() -> Reference:
     def side(split: str) -> Side:
         features, probabilities = (arrays[f"{split}_{what}"].astype(np.float32) for what in ("features", "odds"))
         labels, places = (arrays[f"{split}_{what}"].astype(np.int64) for what in ("labels", "places"))
-        return Side(f"mnist:{split}", Readings(features, probabilities), labels, places, None)
+        return Side(f"mnist:{split}", Predictions(features, probabilities), labels, places, None)
 
     hashes = str(arrays["train_sha256"]), str(arrays["test_sha256"])
     distances = arrays["test_distances"].astype(np.float64)

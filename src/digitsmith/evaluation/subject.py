@@ -12,7 +12,8 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import TITLES, load_dataset, part_source
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.reference import Progress, Reference, digit_labels
-from digitsmith.generation import generate as generation
+from digitsmith.generation.batches import make_images
+from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import DIGITS, as_digits
 from digitsmith.models.generator import Model, load, shipped
 
@@ -58,7 +59,7 @@ def digits_of(opened: Model | Dataset) -> NDArray[np.int64] | None:
     if isinstance(opened, Dataset):
         labels = digit_labels(opened)
         return None if labels is None else np.unique(labels)
-    digits = as_digits(opened.metadata.classes) if opened.conditional else None
+    digits = as_digits(opened.record.classes) if opened.conditional else None
     return None if digits is None else np.sort(digits)
 
 
@@ -84,8 +85,10 @@ def choose_reference(
         ConfigError: training data that are not to be found here.
     """
     if isinstance(opened, Model):
-        trained_on = None if reference else _at_hand(opened.metadata.training.get("data"), name)
-        return str(reference or trained_on or "mnist"), opened.metadata.image_size
+        trained_on = (
+            None if reference else _at_hand(opened.record.training and opened.record.training.data.source, name)
+        )
+        return str(reference or trained_on or "mnist"), opened.record.image_size
     made_after = None if reference else _at_hand(_trained_on(name), f"the model that made {name}")
     return str(reference or made_after or "mnist"), opened.image_size if made_after else None
 
@@ -135,17 +138,11 @@ def make(opened: Model | Dataset, name: str, real: Reference, n: int, seed: int,
         labels = digit_labels(opened)
         label = None if labels is None else labels[places]
         return Subject(name, "data", opened.sha256(), opened.images[places], label)
-    classes = opened.metadata.classes
+    classes = opened.record.classes
     wanted: list[int | str] | None = None
     if opened.conditional and real.unseen.labels is not None and digits_of(opened) is not None:
         wanted = [DIGITS[digit] for digit in real.unseen.labels[:n]]
-    images, indices = [], []
-    for batch, made_labels in generation.batches(opened, generation.Request(n, wanted, seed=seed)):
-        images.append(batch)
-        indices.append(made_labels)
-        progress("making images", sum(map(len, images)), n)
-    together = np.concatenate(images)
-    labels = None
-    if opened.conditional:
-        labels = digit_labels(Dataset(together, np.concatenate([i for i in indices if i is not None]), classes))
-    return Subject(name, "model", opened.sha256, together, labels)
+    made = make_images(opened, Request(n, wanted, seed=seed))
+    progress("making images", n, n)
+    labels = digit_labels(Dataset(made.images, made.labels, classes))
+    return Subject(name, "model", opened.sha256, made.images, labels)

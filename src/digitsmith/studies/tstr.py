@@ -14,7 +14,8 @@ from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.measures import SURE
 from digitsmith.evaluation.reference import Progress, RealData, digit_labels, load_real, silent
 from digitsmith.evaluation.subject import choose_reference, name_of, open_subject, require_same_size
-from digitsmith.generation import generate as generation
+from digitsmith.generation.batches import make_images
+from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net, usual_scale
 from digitsmith.models.generator import Model
 from digitsmith.records.results import Arm, Study
@@ -119,7 +120,7 @@ def _show(progress: Progress, what: str, epochs: int, epoch: int, _: float | Non
 
 
 def _require_fitting(opened: Model | Dataset, name: str, parts: RealData) -> None:
-    classes = opened.metadata.classes if isinstance(opened, Model) else opened.classes
+    classes = opened.record.classes if isinstance(opened, Model) else opened.classes
     known = parts.seen.classes
     if not classes:
         raise DataError(f"{name} has no labels, so no classifier can learn from it: use a conditional model.")
@@ -139,12 +140,11 @@ def _made(opened: Model | Dataset, real: Dataset, seed: int, min_confidence: flo
         places = np.random.default_rng(seed).permutation(len(opened))[: len(real)]
         index = np.array([real.classes.index(name) for name in opened.classes])
         return Dataset(opened.images[places], index[opened.labels[places]], real.classes)
-    known = [label for label in real.labels if real.classes[label] in opened.metadata.classes]
+    known = [label for label in real.labels if real.classes[label] in opened.record.classes]
     labels = np.resize(np.array(known, np.int64), len(real))
     names = [real.classes[label] for label in labels]
-    request = generation.Request(len(names), names, seed=seed, min_confidence=min_confidence)
-    images = np.concatenate([batch for batch, _ in generation.batches(opened, request)])
-    return Dataset(images, labels, real.classes)
+    request = Request(len(names), names, seed=seed, min_confidence=min_confidence)
+    return Dataset(make_images(opened, request).images, labels, real.classes)
 
 
 def _filtered(opened: Model | Dataset, real: Dataset, seed: int, scale: float) -> Dataset:
@@ -152,7 +152,7 @@ def _filtered(opened: Model | Dataset, real: Dataset, seed: int, scale: float) -
     if isinstance(opened, Model):
         return _made(opened, real, seed, min_confidence=SURE)
     made = _made(opened, real, seed)
-    digits, readings = digit_labels(made), digit_net().read(made.images, scale)
+    digits, readings = digit_labels(made), digit_net().predict(made.images, scale)
     kept = np.flatnonzero((readings.digits == digits) & (readings.confidence >= SURE))
     if len(kept) < 2 * len(made.classes):
         raise DataError("hardly any of these images is read as it is labelled: there is nothing to filter.")

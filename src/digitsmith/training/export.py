@@ -108,8 +108,11 @@ def _scale_noise(generator: nn.Module, truncation: float) -> nn.Module:
     """A copy, on the CPU and in evaluation mode, that takes noise for that noise times `truncation`."""
     scaled = copy.deepcopy(generator).cpu().eval()
     network = scaled.generator if isinstance(scaled, StyledGenerator) else scaled  # styles keep their proportions
+    first, inputs = network.first, network.inputs
+    assert isinstance(first, nn.Linear)
+    assert isinstance(inputs, int)
     with torch.no_grad():
-        network.first.weight[:, : network.inputs] *= truncation
+        first.weight[:, :inputs] *= truncation
     return scaled
 
 
@@ -117,8 +120,8 @@ def _fold(generator: nn.Module) -> nn.Module:
     """A copy in which every module that has something simpler for inference, of the same function, is that."""
     folded = copy.deepcopy(generator).eval()
     for name, module in list(folded.named_modules()):
-        if hasattr(module, "folded"):
-            folded.set_submodule(name, module.folded())
+        if callable(simpler := getattr(module, "folded", None)):
+            folded.set_submodule(name, simpler())
     return folded
 
 
@@ -131,7 +134,7 @@ def _round(generator: nn.Module) -> None:
 
 
 def _to_onnx(generator: nn.Module, record: GeneratorRecord) -> onnx.ModelProto:
-    """The graph: `z: float32[n, z_dim]` and, if conditional, `label: int64[n]`, to `image: float32[n, c, h, w]`, for any n."""
+    """`z: float32[n, z_dim]` and, if conditional, `label: int64[n]`, to `image: float32[n, c, h, w]`, for any n."""
     z = torch.randn(2, record.z_dim)
     arguments: tuple[Tensor, ...] = (z, torch.zeros(2, dtype=torch.int64)) if record.classes else (z,)
     return to_onnx(generator, arguments, ["z", "label"][: len(arguments)], ["image"], name="generator")

@@ -14,8 +14,8 @@ class Learner:
 
     Attributes:
         network: the float32 weights, in evaluation mode: what is checkpointed, shown and exported.
-        working: the same network in training mode. Its matrices and kernels are rounded copies in `dtype`, made once for
-            each update and not for each pass; norms and embeddings are `network`'s own.
+        working: the same network in training mode. Its matrices and kernels are rounded copies in `dtype`, made once
+            for each update and not for each pass; norms and embeddings are `network`'s own.
         flat: float32, all weights of `network`, so that an update is one kernel; `flat.grad` holds all gradients.
         optimizer: updates `flat`.
     """

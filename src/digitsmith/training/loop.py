@@ -72,9 +72,7 @@ def train_epochs(job: Job, state: State) -> bool:
         while position.epoch < job.epochs:
             real, label = batches.next()
             set_learning_rates(state, config, position.step / total)
-            scalars = adversarial_step(
-                state.generator, state.discriminator, real, label, config, position.step
-            )
+            scalars = adversarial_step(state.generator, state.discriminator, real, label, config, position.step)
             update_ema(state, config.optimizer.ema)
             meter.count(scalars)
 

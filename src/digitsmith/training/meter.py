@@ -1,6 +1,5 @@
 """The clocks of a training, and the means that its lines of metrics give."""
 
-import math
 import time
 
 from torch import Tensor
@@ -62,15 +61,14 @@ class Meter:
         means = (self._state.sums / position.summed_steps).tolist()
         rate = (position.step - self._line_step) * batch_size / max(now - self._line_started, 1e-9)
         self._line_started, self._line_step = now, position.step
-        if all(math.isfinite(mean) for mean in means):  # else they stay, for the error to be seen
-            self._state.sums.zero_()
+        self._state.sums.zero_()
         position.summed_steps = 0
-        return MetricsLine.model_construct(
-            epoch=position.epoch + 1,
-            step=position.step,
-            images=position.step * batch_size,
+        values = {
+            "epoch": position.epoch + 1,
+            "step": position.step,
+            "images": position.step * batch_size,
             **dict(zip(SCALARS, means, strict=True)),
-            images_per_second=round(rate, 1),
-            seconds=round(position.seconds, 3),
-            **extra,
-        )
+            "images_per_second": round(rate, 1),
+            "seconds": round(position.seconds, 3),
+        }
+        return MetricsLine.model_validate(values | extra)

@@ -25,7 +25,7 @@ def is_due(epoch: int, epochs: int) -> bool:
 
 
 def save(run: Run, generator: nn.Module, config: TrainConfig, data: Dataset, epoch: int) -> NDArray[np.uint8]:
-    """Write the grid of an epoch, from the same noise every time, and return it: uint8[height, width] or with colours."""
+    """Write the grid of an epoch, of the same noise every time, and return it: uint8[height, width], or in colour."""
     columns, labels = _arrangement(data, config)
     z = noise(config.run.seed, 0, len(labels), config.networks.z_dim, config.networks.z_distribution)
     sheet = tile(sample(generator, z, labels if config.networks.conditional else None), columns)
@@ -37,7 +37,7 @@ def save(run: Run, generator: nn.Module, config: TrainConfig, data: Dataset, epo
 def sample(
     generator: nn.Module, z: NDArray[np.float32], labels: NDArray[np.int64] | None, batch: int = 1000
 ) -> NDArray[np.uint8]:
-    """Images of a generator in evaluation mode: uint8[n, h, w] or uint8[n, h, w, 3], from float32[n, z_dim] and int64[n]."""
+    """Images, uint8[n, h, w] or uint8[n, h, w, 3], of a generator in evaluation mode, z float32[n, z_dim], int64[n]."""
     device = next(generator.parameters()).device
     parts = []
     for start in range(0, len(z), batch):

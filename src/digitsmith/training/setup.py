@@ -6,7 +6,6 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-
 from digitsmith.config.schema import MOST_EPOCHS, Section, TrainConfig
 from digitsmith.data.dataset import Dataset, check_image_size
 from digitsmith.errors import ConfigError, DataError

@@ -1,7 +1,7 @@
 """Styles: each class split into clusters of images that look alike, such as ones with a bar under them.
 
-A generator of a class leaves out kinds that are rare in it. Labels that name the cluster make it learn every one (Liu et
-al. 2020, arXiv:2006.10728, who cluster the discriminator's features, again and again; here, the digit-net's, once).
+A generator of a class leaves out kinds that are rare in it. Labels that name the cluster make it learn every one (Liu
+et al. 2020, arXiv:2006.10728, who cluster the discriminator's features, again and again; here, the digit-net's, once).
 """
 
 import warnings
@@ -42,7 +42,7 @@ def find_styles(data: Dataset, config: TrainConfig) -> Styles:
     from threadpoolctl import threadpool_limits
 
     assert data.labels is not None
-    features = digit_net().read(data.images, usual_scale(data.images)).features
+    features = digit_net().predict(data.images, usual_scale(data.images)).features
     of_images = data.labels * config.networks.styles
     counts = np.zeros((len(data.classes), config.networks.styles))
     with threadpool_limits(1), warnings.catch_warnings():  # on more threads, the order of sums is chance

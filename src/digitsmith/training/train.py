@@ -101,7 +101,7 @@ def train(
             listener.note(f"{source} does not hold the images any more that the run of {preset} was trained on.")
         if config.networks.conditional and images.labels is not None and (images.labels < 0).any():
             every, images = len(images), images.labelled()
-            listener.note(f"{every - len(images):,} images without a label are left out: a conditional model needs one.")
+            listener.note(f"{every - len(images):,} images have no label and are left out: the model is conditional.")
         check_data(images, config)
         where = find_device(device or (recorded.device if resume and recorded else "auto"))
         trained, held_out = hold_out(images) if config.run.evaluate_every else (images, None)
@@ -175,7 +175,7 @@ def _find_images(
     if resize is None and recorded:
         resize = recorded.data.image_size
     try:
-        return load_dataset(source, "train", resize=resize, progress=progress), source
+        return load_dataset(source, "train", resize=resize), source
     except DataError as error:
         if not recorded or isinstance(error, DownloadError):
             raise

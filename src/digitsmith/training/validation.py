@@ -75,4 +75,4 @@ class Validation:
         return metrics.frechet_distance(self._moments(generated), self._real)
 
     def _moments(self, images: NDArray[np.uint8]) -> Moments:
-        return metrics.moments(digit_net().read(images, self._scale).features)
+        return metrics.moments(digit_net().predict(images, self._scale).features)

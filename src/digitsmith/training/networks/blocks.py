@@ -41,7 +41,7 @@ class StyleEmbedding(nn.Embedding):
     def folded(self) -> nn.Embedding:
         """For inference: one table."""
         table = (self.weight.repeat_interleave(self.styles, dim=0) + self.own).detach()
-        return nn.Embedding(*table.shape, _weight=table)
+        return nn.Embedding(len(table), table.shape[1], _weight=table)
 
 
 def embeddings(labels: int, styles: int) -> Embeddings:
@@ -150,7 +150,9 @@ class DoublingConv(nn.Conv2d):
     def folded(self) -> nn.ConvTranspose2d:
         """For inference: a transposed convolution whose kernel is made once."""
         kernel = self.kernel().detach().contiguous()
-        transposed = nn.ConvTranspose2d(*kernel.shape[:2], kernel_size=4, stride=2, padding=1, bias=False)
+        transposed = nn.ConvTranspose2d(
+            kernel.shape[0], kernel.shape[1], kernel_size=4, stride=2, padding=1, bias=False
+        )
         transposed.weight = nn.Parameter(kernel)
         return transposed
 

@@ -87,8 +87,8 @@ class HiddenLayer(nn.Module):
 class ByteDropout(nn.Module):
     """Inverted dropout (Srivastava et al. 2014) whose masks are cut from 64-bit random draws, eight thresholds each.
 
-    Far faster on CPUs than a float for each value. The probability in force is the nearest multiple of 1/256 (0.3 becomes
-    77/256 = 0.3008), and the factor of what is kept is exactly that one's inverse.
+    Far faster on CPUs than a float for each value. The probability in force is the nearest multiple of 1/256 (0.3
+    becomes 77/256 = 0.3008), and the factor of what is kept is exactly that one's inverse.
     """
 
     def __init__(self, probability: float) -> None:
@@ -115,7 +115,7 @@ class Generator(FullyConnected):
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """float[n, z_dim], and int64[n], to float32[n, *shape] in (-1, 1)."""
-        return torch.tanh(self.stack(z[:, : self.inputs], label)).unflatten(1, self.shape)
+        return torch.tanh(self.stack(z[:, : self.inputs], label)).view(-1, *self.shape)
 
 
 class Discriminator(FullyConnected):

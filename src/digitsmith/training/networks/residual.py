@@ -1,7 +1,7 @@
 """Networks of residual blocks of convolutions, made to be fast on CPUs: no convolution works at full size.
 
-The generator's last one makes four values of each channel for each place of the half size, which become four pixels (Shi
-et al. 2016, arXiv:1609.05158); the discriminator starts with the reverse.
+The generator's last one makes four values of each channel for each place of the half size, which become four pixels
+(Shi et al. 2016, arXiv:1609.05158); the discriminator starts with the reverse.
 """
 
 import itertools
@@ -21,6 +21,7 @@ from digitsmith.training.networks.blocks import (
     deviation_in_groups,
     embeddings,
 )
+
 
 class Generator(nn.Module):
     """Noise, and a label if conditional, to an image.

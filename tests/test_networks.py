@@ -251,8 +251,8 @@ def test_truncation_scales_the_noise(preset: str) -> None:
     run = digitsmith.train(preset, "digits", "run", changes=[*MICRO, "epochs=1"]).run
     whole = digitsmith.load(run.folder)
     halved = export_checkpoint(run.folder, Path("halved.onnx"), truncation=0.5)
-    assert halved.metadata.training["truncation"] == 0.5
-    z, label = torch.randn(4, whole.metadata.z_dim).numpy(), np.arange(4)
+    assert halved.record.export.truncation == 0.5
+    z, label = torch.randn(4, whole.record.z_dim).numpy(), np.arange(4)
     (expected,) = whole.session.run(["image"], {"z": 0.5 * z, "label": label})
     (image,) = halved.session.run(["image"], {"z": z, "label": label})
     np.testing.assert_allclose(image, expected, atol=1e-4)
