@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.config.schema import Distribution
 from digitsmith.errors import ConfigError
-from digitsmith.records.model import Distribution
 
 BLOCK = 256
 """Images that share one block of noise."""

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from digitsmith.config.schema import Distribution
 from digitsmith.records.base import Channels, ClassNames, Origin, Record, Versions
 
-Distribution = Literal["normal", "uniform"]
 _Side = Annotated[int, Field(ge=8, le=128)]
 
 
