@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from digitsmith.training.prepare import settle_epochs
+from digitsmith.training.residual import ClassNorm, DoublingConv, HalvingConv, deviation_in_groups
+from digitsmith.training.trainee import Trainee, draw_noise
 from safetensors.torch import load_file
 from torch import nn
 
@@ -18,11 +21,8 @@ from digitsmith.models.noise import noise
 from digitsmith.training.loop import export_checkpoint
 from digitsmith.training.losses import fake_loss, generator_loss, r1_penalty, real_loss
 from digitsmith.training.networks import new_networks
-from digitsmith.training.prepare import settle_epochs
-from digitsmith.training.residual import ClassNorm, DoublingConv, HalvingConv, deviation_in_groups
 from digitsmith.training.state import new_state, update_ema
 from digitsmith.training.step import SCALARS, adversarial_step
-from digitsmith.training.trainee import Trainee, draw_noise
 
 SMALL = {"generator.hidden": [12, 8], "discriminator.hidden": [8, 12], "z_dim": 6}
 
