@@ -18,6 +18,7 @@ import json
 import statistics
 from pathlib import Path
 
+from digitsmith.records.evaluation import Evaluation
 from rich.console import Console
 
 import digitnet
@@ -28,9 +29,8 @@ from digitsmith.generation.batches import Batch, make_images
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net
 from digitsmith.models.generator import Model
-from digitsmith.records.base import Record, Versions
+from digitsmith.records.base import Record
 from digitsmith.records.model import FilterRow, ShippedMeasure, ShippedProtocol, ShippedRecord
-from digitsmith.records.results import Evaluation
 from digitsmith.records.run import Run
 from digitsmith.training.classifier import classify, train_classifier
 
@@ -127,12 +127,16 @@ def measure(model: Model, seed: int, real_accuracy: float) -> SeedRecord:
 
 def protocol(result: Evaluation) -> ShippedProtocol:
     """How all was measured."""
+    measured = result.protocol
     return ShippedProtocol(
-        **{key: result.protocol[key] for key in ("images", "unseen_sha256", "features_sha256", "digitnet_sha256")},
+        images=measured.images,
         sets=SETS,
-        reference=result.reference,
-        held_out=result.held_out,
-        versions=Versions.here("numpy", "onnxruntime"),
+        reference=result.reference.title,
+        held_out=result.held_out.title,
+        held_out_sha256=result.held_out.sha256,
+        features_sha256=measured.features_sha256,
+        digitnet_sha256=measured.digitnet_sha256,
+        versions=measured.versions,
         classifier=RECIPE,
         classifier_images=CLASSIFIER_IMAGES,
     )
