@@ -180,7 +180,7 @@ def test_the_files_say_how_many_were_refused() -> None:
     header = generation.generate(digitsmith.load(), Path("made"), Request(400, min_confidence=0.9))
     about = json.loads(Path("made/dataset.json").read_text())
     assert about["min_confidence"] == 0.9
-    assert about["refused"] == header.about["refused"] > 0
+    assert about["refused"] == header.generated.refused > 0
 
 
 def test_a_confidence_that_cannot_be_had_is_refused(micro_run: Run, digits: Dataset) -> None:

@@ -230,8 +230,8 @@ def generate(
         f"{header.count:,} images of {header.image_size[0]}x{header.image_size[1]}, {what}, in {out}\n"
         f"  {out / 'preview.png'}  the first of them"
     )
-    if "refused" in header.about:
-        refused = header.about["refused"]
+    if header.generated is not None and header.generated.min_confidence:
+        refused = header.generated.refused
         others = "other was" if refused == 1 else "others were"
         typer.echo(f"{refused:,} {others} refused, {refused / (header.count + refused):.1%} of all that were made.")
 
@@ -426,7 +426,8 @@ def models() -> None:
 @app.command()
 def data() -> None:
     """List the data sets that can be asked for by name, and where downloads are kept."""
-    from digitsmith.data.sources import TITLES, data_home
+    from digitsmith.data.catalogue import TITLES
+    from digitsmith.data.sources import data_home
 
     for name, title in TITLES.items():
         typer.echo(f"{name:14} {title}")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitsmith.errors import DataError
-from digitsmith.records.base import check_class_names
+from digitsmith.records.base import Channels, check_class_names
 
 SIDES = range(8, 129)
 """The image heights and widths that models take, in pixels."""
@@ -63,7 +63,9 @@ class Dataset:
             object.__setattr__(self, "classes", check_class_names(self.classes))
         except ValueError as error:
             raise DataError(f"{error}.") from error
-        if len(labels) and not (labels.min() >= UNLABELLED and labels.max() < len(self.classes)):
+        if not self.classes and (labels == UNLABELLED).all():
+            object.__setattr__(self, "labels", None)
+        elif len(labels) and not (labels.min() >= UNLABELLED and labels.max() < len(self.classes)):
             raise DataError(
                 f"labels run from {labels.min()} to {labels.max()}, but there are {len(self.classes)} class names: "
                 f"labels index class names from 0, and -1 is unlabelled."
@@ -78,7 +80,7 @@ class Dataset:
         return self.images.shape[1], self.images.shape[2]
 
     @property
-    def channels(self) -> int:
+    def channels(self) -> Channels:
         """1 if grey, 3 if colour."""
         return 1 if self.images.ndim == 3 else 3
 
@@ -115,7 +117,7 @@ def numbered_classes(labels: NDArray[np.integer[Any]]) -> tuple[str, ...]:
     """Class names for labels that come with none: '0', '1', … to the highest label."""
     if labels.dtype.kind not in "iu":
         raise DataError(f"labels must be whole numbers; these are {labels.dtype}.")
-    highest = int(labels.max(initial=0))
+    highest = int(labels.max()) if len(labels) else UNLABELLED
     if highest > 9999:
         raise DataError(f"a label of {highest} is no class index: labels count classes from 0.")
     return tuple(str(i) for i in range(highest + 1))

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data.formats import Format, Header, Split, format_module, write_about
+from digitsmith.data.formats import Format, Header, Split, format_module, write_record
 from digitsmith.data.grid import save_png, tile
 from digitsmith.errors import ConfigError, ModelError
 from digitsmith.files import staged_folder
 from digitsmith.models.digitnet import as_digits, digit_net, usual_scale
 from digitsmith.models.generator import Model, check_range, provenance
 from digitsmith.models.noise import BLOCK, drawn_labels
+from digitsmith.records.dataset import GenerationRecord
 
 _Batch = tuple[NDArray[np.uint8], NDArray[np.int64] | None]
 _PREVIEW = 100
@@ -134,11 +135,19 @@ def generate(
     if start == stop:
         i, n = request.shard
         raise ConfigError(f"shard {i}/{n} of {request.count} images is empty: use at most {request.count} shards.")
-    about = provenance(model) | {"seed": request.seed, "first": start, "count": stop - start}
+    generated = GenerationRecord(**provenance(model), seed=request.seed, first=start, count=stop - start)
     if model.conditional:
         names = np.array(model.metadata.classes)[_choices(model, request)]
-        about |= {"labels": names.tolist(), "drawn": request.draw}
-    header = Header(stop - start, model.metadata.image_size, model.metadata.classes, split, start, about, compress)
+        generated = generated.model_copy(update={"labels": tuple(names.tolist()), "drawn": request.draw})
+    header = Header(
+        stop - start,
+        model.metadata.image_size,
+        classes=model.metadata.classes,
+        split=split,
+        start=start,
+        generated=generated,
+        gzip=compress,
+    )
     with staged_folder(folder) as staged:
         shown: list[NDArray[np.uint8]] = []
         with contextlib.closing(format_module(format).Writer(staged, header)) as writer:
@@ -148,8 +157,9 @@ def generate(
                     shown.extend(images[: _PREVIEW - len(shown)])
                 progress(len(images))
         if request.min_confidence:
-            header = replace(header, about=about | {"min_confidence": request.min_confidence, "refused": sum(refusals)})
-            write_about(staged, header)  # again, now that it is known
+            screened = {"min_confidence": request.min_confidence, "refused": sum(refusals)}
+            header = replace(header, generated=generated.model_copy(update=screened))
+            write_record(staged, header)  # again, now that it is known
         save_png(staged / "preview.png", tile(np.stack(shown), columns=10), scale=2)
     return header
 
