@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from digitsmith.evaluation.subject import Subject, choose_reference
 from PIL import Image, ImageFilter
 
 import digitsmith
@@ -17,7 +18,6 @@ from digitsmith.errors import ConfigError, DataError, ResultError
 from digitsmith.evaluation import measures
 from digitsmith.evaluation.evaluate import evaluate_images
 from digitsmith.evaluation.reference import RealData, Reference, load_reference, read_reference, silent
-from digitsmith.evaluation.subject import Subject, choose_reference
 from digitsmith.models.digitnet import DIGITS, Readings, digit_net, usual_scale
 from digitsmith.records.results import Evaluation
 from digitsmith.records.run import Run

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from digitsmith.evaluation import metrics
+from digitsmith.evaluation import metrics, neighbours
 from digitsmith.evaluation.metrics import (
     Moments,
     class_spread,
@@ -29,10 +29,10 @@ from digitsmith.evaluation.metrics import (
     frechet_distance,
     kernel_distance,
     moments,
-    nearest,
     precision_recall,
     two_sample_accuracy,
 )
+from digitsmith.evaluation.neighbours import nearest
 
 Array = NDArray[np.float64]
 
@@ -567,7 +567,7 @@ def test_the_order_of_the_images_does_not_matter(name: str) -> None:
 def test_the_size_of_a_chunk_does_not_matter(name: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     real, generated = normal(300, 6, 1), 1.3 * normal(300, 6, 2)
     whole = MEASURES[name](real, generated)
-    monkeypatch.setattr(metrics, "_CHUNK_BYTES", chunk)  # one row at a time; four
+    monkeypatch.setattr(neighbours, "_CHUNK_BYTES", chunk)  # one row at a time; four
     assert MEASURES[name](real, generated) == pytest.approx(whole, rel=1e-9)
 
 
@@ -575,7 +575,7 @@ def test_the_size_of_a_chunk_does_not_matter(name: str, chunk: int, monkeypatch:
 def test_the_size_of_a_chunk_does_not_change_the_nearest(others: Array | None, monkeypatch: pytest.MonkeyPatch) -> None:
     points = normal(100, 6, 1)
     distances, indices = nearest(points, others, k=50)
-    monkeypatch.setattr(metrics, "_CHUNK_BYTES", 100_000)  # three rows, or all but twenty
+    monkeypatch.setattr(neighbours, "_CHUNK_BYTES", 100_000)  # three rows, or all but twenty
     again, at = nearest(points, others, k=50)
     np.testing.assert_array_equal(again, distances)
     np.testing.assert_array_equal(at, indices)

@@ -18,22 +18,29 @@ if TYPE_CHECKING:
     from digitsmith.data.dataset import Dataset
     from digitsmith.data.formats import Format, Split
     from digitsmith.data.sources import load_dataset
-    from digitsmith.evaluation.evaluate import FeatureSpace
-    from digitsmith.evaluation.reference import Progress
+    from digitsmith.evaluation.evaluate import evaluate
     from digitsmith.models.generator import Model, load
-    from digitsmith.records.results import Evaluation
+    from digitsmith.records.evaluation import Evaluation
+    from digitsmith.report.page import write_report
+    from digitsmith.studies.tstr import tstr
     from digitsmith.training.loop import Outcome
 
 __version__ = _version("digitsmith")
-__all__ = ["Dataset", "DigitsmithError", "Evaluation", "Model", "evaluate", "generate", "load", "load_dataset", "train"]
+__all__ = [
+    "Dataset", "DigitsmithError", "Evaluation", "Model", "evaluate", "generate", "load", "load_dataset", "train", "tstr",
+    "write_report",
+]  # fmt: skip
 
 _LAZY = {  # loaded at first use, so that `import digitsmith` is quick
     "Dataset": "digitsmith.data.dataset",
     "DigitsmithError": "digitsmith.errors",
-    "Evaluation": "digitsmith.records.results",
+    "Evaluation": "digitsmith.records.evaluation",
     "Model": "digitsmith.models.generator",
+    "evaluate": "digitsmith.evaluation.evaluate",
     "load": "digitsmith.models.generator",
     "load_dataset": "digitsmith.data.sources",
+    "tstr": "digitsmith.studies.tstr",
+    "write_report": "digitsmith.report.page",
 }
 
 
@@ -146,49 +153,3 @@ def train(
     )
     draw_figures(outcome.run)
     return outcome
-
-
-def evaluate(
-    subject: "str | Path | Model | Dataset",
-    reference: str | Path | None = None,
-    *,
-    count: int = 10_000,
-    seed: int = 0,
-    features: "FeatureSpace" = "digitnet",
-    inception_weights: str | Path | None = None,
-    fetch: bool = False,
-    progress: "Progress | None" = None,
-) -> "Evaluation":
-    """Measure how real, varied, readable and original digits are, each beside what unseen real digits get.
-
-    Args:
-        subject: a model, a data set, or what names one: a shipped model, a run folder, an `.onnx` file, or what
-            `load_dataset` takes. `mnist` is the shipped model, `mnist:test` the real test images.
-        reference: the real images to compare with, as for `load_dataset`: one split, whose other split is the unseen
-            one. By default what the model was trained on, or the one that made the data set, as far as that is told;
-            else `mnist`, which needs no download but for the measures of originality.
-        count: how many images of each kind; fewer where there are not so many.
-        seed: of the images that a model makes, or of the choice from a data set.
-        features: where distances are measured: the shipped `digitnet`, or `inception` (Inception v3 on grey repeated
-            to three channels: the Fréchet distance is then the FID; needs `pip install 'digitsmith[inception]'`).
-        inception_weights: a file of Inception weights, instead of the usual ones.
-        fetch: download MNIST if it is not there, for the measures of originality.
-        progress: called with the name of a piece of work, how much of it is done, and how much there is.
-
-    Raises:
-        DataError: too few images, or images of different sizes.
-        DigitsmithError: see `digitsmith.errors`.
-
-    >>> import digitsmith
-    >>> result = digitsmith.evaluate("mnist", "mnist", count=500)
-    >>> result.measure("agreement").value > 0.9
-    True
-    """
-    from digitsmith.evaluation import evaluate as verb
-    from digitsmith.evaluation.reference import silent
-
-    weights = None if inception_weights is None else Path(inception_weights)
-    return verb.evaluate(
-        subject, reference, count=count, seed=seed, features=features, inception_weights=weights, fetch=fetch,
-        progress=progress or silent,
-    )  # fmt: skip

@@ -11,7 +11,7 @@ from digitsmith.data.pixels import to_uint8
 from digitsmith.errors import ConfigError
 from digitsmith.evaluation import metrics
 from digitsmith.evaluation.metrics import Moments
-from digitsmith.evaluation.reference import MOST
+from digitsmith.evaluation.real import MOST
 from digitsmith.models.digitnet import FEATURES, digit_net, usual_scale
 from digitsmith.models.noise import noise
 
