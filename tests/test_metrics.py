@@ -30,6 +30,7 @@ from digitsmith.evaluation.metrics import (
     kernel_distance,
     moments,
     precision_recall,
+    total_variation,
     two_sample_accuracy,
 )
 from digitsmith.evaluation.neighbours import nearest
@@ -533,12 +534,17 @@ def test_class_spread_of_a_class_that_collapsed_is_zero_and_of_a_narrower_one_le
 
 
 def test_confusion_matrix_by_hand_and_by_scikit_learn() -> None:
-    # Two images asked to be 0: one reads 0, one reads 1. One asked to be 2 reads 0. Nobody asked for 1.
+    # Two images labelled 0: classified as 0 and as 1. One labelled 2: classified as 0. None is labelled 1.
     assert confusion_matrix(np.array([0, 0, 2]), np.array([0, 1, 0]), 3).tolist() == [[1, 1, 0], [0, 0, 0], [1, 0, 0]]
     rng = np.random.default_rng(0)
-    labels, read = rng.integers(0, 10, 500), rng.integers(0, 10, 500)
-    expected = sklearn_confusion_matrix(labels, read, labels=range(12))
-    np.testing.assert_array_equal(confusion_matrix(labels, read, 12), expected)
+    labels, predicted = rng.integers(0, 10, 500), rng.integers(0, 10, 500)
+    expected = sklearn_confusion_matrix(labels, predicted, labels=range(12))
+    np.testing.assert_array_equal(confusion_matrix(labels, predicted, 12), expected)
+
+
+def test_total_variation_by_hand() -> None:
+    assert total_variation(np.array([0.5, 0.5, 0.0]), np.array([0.2, 0.5, 0.3])) == pytest.approx(0.3)
+    assert total_variation(np.array([1.0, 0.0]), np.array([0.0, 1.0])) == 1
 
 
 # --- what holds for all of them ---

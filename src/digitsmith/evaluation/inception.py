@@ -32,7 +32,7 @@ _BATCH = 32
 
 
 def to_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Red, green and blue, uint8[n, 3, h, w]: grey images, uint8[n, h, w], are repeated; uint8[n, h, w, 3] have them."""
+    """Red, green and blue, uint8[n, 3, h, w], of colour images, uint8[n, h, w, 3]; grey ones are repeated three times."""
     planes = to_planes(images)
     return np.repeat(planes, 3, axis=1) if planes.shape[1] == 1 else planes
 
@@ -110,8 +110,8 @@ def _import_network() -> Any:
         from torch_fidelity import FeatureExtractorInceptionV3
     except Exception as error:  # torchvision raises what it likes where it does not fit torch
         raise DependencyError(
-            f"the features of Inception v3 need torch-fidelity, with a torch and a torchvision that fit each other, and "
-            f"they do not import here ({error}): pip install 'digitsmith[inception]', best in an environment of its own.",
+            f"Inception v3 needs torch-fidelity, with a torch and a torchvision that fit each other, and they do not "
+            f"import here ({error}): pip install 'digitsmith[inception]', best in an environment of its own.",
             parameter="features",
         ) from error
     return FeatureExtractorInceptionV3

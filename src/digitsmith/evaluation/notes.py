@@ -44,7 +44,8 @@ def on_images(samples: Sets[Sample], subject: Subject, real: RealImages) -> list
 def _shares(sample: Sample) -> NDArray[np.float64]:
     assert sample.labels is not None
     counts = count_digits(sample.labels)
-    return counts / counts.sum()
+    shares: NDArray[np.float64] = counts / counts.sum()
+    return shares
 
 
 def on_ranks(moments: Sets[Moments]) -> list[str]:

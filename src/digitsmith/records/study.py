@@ -8,6 +8,7 @@ from digitsmith.records.base import Record, Versions
 from digitsmith.records.evaluation import ReferenceRecord, Share
 
 Images = Literal["real", "generated", "generated, filtered"]
+ArmKey = Literal["trtr", "tstr", "tstr_filtered", "trts"]
 
 
 class ClassifierRecord(Record):
@@ -39,7 +40,7 @@ class StudyProtocol(Record):
 class Arm(Record):
     """One kind of training and test images, over all seeds."""
 
-    key: Literal["trtr", "tstr", "tstr_filtered", "trts"]
+    key: ArmKey
     title: str
     train_on: Images
     test_on: Images

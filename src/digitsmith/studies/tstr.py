@@ -19,7 +19,7 @@ from digitsmith.models.digitnet import digit_net, usual_scale
 from digitsmith.models.generator import Model
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import Versions
-from digitsmith.records.study import Arm, ClassifierRecord, Images, Study, StudyProtocol
+from digitsmith.records.study import Arm, ArmKey, ClassifierRecord, Images, Study, StudyProtocol
 from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
 
 RECIPE = Recipe(layers=((32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_size=128)
@@ -37,7 +37,7 @@ class _Kind:
     test_on: Images
 
 
-_ARMS = {
+_ARMS: dict[ArmKey, _Kind] = {
     "trtr": _Kind("Train on real, test on real (TRTR)", "real", "real"),
     "tstr": _Kind("Train on synthetic, test on real (TSTR)", "generated", "real"),
     "tstr_filtered": _Kind("TSTR, filtered", "generated, filtered", "real"),
@@ -89,12 +89,9 @@ class _Experiment:
 
     def __init__(self, subject: Subject, data: RealData, count: int | None) -> None:
         train = data.reference.labelled()
-        if isinstance(subject.content, Dataset):
-            subject = Subject(subject.name, subject.content.labelled())
-            most = min(len(train), len(subject.content))
-        else:
-            most = len(train)
         self.data, self.subject, self.test = data, subject, data.held_out.labelled()
+        self.content = subject.content.labelled() if isinstance(subject.content, Dataset) else subject.content
+        most = min(len(train), len(self.content)) if isinstance(self.content, Dataset) else len(train)
         self.images = min(count or most, most)
         self.real = train.take(np.random.default_rng(0).permutation(len(train))[: self.images])
         self.scale = usual_scale(data.reference.images)
@@ -102,11 +99,11 @@ class _Experiment:
 
     def run(self, seeds: int, progress: Progress) -> Study:
         """Train and test with each seed."""
-        scores: dict[str, list[float]] = {key: [] for key in _ARMS}
-        sizes: dict[str, int] = {}
+        scores: dict[ArmKey, list[float]] = {key: [] for key in _ARMS}
+        sizes: dict[ArmKey, int] = {}
         for seed in range(seeds):
             generated = self.generated(seed, progress)
-            trained_on = {"trtr": self.real, "tstr": generated}
+            trained_on: dict[ArmKey, Dataset] = {"trtr": self.real, "tstr": generated}
             if self.has_digits:
                 trained_on["tstr_filtered"] = self.filtered(seed, progress)
             for key, data in trained_on.items():
@@ -141,8 +138,8 @@ class _Experiment:
     def generated(self, seed: int, progress: Progress, min_confidence: float = 0.0) -> Dataset:
         """As many generated images as there are real ones, with the same labels where a model can be asked for them."""
         real, classes = self.real, self.real.classes
-        if isinstance(self.subject.content, Dataset):
-            own = self.subject.content
+        if isinstance(self.content, Dataset):
+            own = self.content
             some = own.take(np.random.default_rng(seed).permutation(len(own))[: len(real)])
             assert some.labels is not None
             index = np.array([classes.index(name) for name in own.classes])
@@ -151,11 +148,11 @@ class _Experiment:
         known = [label for label in real.labels if classes[label] in self.subject.classes]
         labels: NDArray[np.int64] = np.resize(np.array(known, np.int64), len(real))
         request = Request(len(labels), [classes[i] for i in labels], seed=seed, min_confidence=min_confidence)
-        return Dataset(generate_images(self.subject.content, request, progress).images, labels, classes)
+        return Dataset(generate_images(self.content, request, progress).images, labels, classes)
 
     def filtered(self, seed: int, progress: Progress) -> Dataset:
         """Images that the digit-net classifies as they are labelled; a model makes others in place of the rest."""
-        if isinstance(self.subject.content, Model):
+        if isinstance(self.content, Model):
             return self.generated(seed, progress, min_confidence=CONFIDENT)
         images = self.generated(seed, progress)
         predictions = predict(images.images, self.scale, "filtering", progress)
@@ -206,7 +203,7 @@ def _accuracy(net: Classifier, data: Dataset) -> float:
     return float((classify(net, data.images) == data.labels).mean())
 
 
-def _arm(key: str, scores: list[float], real: list[float], images: int) -> Arm:
+def _arm(key: ArmKey, scores: list[float], real: list[float], images: int) -> Arm:
     differences = [score - base for score, base in zip(scores, real, strict=True)]
     first = key == "trtr"
     return Arm(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from digitsmith.evaluation import metrics
 from digitsmith.evaluation.measures.verdicts import at_least, at_most
-from digitsmith.evaluation.neighbours import nearest
+from digitsmith.evaluation.neighbours import Features, nearest
 from digitsmith.evaluation.samples import FeatureSets, Sets
 from digitsmith.models.digitnet import DIGITS
 from digitsmith.models.digitnet import Readings as Predictions
@@ -59,7 +59,7 @@ def near_duplicates(features: FeatureSets, predictions: Sets[Predictions] | None
     return measure, duplicated
 
 
-def _all_alike(features: metrics.Features) -> NDArray[np.int64]:
+def _all_alike(features: Features) -> NDArray[np.int64]:
     return np.zeros(len(features), np.int64)
 
 
