@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from digitsmith.evaluation import metrics, neighbours
+from digitsmith.evaluation import neighbours
 from digitsmith.evaluation.metrics import (
     Moments,
     class_spread,
@@ -473,7 +473,7 @@ def test_nearest_with_many_ties_still_gives_k_different_ones_in_order(
     points, others = rng.integers(0, 3, (n, d)).astype(float), rng.integers(0, 3, (m, d)).astype(float)
     k = data.draw(st.integers(1, m))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "_GROUP", data.draw(st.integers(1, 4)))  # small enough that groups are used here
+        patch.setattr(neighbours, "_GROUP", data.draw(st.integers(1, 4)))  # small enough that groups are used here
         distances, indices = nearest(points, others, k)
     every = cdist(points, others)
     np.testing.assert_allclose(distances, np.sort(every, axis=1)[:, :k])

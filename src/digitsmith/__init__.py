@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __version__ = _version("digitsmith")
 __all__ = [
-    "Dataset", "DigitsmithError", "Evaluation", "Model", "evaluate", "generate", "load", "load_dataset", "train", "tstr",
-    "write_report",
+    "Dataset", "DigitsmithError", "Evaluation", "Model", "evaluate", "generate", "load", "load_dataset", "train",
+    "tstr", "write_report",
 ]  # fmt: skip
 
 _LAZY = {  # loaded at first use, so that `import digitsmith` is quick

@@ -32,7 +32,7 @@ _BATCH = 32
 
 
 def to_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Red, green and blue, uint8[n, 3, h, w], of colour images, uint8[n, h, w, 3]; grey ones are repeated three times."""
+    """Colour images, uint8[n, h, w, 3], or grey ones, uint8[n, h, w], repeated three times, as uint8[n, 3, h, w]."""
     planes = to_planes(images)
     return np.repeat(planes, 3, axis=1) if planes.shape[1] == 1 else planes
 
