@@ -15,7 +15,7 @@ from digitsmith.records.run import Run
 from digitsmith.studies import tstr as studies
 from digitsmith.training.classifier import Recipe, classify, train_classifier
 
-LAYERS = ((32, 2), (64, 1), (64, 2))
+LAYERS = ((16, 2), (32, 2), (64, 1))
 
 
 @pytest.fixture(autouse=True)
