@@ -95,7 +95,9 @@ def generate(
                 done, refused = done + len(batch.images), refused + batch.refused
                 progress.update(WORK, done, len(planned))
         if planned.screen:
-            write_record(staged, replace(header, generated=_describe(model, planned, refused)))  # again, now that it is known
+            write_record(
+                staged, replace(header, generated=_describe(model, planned, refused))
+            )  # again, now that it is known
         save_png(staged / "preview.png", tile(np.stack(shown), columns=10), scale=2)
     return Path(folder)
 
