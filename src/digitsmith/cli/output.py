@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from digitsmith.records.results import Result
 
-_PLAIN = {"×": "x", "±": "+-", "–": "-", "—": "-", "’": "'"}
+_PLAIN = {"×": "x", "±": "+-", "\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{RIGHT SINGLE QUOTATION MARK}": "'"}
 
 
 def command(*words: object) -> str:

@@ -52,8 +52,8 @@ def tstr(
     result = digitsmith.tstr(subject, reference, count=count, seeds=seeds)
     save_and_show(result, place, lambda: show_study(result, Console()))
     if place is None:
-        words = ["study", "tstr", subject, *(["--reference", reference] if reference else [])]
-        words += ["--count", result.protocol.images, "--seeds", seeds, "--json", "tstr.json"]
-        typer.echo(f"\nTo save this, for a report:\n  {command(*words)}")
+        chosen = ["--reference", result.reference.address, "--count", result.protocol.images, "--seeds", seeds]
+        again = command("study", "tstr", subject, *chosen, "--json", "tstr.json")
+        typer.echo(f"\nTo save this, for a report:\n  {again}")
     else:
         typer.echo(f"\nSaved as {place}. Next, look at it:\n  {command('report', json or subject)}")
