@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from digitsmith.data.download import download
 from digitsmith.data.sources import data_home
 from digitsmith.errors import ConfigError, DataError, DownloadError
+from digitsmith.progress import Silent
 
 VARIABLE = "DIGITSMITH_INCEPTION"
 """The environment variable that names a file of weights."""
@@ -140,7 +141,7 @@ def _published() -> Path:
         _check(path)
         return path
     try:
-        return download(_MIRRORS, WEIGHTS, folder, _check)
+        return download(_MIRRORS, WEIGHTS, folder, _check, Silent())
     except DownloadError as error:
         raise DownloadError(
             f"the weights of Inception v3 could not be downloaded:\n{error}\nWithout a connection: get {WEIGHTS} "

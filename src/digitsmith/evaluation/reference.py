@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.sources import at_hand, load_dataset, part_source
+from digitsmith.data.sources import Source, at_hand, load_dataset
 from digitsmith.errors import MissingSplitError
 from digitsmith.evaluation import metrics
 from digitsmith.files import staged_file
@@ -168,8 +168,8 @@ def load_real(source: str, size: tuple[int, int] | None = None) -> RealData:
 
 def split_names(source: str) -> tuple[str, str]:
     """A source with its split, training by default, and with the other split."""
-    name, split = part_source(source)
-    return f"{name}:{split}", f"{name}:{'test' if split == 'train' else 'train'}"
+    parsed = Source.parse(source)
+    return str(parsed), str(parsed.other)
 
 
 def read_reference(real: RealData, net: DigitNet | None = None, progress: Progress = silent) -> Reference:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data import formats
+from digitsmith.data.catalogue import TITLES
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.sources import TITLES, load_dataset, part_source
+from digitsmith.data.sources import Source, load_dataset
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.reference import Progress, Reference, digit_labels
 from digitsmith.generation.batches import make_images
@@ -97,7 +98,7 @@ def _at_hand(source: object, model: str) -> str | None:
     """What a model was trained on, if that is told and can be found."""
     if not source:
         return None
-    name, _ = part_source(str(source))
+    name = Source.parse(str(source)).name
     if name in TITLES or Path(name).exists():
         return str(source)
     raise ConfigError(
@@ -108,12 +109,12 @@ def _at_hand(source: object, model: str) -> str | None:
 
 def _trained_on(name: str) -> object:
     """What a folder of digits, or the one that a file is in, says of the model that made them."""
-    source, _ = part_source(name)
+    source = Source.parse(name).name
     path = Path(source)
     if source in TITLES or not path.exists():
         return None
-    about = formats.read_about(path.parent if path.is_file() else path)
-    return about and about.get("trained_on")
+    record = formats.read_record(path)
+    return record and record.generated and record.generated.trained_on
 
 
 def require_same_size(data: Dataset, name: str, size: tuple[int, int], reference: str) -> None:
