@@ -151,10 +151,10 @@ def test_the_step_computes_what_a_textbook_one_does(
             else:  # Adam's first step goes by signs, so what bfloat16 rounds in one update is felt in the next
                 assert F.cosine_similarity(gradient.flatten(), wanted[name].grad.flatten(), dim=0).item() > 0.9, name
                 assert gradient.norm().item() == pytest.approx(size, rel=0.15), name
-        if exact:
-            for name, moved in learner.network.state_dict().items():
-                close = torch.isclose(moved, copied.state_dict()[name], atol=1e-5)
-                assert close.float().mean().item() > 0.95, name  # where a gradient is all but zero, rounding decides
+        if exact:  # where a gradient is all but zero, rounding decides Adam's first step
+            moved = learner.network.state_dict()
+            close = [torch.isclose(moved[name], x, atol=1e-5).flatten() for name, x in copied.state_dict().items()]
+            assert torch.cat(close).float().mean().item() > 0.97
 
 
 @pytest.mark.parametrize("preset", ["cgan", "residual"])
