@@ -15,20 +15,22 @@ import numpy as np
 
 from digitsmith.data.sources import at_hand
 from digitsmith.evaluation.metrics import precision_recall
-from digitsmith.evaluation.reference import load_reference
+from digitsmith.evaluation.real import load_real_images
+from digitsmith.evaluation.reference import Choice
+from digitsmith.progress import Silent
 from memory import peak
 
 
-def products(real: np.ndarray, made: np.ndarray) -> None:
+def products(real: np.ndarray, generated: np.ndarray) -> None:
     """The three products that precision and recall cannot do without, in blocks of rows."""
-    for a, b in ((real, real), (made, made), (made, real)):
+    for a, b in ((real, real), (generated, generated), (generated, real)):
         for start in range(0, len(a), 1000):
             a[start : start + 1000] @ b.T
 
 
-def seconds(work: Callable[[np.ndarray, np.ndarray], object], real: np.ndarray, made: np.ndarray) -> float:
+def seconds(work: Callable[[np.ndarray, np.ndarray], object], real: np.ndarray, generated: np.ndarray) -> float:
     start = time.perf_counter()
-    work(real, made)
+    work(real, generated)
     return time.perf_counter() - start
 
 
@@ -40,13 +42,14 @@ def main() -> None:
     for _ in range(2):
         megabytes, took = peak("evaluate", "mnist")
         print(f"digitsmith evaluate mnist, {what} the search for copies: {took:.1f} s, peak {megabytes:,.0f} MB")
-    reference = load_reference("mnist")
-    real, made = (side.readings.features.astype(np.float64) for side in (reference.seen, reference.unseen))
-    times = [(seconds(precision_recall, real, made), seconds(products, real, made)) for _ in range(rounds)]
+    mnist = load_real_images(Choice("mnist", "train"), progress=Silent())
+    real, generated = (split.predictions.features.astype(np.float64) for split in (mnist.reference, mnist.held_out))
+    times = [(seconds(precision_recall, real, generated), seconds(products, real, generated)) for _ in range(rounds)]
     ratios = sorted(whole / needed for whole, needed in times)
+    whole = statistics.median(whole for whole, _ in times)
     print(
-        f"precision and recall of {len(real):,} x {len(made):,}: {statistics.median(whole for whole, _ in times):.2f} "
-        f"s, {statistics.median(ratios):.2f} times the products alone ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+        f"precision and recall of {len(real):,} x {len(generated):,}: {whole:.2f} s, "
+        f"{statistics.median(ratios):.2f} times the products alone ({ratios[0]:.2f}-{ratios[-1]:.2f})"
     )
 
 

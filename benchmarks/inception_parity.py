@@ -7,7 +7,7 @@
 In an environment of its own, because torchvision wants the torch that it was built with. No default test runs it. No
 network is needed: without --weights the network's weights are random (seeded, of a variance that keeps the scale
 through the layers); the published ones can be given too. The images are scans (`digits`) and as many from the model in
-the box. torch-fidelity reads them as PNG files, turns them to RGB, and takes the distance by its own means. Ends with
+the box. torch-fidelity loads them as PNG files, turns them to RGB, and takes the distance by its own means. Ends with
 exit code 1 if the two distances, or features of one image alone and in a batch, differ by more than one in a thousand.
 """
 
@@ -28,6 +28,7 @@ from torch_fidelity import FeatureExtractorInceptionV3, calculate_metrics
 import digitsmith
 from digitsmith.evaluation.inception import InceptionV3
 from digitsmith.evaluation.metrics import frechet_distance, moments
+from digitsmith.progress import Silent
 
 TOLERANCE = 1e-3
 
@@ -61,12 +62,12 @@ def write_pngs(images: NDArray[np.uint8], folder: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=256, help="images on each side; at most 1438")
+    parser.add_argument("--count", type=int, default=256, help="images of each kind; at most 1438")
     parser.add_argument("--weights", type=Path, help="a file of weights; default: random ones")
     arguments = parser.parse_args()
 
     scans = digitsmith.load_dataset("digits").images[: arguments.count]
-    made = digitsmith.load().sample(np.arange(len(scans)) % 10, seed=0)
+    generated = digitsmith.load().sample(np.arange(len(scans)) % 10, seed=0)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         weights = arguments.weights or folder / "random.pth"
@@ -75,14 +76,14 @@ def main() -> None:
 
         start = time.perf_counter()
         network = InceptionV3(weights)
-        features = [network.extract(images) for images in (scans, made)]
+        features = [network.extract(images, Silent()) for images in (scans, generated)]
         ours = frechet_distance(*map(moments, features))
         of_us = time.perf_counter() - start
 
         start = time.perf_counter()
         theirs = calculate_metrics(
             input1=write_pngs(scans, folder / "scans"),
-            input2=write_pngs(made, folder / "made"),
+            input2=write_pngs(generated, folder / "generated"),
             fid=True,
             feature_extractor_weights_path=str(weights),
             cuda=torch.cuda.is_available(),
@@ -92,10 +93,10 @@ def main() -> None:
         )["frechet_inception_distance"]
         of_them = time.perf_counter() - start
 
-    alone = network.extract(scans[:1])
+    alone = network.extract(scans[:1], Silent())
     apart = float(np.abs(alone - features[0][:1]).max() / np.abs(alone).max())
     differ = abs(ours - theirs) / abs(theirs)
-    print(f"weights {network.sha256[:12]}, {len(scans)} scans, {len(made)} made digits")
+    print(f"weights {network.sha256[:12]}, {len(scans)} scans, {len(generated)} generated digits")
     print(f"ours            {ours:.8g}  ({of_us:.0f} s)")
     print(f"torch-fidelity  {theirs:.8g}  ({of_them:.0f} s)")
     print(f"relative difference {differ:.1e}; of the features of one image, alone and in a batch, {apart:.1e}")

@@ -1,7 +1,9 @@
 """Evaluations say what is true of images: built cases, each of which must be caught by the measure that is for it."""
 
 import io
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -10,16 +12,22 @@ import pytest
 from PIL import Image, ImageFilter
 
 import digitsmith
-from digitsmith.data import formats, results
+from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import FORMATS
 from digitsmith.errors import ConfigError, DataError, ResultError
-from digitsmith.evaluation import measures
-from digitsmith.evaluation.evaluate import evaluate_images
-from digitsmith.evaluation.reference import RealData, Reference, load_reference, read_reference, silent
-from digitsmith.evaluation.subject import Subject, choose_reference
+from digitsmith.evaluation.evaluate import Task, evaluate_images
+from digitsmith.evaluation.extractors import DigitNetFeatures
+from digitsmith.evaluation.images import Subject
+from digitsmith.evaluation.measures.diversity import DigitStatistics, digit_diversity
+from digitsmith.evaluation.measures.readability import label_agreement
+from digitsmith.evaluation.real import RealImages, load_real_images, pixel_distances, predict_real
+from digitsmith.evaluation.reference import Choice, RealData, choose_reference
+from digitsmith.evaluation.samples import Sample, Sets, digit_labels
 from digitsmith.models.digitnet import DIGITS, Predictions, digit_net, usual_scale
-from digitsmith.records.results import Evaluation
+from digitsmith.progress import Silent
+from digitsmith.records.evaluation import Evaluation, ReferenceRecord
+from digitsmith.records.results import load_result, require_comparable
 from digitsmith.records.run import Run
 
 N = 2000
@@ -31,19 +39,33 @@ needs_mnist = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def mnist() -> Reference:
-    return load_reference("mnist")
+def mnist() -> RealImages:
+    return load_real("mnist")
 
 
 @pytest.fixture(scope="module")
-def test_split(mnist: Reference) -> Dataset:
+def mnist_unseen(mnist: RealImages) -> RealImages:
+    """The same where the training images are not at hand: quicker, without the search for copies."""
+    return replace(mnist, reference=replace(mnist.reference, images=None))
+
+
+@pytest.fixture(scope="module")
+def test_split(mnist: RealImages) -> Dataset:
     """Test images that are not among the N that set the real-data values."""
-    return digitsmith.load_dataset("mnist:test").take(mnist.unseen.places[N : 2 * N])
+    return digitsmith.load_dataset("mnist:test").take(mnist.held_out.places[N : 2 * N])
 
 
-def judge(data: Dataset, reference: Reference, n: int = N) -> Evaluation:
-    made = Subject("built", "data", "", data.images, data.labels)
-    return evaluate_images(made, reference, n, seed=0, space=None, progress=silent)
+def load_real(source: str) -> RealImages:
+    return load_real_images(Choice.of(source), progress=Silent())
+
+
+def judge(data: Dataset, reference: RealImages, n: int = N) -> Evaluation:
+    task = Task(Subject("built", data), reference, DigitNetFeatures(reference.scale), n)
+    return evaluate_images(data, task, Silent())
+
+
+def record(source: str) -> ReferenceRecord:
+    return ReferenceRecord(source=source, split="train", sha256=source)
 
 
 def verdicts(result: Evaluation) -> dict[str, str]:
@@ -51,7 +73,7 @@ def verdicts(result: Evaluation) -> dict[str, str]:
 
 
 @needs_mnist
-def test_unseen_real_digits_are_as_good_as_real_ones(mnist: Reference, test_split: Dataset) -> None:
+def test_unseen_real_digits_are_as_good_as_real_ones(mnist: RealImages, test_split: Dataset) -> None:
     result = judge(test_split, mnist)
     assert result.measure("frechet_ratio").value == pytest.approx(1, abs=0.2)
     assert set(verdicts(result).values()) == {"good"}
@@ -62,7 +84,7 @@ def test_unseen_real_digits_are_as_good_as_real_ones(mnist: Reference, test_spli
 
 
 @needs_mnist
-def test_training_images_that_come_back_are_called_copies(mnist: Reference) -> None:
+def test_training_images_that_come_back_are_called_copies(mnist: RealImages) -> None:
     train = digitsmith.load_dataset("mnist:train").take(slice(N))
     result = judge(train, mnist)
     assert result.measure("copies").value == 1
@@ -101,7 +123,7 @@ def _one_image(data: Dataset) -> Dataset:
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_images_fails_on_the_measure_that_is_for_it(
-    mnist: Reference, test_split: Dataset, spoil: Callable[[Dataset], Dataset], fails: set[str], holds: set[str]
+    mnist: RealImages, test_split: Dataset, spoil: Callable[[Dataset], Dataset], fails: set[str], holds: set[str]
 ) -> None:
     found = verdicts(judge(spoil(test_split), mnist))
     assert fails <= {key for key, verdict in found.items() if verdict == "fails"}
@@ -109,7 +131,9 @@ def test_what_is_wrong_with_images_fails_on_the_measure_that_is_for_it(
 
 
 @needs_mnist
-def test_noise_that_a_reader_is_sure_of_is_not_passed_off_as_digits(mnist: Reference, test_split: Dataset) -> None:
+def test_noise_that_the_digit_net_is_sure_of_is_not_passed_off_as_digits(
+    mnist: RealImages, test_split: Dataset
+) -> None:
     result = judge(_noise(test_split), mnist)
     assert result.measure("recognisable").value > 0.9  # the digit-net takes noise for an 8
     assert result.measure("recognisable").verdict == "fails"
@@ -117,7 +141,7 @@ def test_noise_that_a_reader_is_sure_of_is_not_passed_off_as_digits(mnist: Refer
 
 
 @needs_mnist
-def test_collapses_are_called_by_name(mnist: Reference, test_split: Dataset) -> None:
+def test_collapses_are_called_by_name(mnist_unseen: RealImages, test_split: Dataset) -> None:
     assert test_split.labels is not None
     labels = test_split.labels
     without_seven = test_split.take(np.resize(np.flatnonzero(labels != 7), N))
@@ -126,29 +150,30 @@ def test_collapses_are_called_by_name(mnist: Reference, test_split: Dataset) -> 
     )
     one_image = _one_image(test_split)
     for data, reason in ((without_seven, "digit 7 is all but missing"), (mostly_ones, "9"), (one_image, "missing")):
-        collapse = judge(data, mnist).collapse
+        collapse = judge(data, mnist_unseen).collapse
         assert collapse.collapsed
         assert any(reason in sentence for sentence in collapse.reasons)
     fives = np.flatnonzero(labels == 5)
     stuck = Dataset(test_split.images.copy(), labels, test_split.classes)
     stuck.images[fives] = stuck.images[fives[0]]  # one class makes one image, the others are well
-    assert [reason for reason in judge(stuck, mnist).collapse.reasons if " 5 " in reason]
+    assert [reason for reason in judge(stuck, mnist_unseen).collapse.reasons if " 5 " in reason]
 
 
 @needs_mnist
-def test_a_covariance_without_full_rank_is_said(mnist: Reference, test_split: Dataset) -> None:
-    result = judge(_one_image(test_split), mnist)
+def test_a_covariance_without_full_rank_is_said(mnist_unseen: RealImages, test_split: Dataset) -> None:
+    result = judge(_one_image(test_split), mnist_unseen)
     assert any("0 of 128 directions" in note for note in result.notes)
 
 
 @needs_mnist
-def test_the_order_of_the_images_changes_nothing(mnist: Reference, test_split: Dataset) -> None:
-    forward, backward = judge(test_split, mnist), judge(test_split.take(slice(None, None, -1)), mnist)
+def test_the_order_of_the_images_changes_nothing(mnist: RealImages, test_split: Dataset) -> None:
+    some = test_split.take(slice(500))
+    forward, backward = judge(some, mnist, 500), judge(some.take(slice(None, None, -1)), mnist, 500)
     for measure in forward.measures:
         assert backward.measure(measure.key).value == pytest.approx(measure.value, rel=1e-6, abs=1e-9)
 
 
-def test_readings_do_not_depend_on_what_else_is_read(digits: Dataset) -> None:
+def test_predictions_do_not_depend_on_the_other_images(digits: Dataset) -> None:
     net, images = digit_net(), digits.images[:600]
     together = net.predict(images)
     apart = [net.predict(part) for part in np.array_split(images, 7)]
@@ -156,16 +181,15 @@ def test_readings_do_not_depend_on_what_else_is_read(digits: Dataset) -> None:
 
 
 @needs_mnist
-def test_the_shipped_readings_are_those_of_the_shipped_net(mnist: Reference) -> None:
-    for side, split in ((mnist.seen, "train"), (mnist.unseen, "test")):
-        data = digitsmith.load_dataset(f"mnist:{split}").take(side.places[:300])
-        readings = digit_net().predict(data.images)
-        np.testing.assert_allclose(side.readings[:300].features, readings.features, atol=2e-3)
-        np.testing.assert_allclose(side.readings[:300].probabilities, readings.probabilities, atol=2e-3)
-        assert side.labels is not None
-        assert (side.labels[:300] == data.labels).all()
-    assert mnist.sha256 == digitsmith.load_dataset("mnist:train").sha256()
-    assert mnist.unseen_sha256 == digitsmith.load_dataset("mnist:test").sha256()
+def test_the_shipped_predictions_are_those_of_the_shipped_net(mnist: RealImages) -> None:
+    for known in (mnist.reference, mnist.held_out):
+        data = digitsmith.load_dataset(known.record.address).take(known.places[:300])
+        predictions = digit_net().predict(data.images)
+        np.testing.assert_allclose(known.predictions[:300].features, predictions.features, atol=2e-3)
+        np.testing.assert_allclose(known.predictions[:300].probabilities, predictions.probabilities, atol=2e-3)
+        assert known.labels is not None
+        assert (known.labels[:300] == data.labels).all()
+        assert known.record.sha256 == digitsmith.load_dataset(known.record.address).sha256()
 
 
 @needs_mnist
@@ -174,33 +198,35 @@ def test_the_digit_net_is_as_good_as_it_must_be() -> None:
     assert (digit_net().predict(data.images).digits == data.labels).mean() >= 0.996
 
 
-def test_the_shipped_readings_name_the_shipped_net() -> None:
+def test_the_shipped_predictions_name_the_shipped_net() -> None:
     content = (resources.files("digitsmith.models") / "zoo" / "digitnet" / "mnist.npz").read_bytes()
     with np.load(io.BytesIO(content)) as stored:
         assert str(stored["digitnet"]) == digit_net().sha256
 
 
 @needs_mnist
-def test_real_digits_are_no_collapse_however_few(mnist: Reference) -> None:
+def test_real_digits_are_no_collapse_however_few(mnist_unseen: RealImages) -> None:
     test = digitsmith.load_dataset("mnist:test")
     for seed in range(5):
         some = test.take(np.random.default_rng(seed).permutation(len(test))[:200])
-        assert not judge(some, mnist, 200).collapse.collapsed
+        assert not judge(some, mnist_unseen, 200).collapse.collapsed
 
 
-def test_with_no_mnist_at_hand_all_but_originality_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_no_mnist_at_hand_all_but_memorisation_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DIGITSMITH_DATA_HOME", str(tmp_path))
     result = digitsmith.evaluate("mnist", count=500)
     assert {"frechet_ratio", "recognisable", "agreement", "recall", "near_duplicates"} <= set(verdicts(result))
     assert "copies" not in verdicts(result)
-    assert "--fetch" in result.skipped["original"]
-    assert result.protocol["images"] == 500
+    assert "downloaded" in result.skipped["memorisation"]
+    assert result.protocol.images == 500
 
 
 def test_a_model_is_asked_for_the_labels_of_real_images() -> None:
     result = digitsmith.evaluate("mnist", count=500)
     assert result.confusion is not None
-    labels = load_reference("mnist").unseen.labels  # those of the images that set the floor
+    labels = load_real("mnist").held_out.labels  # those of the images that set the floor
     assert labels is not None
     asked = np.sum(result.confusion.counts, axis=1)
     assert asked.tolist() == np.bincount(labels[:500], minlength=10).tolist()
@@ -209,9 +235,9 @@ def test_a_model_is_asked_for_the_labels_of_real_images() -> None:
 
 def test_a_run_is_compared_with_what_it_was_trained_on(micro_run: Run, micro_gan: Run) -> None:
     conditional, unconditional = (digitsmith.evaluate(run.folder) for run in (micro_run, micro_gan))
-    assert conditional.reference == "digits:train"
-    assert conditional.protocol["images"] == 359  # as many as there are unseen ones
-    assert conditional.protocol["scale"] < 1  # these digits fill their images, MNIST's do not
+    assert conditional.reference.title == "digits:train"
+    assert conditional.protocol.images == 359  # as many as there are unseen ones
+    assert conditional.protocol.scale < 1  # these digits fill their images, MNIST's do not
     assert conditional.measure("frechet_ratio").verdict == "fails"  # a second of training
     assert unconditional.confusion is None
     assert "labels" in unconditional.skipped["agreement"]
@@ -220,16 +246,18 @@ def test_a_run_is_compared_with_what_it_was_trained_on(micro_run: Run, micro_gan
 def test_made_digits_are_compared_with_what_their_maker_was_trained_on(micro_run: Run, digits: Dataset) -> None:
     for format in FORMATS:
         folder = digitsmith.generate(format, 300, model=micro_run.folder, format=format)
-        assert digitsmith.evaluate(folder).reference == "digits:train"
-    assert digitsmith.evaluate("npz/train.npz").reference == "digits:train"
-    assert digitsmith.evaluate("npz", "digits:test").reference == "digits:test"
-    assert choose_reference(digits, "digits", None) == ("mnist", None)  # the name of a data set, whatever is here
+        assert digitsmith.evaluate(folder).reference.title == "digits:train"
+    assert digitsmith.evaluate("npz/train.npz").reference.title == "digits:train"
+    assert digitsmith.evaluate("npz", "digits:test").reference.title == "digits:test"
+    assert choose_reference(Subject("digits", digits), None) == Choice(
+        "mnist", "train"
+    )  # the name of a data set, whatever is here
 
 
 def test_made_digits_whose_makers_data_are_gone_need_a_reference(digits: Dataset) -> None:
     formats.write(digits.take(slice(300)), Path("made"), "npz")
     Path("made/dataset.json").write_text('{"trained_on": "gone/images"}')
-    with pytest.raises(ConfigError, match=r"the model that made made was trained on gone/images.*--reference"):
+    with pytest.raises(ConfigError, match=r"reference: the model that made made was trained on gone/images"):
         digitsmith.evaluate("made")
     Path("made/dataset.json").write_text("[1]")
     with pytest.raises(DataError, match=r"dataset\.json is damaged"):
@@ -238,9 +266,9 @@ def test_made_digits_whose_makers_data_are_gone_need_a_reference(digits: Dataset
 
 def test_digits_in_another_mix_are_told(digits: Dataset) -> None:
     assert digits.labels is not None
-    reference = load_reference("digits")
-    assert reference.unseen.labels is not None
-    wanted = reference.unseen.labels[:200]
+    reference = load_real("digits")
+    assert reference.held_out.labels is not None
+    wanted = reference.held_out.labels[:200]
     alike = np.concatenate([np.flatnonzero(digits.labels == d)[: (wanted == d).sum()] for d in range(10)])
     others = np.concatenate([np.flatnonzero(digits.labels == d)[:20] for d in range(10)])
     assert not any("mixed differently" in note for note in judge(digits.take(alike), reference, 200).notes)
@@ -250,20 +278,21 @@ def test_digits_in_another_mix_are_told(digits: Dataset) -> None:
 def test_a_source_without_a_test_split_is_halved(digits: Dataset, tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", images=digits.images[:600], labels=digits.labels[:600])
     result = digitsmith.evaluate("digits:test", tmp_path / "mine.npz")
-    assert result.reference.endswith("one half")
+    assert (result.reference.part, result.held_out.part) == ("first half", "second half")
+    assert result.reference.source == str(tmp_path / "mine.npz")
+    assert result.reference.title.endswith("mine.npz:train, first half")
     assert any("was halved" in note for note in result.notes)
-    assert result.held_out.endswith("the other half")
-    assert result.protocol["images"] == 300
+    assert result.protocol.images == 300
 
 
-def test_images_of_other_things_are_compared_but_not_read() -> None:
+def test_images_of_other_things_are_compared_but_not_classified() -> None:
     random = np.random.default_rng(0)
     letters = Dataset(random.integers(0, 256, (400, 20, 16)).astype(np.uint8), np.arange(400) % 2, ("a", "b"))
-    parts = RealData(letters.take(slice(200)), "letters", letters.take(slice(200, None)), "more letters")
-    reference = read_reference(parts)
+    first, second = letters.take(slice(200)), letters.take(slice(200, None))
+    reference = predict_real(RealData(first, second, record("letters"), record("more letters")))
     result = judge(letters.take(slice(0, 300, 2)), reference, 150)
-    assert "digits only" in result.skipped["reading"]
-    assert {measure.group for measure in result.measures} == {"real", "varied", "original"}
+    assert "digits only" in result.skipped["readability"]
+    assert {measure.group for measure in result.measures} == {"fidelity", "diversity", "memorisation"}
 
 
 def test_too_few_images_and_other_sizes_are_refused(digits: Dataset) -> None:
@@ -271,11 +300,11 @@ def test_too_few_images_and_other_sizes_are_refused(digits: Dataset) -> None:
         digitsmith.evaluate("mnist", count=128)
     with pytest.raises(DataError, match=r"at least 129 images.*evaluate are 100"):
         digitsmith.evaluate(digits.take(slice(100)), "mnist")
-    with pytest.raises(DataError, match=r"20x20.*28x28.*--reference"):
+    with pytest.raises(DataError, match=r"reference: .*20x20 in grey.*28x28 in grey"):
         digitsmith.evaluate(digits.resize((20, 20)), "digits")
-    with pytest.raises(ConfigError, match="seed -1"):
+    with pytest.raises(ConfigError, match="seed"):
         digitsmith.evaluate(digits, "digits", seed=-1)
-    with pytest.raises(ConfigError, match="--features inception"):
+    with pytest.raises(ConfigError, match="inception_weights: "):
         digitsmith.evaluate(digits, "digits", inception_weights="weights.pth")
 
 
@@ -286,22 +315,23 @@ def test_references_that_nothing_can_be_measured_beside_are_refused(digits: Data
     with pytest.raises(DataError, match="fewer than two of the"):
         digitsmith.evaluate(digits, tmp_path / "few.npz")
     twice = np.concatenate([digits.images[:150]] * 2)
-    parts = RealData(Dataset(twice), "twice", Dataset(twice[::-1].copy()), "again")
+    parts = RealData(Dataset(twice), Dataset(twice[::-1].copy()), record("twice"), record("again"))
     with pytest.raises(DataError, match="over again"):
-        judge(Dataset(digits.images[:300]), read_reference(parts), 300)
+        judge(Dataset(digits.images[:300]), predict_real(parts), 300)
 
 
 def test_images_of_some_digits_are_compared_with_those_digits() -> None:
     labels = np.arange(1000) % 5
     low = Dataset(digitsmith.load().sample(labels), labels, DIGITS)
     result = digitsmith.evaluate(low, "mnist")
-    assert result.reference == "mnist:train, only 0 1 2 3 4"
+    assert result.reference.digits == tuple("01234")
+    assert result.reference.title == "mnist:train, digits 0 1 2 3 4"
     assert [row.name for row in result.classes] == list("01234")
     assert not any("missing" in reason for reason in result.collapse.reasons)
     own = Dataset(low.images, low.labels, tuple("01234"))
     changes = ["generator.hidden=[8]", "discriminator.hidden=[8]", "epochs=1"]
     model = digitsmith.load(digitsmith.train("cgan", own, "low", changes=changes).run.folder)
-    assert digitsmith.evaluate(model, "mnist", count=300).reference == "mnist:train, only 0 1 2 3 4"
+    assert digitsmith.evaluate(model, "mnist", count=300).reference.digits == tuple("01234")
     with pytest.raises(KeyError, match="recall"):
         result.measure("fid")
 
@@ -324,8 +354,8 @@ def test_a_run_on_scaled_images_is_compared_with_images_of_its_size() -> None:
     changes = ["generator.hidden=[8]", "discriminator.hidden=[8]", "epochs=1"]
     run = digitsmith.train("cgan", "digits:train", "small", changes=changes, resize=(20, 20)).run
     result = digitsmith.evaluate(run.folder)
-    assert result.reference == "digits:train"
-    assert result.protocol["scale"] == 1.0  # digits that fill 20 pixels are as large as MNIST's
+    assert result.reference.title == "digits:train"
+    assert result.protocol.scale == 1.0  # digits that fill 20 pixels are as large as MNIST's
 
 
 def test_a_model_of_data_that_is_gone_wants_a_reference(digits: Dataset, tmp_path: Path) -> None:
@@ -333,16 +363,19 @@ def test_a_model_of_data_that_is_gone_wants_a_reference(digits: Dataset, tmp_pat
     np.savez(tmp_path / "mine.npz", images=digits.images, labels=digits.labels)
     run = digitsmith.train("cgan", tmp_path / "mine.npz", tmp_path / "run", changes=changes).run
     (tmp_path / "mine.npz").unlink()
-    with pytest.raises(ConfigError, match="--reference"):
+    with pytest.raises(ConfigError, match=r"reference: .* was trained on .*mine.npz, which is not to be found here"):
         digitsmith.evaluate(run.folder)
 
 
-def test_agreement_counts_what_is_read_as_labelled() -> None:
-    def read(digits: list[int]) -> Predictions:
-        return Predictions(np.zeros((len(digits), 2), np.float32), np.eye(10, dtype=np.float32)[digits])
+def sample(digits: list[int], labels: list[int]) -> Sample:
+    """Images that are classified as `digits` for sure."""
+    predictions = Predictions(np.zeros((len(digits), 2), np.float32), np.eye(10, dtype=np.float32)[digits])
+    return Sample(None, predictions, np.array(labels))
 
-    labels = np.array([1, 1, 7, 7])
-    measure, confusion = measures.agreement(labels, read([1, 7, 7, 7]), np.array([1, 2]), read([1, 2]))
+
+def test_agreement_counts_what_is_classified_as_labelled() -> None:
+    # The last one is not labelled, and does not count.
+    measure, confusion = label_agreement(sample([1, 7, 7, 7, 7], [1, 1, 7, 7, -1]), sample([1, 2, 3], [1, 2, -1]))
     assert (measure.value, measure.real) == (0.75, 1.0)
     assert confusion.labels == ("1", "7")
     assert [row[DIGITS.index("7")] for row in confusion.counts] == [1, 2]
@@ -354,45 +387,110 @@ def test_the_usual_scale_makes_digits_as_large_as_mnists(digits: Dataset) -> Non
     image = np.zeros((3, 40, 30), np.uint8)
     image[:, 5:35, 10:20] = 255  # 30 high, 10 wide: at 2/3 as high as MNIST's 20
     assert usual_scale(image) == pytest.approx(2 / 3)
-    readings = digit_net().predict(image, 2 / 3)
-    assert (readings.digits == 1).all()  # an upright bar, once it is framed as MNIST's digits are
+    predictions = digit_net().predict(image, 2 / 3)
+    assert (predictions.digits == 1).all()  # an upright bar, once it is framed as MNIST's digits are
     assert usual_scale(image[:, ::2, ::2]) == 20 / 15
 
 
 def test_results_come_back_from_their_files_and_others_are_refused(tmp_path: Path) -> None:
     result = digitsmith.evaluate("mnist", count=300)
-    results.save(result, tmp_path / "result.json")
-    assert results.load(tmp_path / "result.json") == result
-    (tmp_path / "other.json").write_text('{"kind": "evaluation"}')
-    with pytest.raises(ResultError, match="no result of `digitsmith evaluate`"):
-        results.load(tmp_path / "other.json")
+    result.save(tmp_path / "result.json")
+    assert load_result(tmp_path / "result.json") == result
+    (tmp_path / "other.json").write_text('{"kind": "evaluation", "format": 1}')
+    with pytest.raises(ResultError, match=r"no result of `digitsmith evaluate`.*subject: Field required"):
+        load_result(tmp_path / "other.json")
+    for older in ({"format": 0}, {}):
+        content = {"kind": "study", "subject": "mnist"} | older
+        (tmp_path / "older.json").write_text(json.dumps(content))
+        with pytest.raises(ResultError, match=r"another version of Digitsmith.*measure again"):
+            load_result(tmp_path / "older.json")
     with pytest.raises(ResultError, match="cannot read"):
-        results.load(tmp_path / "missing.json")
+        load_result(tmp_path / "missing.json")
 
 
 def test_results_that_were_measured_differently_are_not_compared() -> None:
     result = digitsmith.evaluate("mnist", count=300)
-    results.require_comparable([result, result.model_copy(update={"subject": "another"})])
+    moved = result.reference.model_copy(update={"source": "elsewhere/mnist"})  # the same images
+    require_comparable([result, result.model_copy(update={"subject": "another", "reference": moved})])
     for change in ({"features_sha256": "x"}, {"digitnet_sha256": "x"}, {"images": 400}):
-        other = result.model_copy(update={"protocol": result.protocol | change})
+        other = result.model_copy(update={"protocol": result.protocol.model_copy(update=change)})
         with pytest.raises(ResultError, match="measured differently"):
-            results.require_comparable([result, other])
+            require_comparable([result, other])
+    for change in ({"sha256": "x"}, {"digits": ("1", "2")}):
+        for which in ("reference", "held_out"):
+            other = result.model_copy(update={which: getattr(result, which).model_copy(update=change)})
+            with pytest.raises(ResultError, match="measured differently"):
+                require_comparable([result, other])
 
 
 @needs_mnist
-def test_images_far_from_real_ones_are_not_called_varied(mnist: Reference) -> None:
+def test_images_far_from_real_ones_are_not_called_varied(mnist_unseen: RealImages) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (N, 28, 28), np.uint8)
-    collapse = judge(Dataset(noise), mnist).collapse
+    collapse = judge(Dataset(noise), mnist_unseen).collapse
     assert collapse.collapsed
     assert any(sentence.startswith("Only 0% of real images") for sentence in collapse.reasons)
 
 
 def test_a_digit_that_real_images_are_misread_as_once_says_nothing_of_spread() -> None:
-    def readings(digits: list[int], seed: int) -> Predictions:
+    def predictions(digits: list[int], seed: int) -> Predictions:
         random = np.random.default_rng(seed)
         probabilities = np.eye(10, dtype=np.float32)[digits]
         return Predictions(random.normal(size=(len(digits), 128)).astype(np.float32), probabilities)
 
-    made, seen, unseen = readings([7] * 100, 0), readings([7] * 98 + [2, 2], 1), readings([7] * 99 + [2], 2)
-    found, _, _ = measures.variety(made, seen, unseen, np.zeros(100, bool))
+    generated, reference = predictions([7] * 100, 0), predictions([7] * 98 + [2, 2], 1)
+    found = digit_diversity(DigitStatistics.of(Sets(generated, reference, predictions([7] * 99 + [2], 2))))
     assert next(m.real for m in found if m.key == "spread") == pytest.approx(1, abs=0.1)
+
+
+def test_unlabelled_images_are_measured_where_labels_do_not_matter(digits: Dataset) -> None:
+    assert digits.labels is not None
+    labels = np.where(np.arange(len(digits)) % 3 == 0, -1, digits.labels)
+    some = Dataset(digits.images, labels, digits.classes)
+    result = digitsmith.evaluate(some, "digits", count=300)
+    assert result.confusion is not None
+    counted = np.sum(result.confusion.counts)
+    assert 150 < counted < 250
+    assert any(f"{300 - counted} of the 300 images are not labelled" in note for note in result.notes)
+    assert result.measure("agreement").value > 0.9
+    none = Dataset(digits.images, np.full(len(digits), -1), digits.classes)
+    assert digit_labels(none) is None
+    assert "labels" in digitsmith.evaluate(none, "digits", count=300).skipped["agreement"]
+
+
+def test_a_model_is_compared_with_images_of_which_some_are_not_labelled(digits: Dataset, tmp_path: Path) -> None:
+    test = digitsmith.load_dataset("digits:test")
+    assert digits.labels is not None
+    assert test.labels is not None
+    half_known = np.where(np.arange(len(test)) % 2 == 0, -1, test.labels)
+    parts = RealData(digits, Dataset(test.images, half_known, test.classes), record("known"), record("half known"))
+    result = judge(digits.take(slice(300)), predict_real(parts), 300)
+    assert result.measure("agreement").real > 0.9
+
+
+def test_distances_in_pixels_are_over_all_channels() -> None:
+    black = np.zeros((1, 2, 2, 3), np.uint8)
+    red = black.copy()
+    red[..., 0] = 255
+    distances, places = pixel_distances(red, np.concatenate([255 - black, black]), "comparing", Silent())
+    assert distances.tolist() == [[2, 8**0.5]]  # four pixels differ by 1 in one channel of three, or in two of them
+    assert places.tolist() == [[1, 0]]
+
+
+class Told:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, tuple[int, int]] = {}
+
+    def update(self, work: str, done: int, total: int, detail: str = "") -> None:
+        self.last[work] = done, total
+
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+
+def test_every_work_is_reported_to_its_end(digits: Dataset) -> None:
+    told = Told()
+    digitsmith.evaluate("mnist", "digits", count=200, progress=told)
+    assert len(told.last) >= 5
+    assert all(done == total for done, total in told.last.values())

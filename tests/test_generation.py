@@ -11,7 +11,7 @@ from PIL import Image
 import digitsmith
 from digitsmith.data import formats
 from digitsmith.errors import ConfigError, DigitsmithError, ModelError, OutputError
-from digitsmith.generation.batches import batches, make_images, plan
+from digitsmith.generation.batches import batches, make_dataset, plan
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net
 from digitsmith.models.generator import Model
@@ -30,8 +30,8 @@ def whole(model: Model) -> np.ndarray:
 
 
 def made(model: Model, request: Request) -> tuple[np.ndarray, np.ndarray]:
-    batch = make_images(model, request)
-    return batch.images, batch.labels
+    data, _ = make_dataset(model, request)
+    return data.images, data.labels
 
 
 @pytest.mark.parametrize(("start", "count"), [(0, 1), (0, 256), (255, 2), (256, 300), (699, 1), (3, 690)])
@@ -130,7 +130,7 @@ def test_progress_counts_the_images_that_are_made(model: Model) -> None:
     digitsmith.generate("made", 600, model=model, progress=Listener())
     assert told == expected
     told.clear()
-    make_images(model, Request(600), Listener())
+    make_dataset(model, Request(600), Listener())
     assert told == expected
 
 
@@ -226,15 +226,15 @@ def test_the_series_of_a_seed_is_fixed_for_good() -> None:
 def test_confident_digits_are_all_recognised_as_labelled_and_the_rest_is_made_again() -> None:
     model = digitsmith.load()
     plain, labels = made(model, Request(1000, seed=4))
-    chosen = make_images(model, Request(1000, seed=4, min_confidence=0.9))
+    chosen, refused = make_dataset(model, Request(1000, seed=4, min_confidence=0.9))
     after, before = digit_net().predict(chosen.images), digit_net().predict(plain)
     assert (after.digits == labels).all()
     assert after.confidence.min() >= 0.9
     same = (chosen.images == plain).all((1, 2))
     np.testing.assert_array_equal(same, (before.digits == labels) & (before.confidence >= 0.9))
-    assert chosen.refused >= (~same).sum() > 0
+    assert refused >= (~same).sum() > 0
     parts = batches(model, plan(model, Request(1000, seed=4, min_confidence=0.9)))
-    assert sum(batch.refused for batch in parts) == chosen.refused
+    assert sum(batch.refused for batch in parts) == refused
 
 
 def test_confident_digits_do_not_depend_on_the_shard() -> None:
@@ -248,7 +248,7 @@ def test_the_files_say_how_many_were_refused() -> None:
     digitsmith.generate("made", 400, min_confidence=0.9)
     generated = formats.read_record(Path("made")).generated
     assert generated.min_confidence == 0.9
-    assert generated.refused == make_images(digitsmith.load(), Request(400, min_confidence=0.9)).refused > 0
+    assert generated.refused == make_dataset(digitsmith.load(), Request(400, min_confidence=0.9))[1] > 0
 
 
 def test_gzip_is_for_idx() -> None:

@@ -18,9 +18,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from digitsmith.errors import ConfigError, DataError, DownloadError
+from digitsmith.errors import DataError, DependencyError, DownloadError
 from digitsmith.evaluation import inception
+from digitsmith.evaluation.extractors import DigitNetFeatures, FeatureExtractor, features_of
 from digitsmith.evaluation.inception import VARIABLE, WEIGHTS, WEIGHTS_SHA256, InceptionV3, to_rgb
+from digitsmith.evaluation.samples import Sample, predict
+from digitsmith.progress import Silent
 
 
 class StandIn(nn.Module):
@@ -38,6 +41,16 @@ class StandIn(nn.Module):
         return (images.float().mean((1, 2, 3))[:, None] * self.weight,)
 
 
+class Told(Silent):
+    """Remembers how far each batch was."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[int, int]] = []
+
+    def update(self, work: str, done: int, total: int, detail: str = "") -> None:
+        self.batches.append((done, total))
+
+
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("torch_fidelity")
@@ -52,10 +65,11 @@ def weights(tmp_path: Path) -> Path:
     return tmp_path / "weights.pth"
 
 
-def test_grey_is_repeated_as_red_green_and_blue() -> None:
+def test_grey_is_repeated_as_red_green_and_blue_and_colour_is_not() -> None:
     rgb = to_rgb(np.array([[[1, 2, 3], [4, 5, 6]], [[7, 8, 9], [0, 255, 128]]], np.uint8))
     assert rgb.dtype == np.uint8
     assert rgb.tolist() == [[[[1, 2, 3], [4, 5, 6]]] * 3, [[[7, 8, 9], [0, 255, 128]]] * 3]
+    assert (to_rgb(rgb.transpose(0, 2, 3, 1)) == rgb).all()  # colour is taken as it is
 
 
 def test_importing_the_module_imports_no_torch() -> None:
@@ -67,11 +81,11 @@ def test_importing_the_module_imports_no_torch() -> None:
 @pytest.mark.parametrize("n", [0, 1, 3, 70])  # less than a batch, and more than two
 def test_features_of_each_image_in_order(weights: Path, n: int) -> None:
     images = np.full((n, 12, 10), 0, np.uint8) + np.arange(n, dtype=np.uint8)[:, None, None]
-    batches: list[int] = []
-    features = InceptionV3(weights).extract(images, batches.append)
+    told = Told()
+    features = InceptionV3(weights).extract(images, told)
     assert features.dtype == np.float32
     np.testing.assert_allclose(features, np.outer(np.arange(n), np.arange(2048)), rtol=1e-6)
-    assert max(batches, default=0) == n
+    assert told.batches[-1:] == [(n, n)] * (n > 0)
 
 
 @pytest.mark.usefixtures("library")
@@ -83,12 +97,12 @@ def test_the_argument_goes_before_the_environment_variable_and_the_hash_is_the_f
     monkeypatch.setenv(VARIABLE, str(other))
     for network, file in ((InceptionV3(), other), (InceptionV3(weights), weights)):
         assert network.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert InceptionV3().extract(np.full((1, 8, 8), 9, np.uint8)).tolist() == [[9.0] * 2048]
+    assert InceptionV3().extract(np.full((1, 8, 8), 9, np.uint8), Silent()).tolist() == [[9.0] * 2048]
 
 
 def test_without_the_library_the_error_says_how_to_install_it(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
-    with pytest.raises(ConfigError, match=r"torch-fidelity.*pip install 'digitsmith\[inception\]'"):
+    with pytest.raises(DependencyError, match=r"torch-fidelity.*pip install 'digitsmith\[inception\]'"):
         InceptionV3(weights)
 
 
@@ -98,7 +112,7 @@ def test_a_torchvision_that_does_not_fit_torch_is_such_an_error_too(
     (tmp_path / "torch_fidelity.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
     monkeypatch.delitem(sys.modules, "torch_fidelity", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ConfigError, match=r"that fit each other.*nms does not exist.*digitsmith\[inception\]"):
+    with pytest.raises(DependencyError, match=r"that fit each other.*nms does not exist.*digitsmith\[inception\]"):
         InceptionV3()
 
 
@@ -162,7 +176,7 @@ def test_a_file_of_weights_cannot_run_code(tmp_path: Path) -> None:
 def test_weights_that_lead_to_no_finite_numbers_are_refused(weights: Path) -> None:
     torch.save({"weight": torch.full((2048,), torch.nan)}, weights)
     with pytest.raises(DataError, match=f"{weights}: .*no finite numbers"):
-        InceptionV3(weights).extract(np.ones((1, 8, 8), np.uint8))
+        InceptionV3(weights).extract(np.ones((1, 8, 8), np.uint8), Silent())
 
 
 @pytest.mark.usefixtures("library")
@@ -206,3 +220,18 @@ def test_without_a_connection_the_error_says_where_the_file_goes(
         InceptionV3()
     for part in (WEIGHTS, "no connection", str(tmp_path / "inception"), VARIABLE):
         assert part in str(raised.value)
+
+
+@pytest.mark.usefixtures("library")
+def test_extractors_are_interchangeable(weights: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+    sample = Sample(images, predict(images, 1.0, "classifying", Silent()), None)
+    extractors: tuple[FeatureExtractor, ...] = (DigitNetFeatures(), InceptionV3(weights))
+    for extractor in extractors:
+        features = features_of(sample, extractor, Silent())
+        assert features.shape == (5, extractor.dimensions)
+        np.testing.assert_allclose(features, extractor.extract(images, Silent()), rtol=1e-6)
+    unseen = Sample(None, sample.predictions, None)
+    assert features_of(unseen, extractors[0], Silent()).shape == (5, 128)  # known from the predictions
+    with pytest.raises(DataError, match=r"fetch: .*can be downloaded \(11 MB\)"):
+        features_of(unseen, extractors[1], Silent())

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from digitsmith.evaluation import metrics
+from digitsmith.evaluation import neighbours
 from digitsmith.evaluation.metrics import (
     Moments,
     class_spread,
@@ -29,10 +29,11 @@ from digitsmith.evaluation.metrics import (
     frechet_distance,
     kernel_distance,
     moments,
-    nearest,
     precision_recall,
+    total_variation,
     two_sample_accuracy,
 )
+from digitsmith.evaluation.neighbours import nearest
 
 Array = NDArray[np.float64]
 
@@ -472,7 +473,7 @@ def test_nearest_with_many_ties_still_gives_k_different_ones_in_order(
     points, others = rng.integers(0, 3, (n, d)).astype(float), rng.integers(0, 3, (m, d)).astype(float)
     k = data.draw(st.integers(1, m))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "_GROUP", data.draw(st.integers(1, 4)))  # small enough that groups are used here
+        patch.setattr(neighbours, "_GROUP", data.draw(st.integers(1, 4)))  # small enough that groups are used here
         distances, indices = nearest(points, others, k)
     every = cdist(points, others)
     np.testing.assert_allclose(distances, np.sort(every, axis=1)[:, :k])
@@ -533,12 +534,17 @@ def test_class_spread_of_a_class_that_collapsed_is_zero_and_of_a_narrower_one_le
 
 
 def test_confusion_matrix_by_hand_and_by_scikit_learn() -> None:
-    # Two images asked to be 0: one reads 0, one reads 1. One asked to be 2 reads 0. Nobody asked for 1.
+    # Two images labelled 0: classified as 0 and as 1. One labelled 2: classified as 0. None is labelled 1.
     assert confusion_matrix(np.array([0, 0, 2]), np.array([0, 1, 0]), 3).tolist() == [[1, 1, 0], [0, 0, 0], [1, 0, 0]]
     rng = np.random.default_rng(0)
-    labels, read = rng.integers(0, 10, 500), rng.integers(0, 10, 500)
-    expected = sklearn_confusion_matrix(labels, read, labels=range(12))
-    np.testing.assert_array_equal(confusion_matrix(labels, read, 12), expected)
+    labels, predicted = rng.integers(0, 10, 500), rng.integers(0, 10, 500)
+    expected = sklearn_confusion_matrix(labels, predicted, labels=range(12))
+    np.testing.assert_array_equal(confusion_matrix(labels, predicted, 12), expected)
+
+
+def test_total_variation_by_hand() -> None:
+    assert total_variation(np.array([0.5, 0.5, 0.0]), np.array([0.2, 0.5, 0.3])) == pytest.approx(0.3)
+    assert total_variation(np.array([1.0, 0.0]), np.array([0.0, 1.0])) == 1
 
 
 # --- what holds for all of them ---
@@ -567,7 +573,7 @@ def test_the_order_of_the_images_does_not_matter(name: str) -> None:
 def test_the_size_of_a_chunk_does_not_matter(name: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     real, generated = normal(300, 6, 1), 1.3 * normal(300, 6, 2)
     whole = MEASURES[name](real, generated)
-    monkeypatch.setattr(metrics, "_CHUNK_BYTES", chunk)  # one row at a time; four
+    monkeypatch.setattr(neighbours, "_CHUNK_BYTES", chunk)  # one row at a time; four
     assert MEASURES[name](real, generated) == pytest.approx(whole, rel=1e-9)
 
 
@@ -575,7 +581,7 @@ def test_the_size_of_a_chunk_does_not_matter(name: str, chunk: int, monkeypatch:
 def test_the_size_of_a_chunk_does_not_change_the_nearest(others: Array | None, monkeypatch: pytest.MonkeyPatch) -> None:
     points = normal(100, 6, 1)
     distances, indices = nearest(points, others, k=50)
-    monkeypatch.setattr(metrics, "_CHUNK_BYTES", 100_000)  # three rows, or all but twenty
+    monkeypatch.setattr(neighbours, "_CHUNK_BYTES", 100_000)  # three rows, or all but twenty
     again, at = nearest(points, others, k=50)
     np.testing.assert_array_equal(again, distances)
     np.testing.assert_array_equal(at, indices)

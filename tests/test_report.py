@@ -17,12 +17,25 @@ from PIL import Image
 
 from digitsmith.errors import DigitsmithError, OutputError, ResultError, RunError
 from digitsmith.figures.curves import KINDS, draw_curves, read_history
-from digitsmith.records.results import Arm, ClassRow, Collapse, Confusion, Evaluation, Measure, Study, save
+from digitsmith.records.base import Versions
+from digitsmith.records.evaluation import (
+    ClassRow,
+    Collapse,
+    Confusion,
+    Evaluation,
+    Measure,
+    Protocol,
+    ReferenceRecord,
+)
 from digitsmith.records.run import Run
+from digitsmith.records.study import Arm, ClassifierRecord, Study, StudyProtocol
 from digitsmith.report.formatting import amount, amount_and_error
 from digitsmith.report.page import write_report
 
 DIGITS = tuple("0123456789")
+REFERENCE = ReferenceRecord(source="mnist", split="train", sha256="4" * 64)
+HELD_OUT = ReferenceRecord(source="mnist", split="test", sha256="3" * 64)
+VERSIONS = Versions(digitsmith="0.1.0", python="3.11.7", libraries={"numpy": "2.4.6"})
 
 
 def measure(key: str, group: Any, value: float, real: float, **more: Any) -> Measure:
@@ -39,18 +52,24 @@ def evaluation(**changes: Any) -> Evaluation:
         "subject": "made",
         "subject_kind": "data",
         "subject_sha256": "5" * 64,
-        "reference": "mnist:train",
-        "reference_sha256": "4" * 64,
-        "held_out": "mnist:test",
-        "protocol": {"images": 1000, "seed": 7, "features": "digitnet", "numpy": "2.4.6"}
-        | {"features_sha256": "f" * 64, "digitnet_sha256": "d" * 64},
+        "reference": REFERENCE,
+        "held_out": HELD_OUT,
+        "protocol": Protocol(
+            images=1000,
+            seed=7,
+            features="digitnet",
+            features_sha256="f" * 64,
+            digitnet_sha256="d" * 64,
+            scale=1,
+            versions=VERSIONS,
+        ),
         "measures": (
-            measure("frechet_ratio", "real", 7.25, 1.0, unit="x", better="down", verdict="weak"),
-            measure("kid", "real", 0.0051, 0.0001, better="down", error=0.0004, verdict="fails"),
-            measure("coverage", "varied", 0.876, 0.962, unit="%"),
-            measure("recognisable", "readable", 0.95, 0.99, unit="%"),
-            measure("agreement", "readable", 0.971, 0.997, unit="%"),
-            measure("nearest_training", "original", 0.84, 1.0, unit="x", better="near"),
+            measure("frechet_ratio", "fidelity", 7.25, 1.0, unit="x", better="down", verdict="weak"),
+            measure("kid", "fidelity", 0.0051, 0.0001, better="down", error=0.0004, verdict="fails"),
+            measure("coverage", "diversity", 0.876, 0.962, unit="%"),
+            measure("recognisable", "readability", 0.95, 0.99, unit="%"),
+            measure("agreement", "readability", 0.971, 0.997, unit="%"),
+            measure("nearest_training", "memorisation", 0.84, 1.0, unit="x", better="near"),
         ),
         "collapse": Collapse(collapsed=False, reasons=()),
         "classes": tuple(ClassRow(name=d, share=0.1, real_share=0.1, spread=None) for d in DIGITS),
@@ -59,13 +78,13 @@ def evaluation(**changes: Any) -> Evaluation:
         ),
         "notes": ("A note.",),
         "skipped": {"this": "Not measured, because."},
-        "pictures": dict.fromkeys(("made", "real", "hardest", "closest_pairs"), picture),
+        "pictures": dict.fromkeys(("generated", "real", "hardest", "closest_pairs"), picture),
     }
     return Evaluation(**(given | changes))
 
 
 def saved(result: Evaluation | Study, name: str = "result.json") -> Path:
-    save(result, Path(name))
+    result.save(Path(name))
     return Path(name)
 
 
@@ -74,7 +93,7 @@ def run(micro_run: Run, tmp_path: Path) -> Run:
     """A run that a test may write into, with an evaluation of its model."""
     folder = shutil.copytree(micro_run.folder, tmp_path / "first")
     sha256 = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
-    save(evaluation(subject=str(folder), subject_kind="model", subject_sha256=sha256), folder / "evaluation.json")
+    evaluation(subject=str(folder), subject_kind="model", subject_sha256=sha256).save(folder / "evaluation.json")
     return Run(folder)
 
 
@@ -110,7 +129,7 @@ def test_every_measure_is_there_beside_its_real_value() -> None:
         assert f"{found.title} {numbers} {found.meaning}" in text
     assert "Better: higher" in text
     assert "Best: as real" in text
-    for said in ("A note.", "Not measured, because.", "95 of 100", "No collapse", "1,000 images", "mnist:test"):
+    for said in ("A note.", "Not measured, because.", "95.0 %", "No collapse", "1,000 images", "mnist:test"):
         assert said in text
     for protocol in ("f" * 64, "5" * 64, "numpy 2.4.6", "Seed 7"):
         assert protocol in text
@@ -140,7 +159,7 @@ def test_a_run_shows_its_training_and_its_evaluation(run: Run) -> None:
 def test_a_collapse_is_told_with_its_reasons() -> None:
     collapse = Collapse(collapsed=True, reasons=("68% of the images of 1 are near-duplicates.",))
     text = page(saved(evaluation(collapse=collapse))).text
-    assert "Collapsed into fewer kinds of images" in text
+    assert "Collapsed Mode collapse. The images fall into fewer kinds than real ones." in text
     assert "68% of the images of 1 are near-duplicates." in text
 
 
@@ -150,7 +169,7 @@ def test_a_run_without_evaluation_says_how_to_get_one(run: Run) -> None:
     text = page(run.folder).text
     assert f"digitsmith evaluate {run.folder}" in text
     assert "Generated, after the last epoch." in text
-    assert "Every measure" not in text
+    assert "Measures" not in text
 
 
 def test_a_run_that_has_only_begun_is_shown(run: Run) -> None:
@@ -180,7 +199,7 @@ def test_several_are_compared(run: Run) -> None:
 
 def test_what_was_measured_differently_is_not_compared() -> None:
     here = saved(evaluation())
-    there = saved(evaluation(protocol=evaluation().protocol | {"images": 999}), "other.json")
+    there = saved(evaluation(protocol=evaluation().protocol.model_copy(update={"images": 999})), "other.json")
     with pytest.raises(ResultError, match="images: 1000 and 999"):
         write_report([here, there], Path("report.html"))
     assert not Path("report.html").exists()
@@ -188,31 +207,35 @@ def test_what_was_measured_differently_is_not_compared() -> None:
 
 def test_a_study_is_a_table_of_its_arms() -> None:
     arms = (
-        Arm(key="real", train_on="mnist", test_on="mnist:test", images=60000, accuracies=[0.99, 0.992],
-            mean=0.991, deviation=0.0014),
-        Arm(key="made", train_on="made", test_on="mnist:test", images=60000,
+        Arm(key="trtr", title="Train on real, test on real", train_on="real", test_on="real", images=60000,
+            accuracies=[0.99, 0.992], mean=0.991, deviation=0.0014),
+        Arm(key="tstr", title="Train on synthetic, test on real", train_on="generated", test_on="real", images=60000,
             accuracies=[0.96, 0.961], mean=0.9605, deviation=0.0007, difference=-0.0305, difference_error=0.0005),
     )  # fmt: skip
+    classifier = ClassifierRecord(
+        layers=((32, 2), (64, 1)), epochs=10, batch_size=128, lr=0.003, weight_decay=0.02, rotation=12, scale=0.12,
+        shift=0.07, shear=0.15,
+    )  # fmt: skip
+    protocol = StudyProtocol(
+        images=60000, test_images=10000, seeds=2, classifier=classifier, min_confidence=0.9, digitnet_sha256="d" * 64,
+        versions=VERSIONS,
+    )  # fmt: skip
     study = Study(
-        study="tstr",
-        subject="made",
-        subject_sha256="0",
-        reference="mnist",
-        reference_sha256="0",
-        protocol={"seeds": [0, 1]},
-        arms=arms,
+        subject="made", subject_sha256="0", reference=REFERENCE, held_out=HELD_OUT, protocol=protocol, arms=arms
     )
     text = page(saved(study)).text
-    assert "mnist mnist:test 60,000 99.10 ± 0.14 %" in text
-    assert "96.05 ± 0.07 % -3.05 ± 0.05 %" in text
-    assert "Seeds [0, 1]" in text
-    assert "Every measure" in page(saved(study), saved(evaluation(), "b.json")).text
+    assert "Usefulness: train on synthetic, test on real (TSTR)" in text
+    assert "Train on real, test on real 60,000 99.10 ± 0.14 %" in text
+    assert "Train on synthetic, test on real 60,000 96.05 ± 0.07 % -3.05 ± 0.05 %" in text
+    assert "Seeds 2" in text
+    assert "epochs 10, batch_size 128" in text
+    assert "Measures" in page(saved(study), saved(evaluation(), "b.json")).text
 
 
 def test_names_are_text_and_never_markup(run: Run) -> None:
     name = """<script>alert("1")</script>&'"""
     folder = run.folder.rename(run.folder.with_name("<img src=x>&'"))
-    odd = evaluation(subject=name, notes=(name,), pictures={"made": '"><script>'})
+    odd = evaluation(subject=name, notes=(name,), pictures={"generated": '"><script>'})
     seen = page(folder, saved(odd))
     assert {tag for tag, _ in seen.tags}.isdisjoint({"script"})
     assert all(str(a["src"]).startswith("data:") for tag, a in seen.tags if tag == "img")
@@ -260,7 +283,7 @@ def test_what_cannot_be_shown_is_refused_with_the_mend(run: Run) -> None:
         (write("notes/a.txt", "").parent, ResultError, "notes is no run folder"),
         (write("broken.json", "{"), ResultError, "broken.json is no result"),
         (write("bare/config.toml", run.config.read_text().partition("[run]")[0]).parent, RunError, r"no table \[run\]"),
-        (saved(evaluation(protocol={})), ResultError, "lacks digitnet_sha256, features_sha256, images"),
+        (write("older.json", '{"kind": "evaluation"}'), ResultError, "another version of Digitsmith"),
     ]
     for path, kind, message in refused:
         with pytest.raises(kind, match=message):

@@ -209,20 +209,20 @@ def generate(
         out, count, model=loaded, labels=chosen, draw=draw, seed=seed, shard=_parse_shard(shard),
         min_confidence=min_confidence, format=format, split=split, gzip=gzip,
     )  # fmt: skip
-    record = read_record(out)
-    assert record is not None
-    made = record.generated
-    assert made is not None
-    names = " ".join(dict.fromkeys(made.labels))
+    found = read_record(out)
+    assert found is not None
+    assert found.generated is not None
+    generated = found.generated
+    names = " ".join(dict.fromkeys(generated.labels))
     what = f"labels {names}" if names else "no labels, as this model is unconditional"
     height, width = loaded.record.image_size
     typer.echo(
-        f"{made.count:,} images of {height}x{width}, {what}, in {out}\n  {out / 'preview.png'}  the first of them"
+        f"{generated.count:,} images of {height}x{width}, {what}, in {out}\n  {out / 'preview.png'}  the first of them"
     )
-    if made.min_confidence:
-        others = "other was" if made.refused == 1 else "others were"
-        share = made.refused / (made.count + made.refused)
-        typer.echo(f"{made.refused:,} {others} refused, {share:.1%} of all that were made.")
+    if generated.min_confidence:
+        refused = generated.refused
+        others = "other was" if refused == 1 else "others were"
+        typer.echo(f"{refused:,} {others} refused, {refused / (generated.count + refused):.1%} of all that were made.")
 
 
 @app.command()
@@ -268,23 +268,20 @@ def evaluate(
     from rich.console import Console
 
     from digitsmith.files import require_file_place
-    from digitsmith.records.results import save
     from digitsmith.report.formatting import evaluate_command
-    from digitsmith.report.terminal import Stages, show_evaluation
+    from digitsmith.report.terminal import show_evaluation
 
     if json:
         require_file_place(json)
-    with Stages(Console(stderr=True)) as stages:
-        result = digitsmith.evaluate(
-            subject, reference, count=count, seed=seed, features=features, inception_weights=inception_weights,
-            fetch=fetch, progress=stages.update,
-        )  # fmt: skip
+    result = digitsmith.evaluate(
+        subject, reference, count=count, seed=seed, features=features, inception_weights=inception_weights, fetch=fetch
+    )
     show_evaluation(result, Console())
     where = json or _beside(subject, "evaluation.json" if features == "digitnet" else "evaluation-inception.json")
     if where is None:
         typer.echo(f"\nTo keep this, and to draw a report of it:\n  {evaluate_command(result)} --json result.json")
         return
-    save(result, where)
+    result.save(where)
     shown = where if json or features == "inception" else subject
     typer.echo(f"\nSaved as {where}. Next, look at it:\n  digitsmith report {shown}")
 
@@ -316,8 +313,7 @@ def tstr(
     from rich.console import Console
 
     from digitsmith.files import require_file_place
-    from digitsmith.records.results import save
-    from digitsmith.report.terminal import Stages, show_study
+    from digitsmith.report.terminal import show_study
 
     try:
         from digitsmith.studies import tstr as studies
@@ -325,14 +321,13 @@ def tstr(
         raise ConfigError(f"this needs {error.name}: pip install 'digitsmith[train]'.") from error
     if json:
         require_file_place(json)
-    with Stages(Console(stderr=True)) as stages:
-        result = studies.tstr(subject, reference, count=count, seeds=seeds, progress=stages.update)
+    result = studies.tstr(subject, reference, count=count, seeds=seeds)
     show_study(result, Console())
     where = json or _beside(subject, "tstr.json")
     if where is None:
         typer.echo(f"\nTo keep this:\n  digitsmith study tstr {subject} --json tstr.json")
         return
-    save(result, where)
+    result.save(where)
     typer.echo(f"\nSaved as {where}. Next, look at it:\n  digitsmith report {where if json else subject}")
 
 

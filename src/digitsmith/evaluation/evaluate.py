@@ -1,238 +1,277 @@
-"""`evaluate`, as users call it: from names, paths or images to a result."""
+"""`digitsmith.evaluate`: from names, paths or images to a result."""
 
-import platform
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
-from digitsmith.errors import ConfigError, DataError
-from digitsmith.evaluation import measures
-from digitsmith.evaluation.inception import InceptionV3
-from digitsmith.evaluation.measures import Sides
-from digitsmith.evaluation.metrics import moments
+from digitsmith.errors import DataError
+from digitsmith.evaluation import notes
+from digitsmith.evaluation.extractors import FeatureExtractor, FeatureSpace, feature_extractor, features_of
+from digitsmith.evaluation.images import Subject, draw_images, open_subject
+from digitsmith.evaluation.measures.collapse import find_collapse
+from digitsmith.evaluation.measures.diversity import DigitStatistics, digit_diversity, diversity, near_duplicates
+from digitsmith.evaluation.measures.fidelity import fidelity
+from digitsmith.evaluation.measures.memorisation import memorisation
+from digitsmith.evaluation.measures.readability import label_agreement, recognisability
+from digitsmith.evaluation.measures.verdicts import near_real
 from digitsmith.evaluation.pictures import closest_pairs, contact_sheets
-from digitsmith.evaluation.reference import (
-    Progress,
-    Reference,
-    load_reference,
-    only,
-    pixel_distances,
-)
-from digitsmith.evaluation.subject import Subject, choose_reference, digits_of, make, name_of, open_subject
-from digitsmith.models.digitnet import DIGITS, FEATURES, digit_net
+from digitsmith.evaluation.real import RealImages, load_real_images, pixel_distances, restrict
+from digitsmith.evaluation.reference import choose_reference, require_same_kind
+from digitsmith.evaluation.samples import FeatureSets, Sample, Sets, digit_labels, digits_in, predict
+from digitsmith.generation.batches import make_dataset
+from digitsmith.generation.request import Request
+from digitsmith.models.digitnet import DIGITS, Predictions, digit_net
 from digitsmith.models.generator import Model
 from digitsmith.models.noise import check_seed
-from digitsmith.records.results import ClassRow, Evaluation
-
-FeatureSpace = Literal["digitnet", "inception"]
-
-_OTHER_MIX = 0.02  # share of images; two random choices of 10,000 differ by less
+from digitsmith.progress import Progress, listening
+from digitsmith.records.base import Versions
+from digitsmith.records.evaluation import Collapse, Confusion, Evaluation, Measure, Protocol
 
 
 def evaluate(
     subject: str | Path | Model | Dataset,
-    reference: str | Path | None,
+    reference: str | Path | None = None,
     *,
-    count: int,
-    seed: int,
-    features: FeatureSpace,
-    inception_weights: Path | None,
-    fetch: bool,
-    progress: Progress,
+    count: int = 10_000,
+    seed: int = 0,
+    features: FeatureSpace = "digitnet",
+    inception_weights: str | Path | None = None,
+    fetch: bool = False,
+    progress: Progress | bool = True,
 ) -> Evaluation:
-    """Evaluate; see `digitsmith.evaluate`."""
-    check_seed(seed)
-    if inception_weights is not None and features != "inception":
-        raise ConfigError("--inception-weights is for --features inception.")
-    opened = open_subject(subject)
-    source, size = choose_reference(opened, name_of(subject), reference)
-    real = load_reference(source, size=size, fetch=fetch, progress=progress)
-    digits = digits_of(opened)
-    if digits is not None and real.seen.labels is not None and len(digits) < len(np.unique(real.seen.labels)):
-        real = only(real, digits)
-    n = _how_many(count, opened, real, InceptionV3.FEATURES if features == "inception" else FEATURES)
-    if real.seen.labels is not None:
-        _require_all_digits(real, n)
-    space = InceptionV3(inception_weights) if features == "inception" else None
-    made = make(opened, name_of(subject), real, n, seed, progress)
-    return evaluate_images(made, real, n, seed=seed, space=space, progress=progress)
-
-
-def evaluate_images(
-    made: Subject, real: Reference, n: int, *, seed: int, space: InceptionV3 | None, progress: Progress
-) -> Evaluation:
-    """Measure n images against as many real ones.
+    """Measure fidelity, diversity, readability and memorisation of images, each beside what held-out real images get.
 
     Args:
-        made: exactly n images.
-        real: what they are compared with.
-        n: how many images of each kind are used.
-        seed: that the images were made with, for the record.
-        space: where distances are measured; None for the digit-net's features.
-        progress: told of the work.
+        subject: a model, a data set, or what names one: a shipped model, a run folder, an `.onnx` file, or what
+            `load_dataset` takes. `mnist` is the shipped model, `mnist:test` the real test images.
+        reference: the real images to compare with, as for `load_dataset`: one split, whose other split is held out. By
+            default what the model was trained on, or the one that made the data set, as far as that is recorded; else
+            `mnist`, which needs no download but for the measures of memorisation.
+        count: how many images of each kind; fewer where there are not so many.
+        seed: of the images that a model generates, or of the choice from a data set.
+        features: the feature extractor: the shipped `digitnet`, or `inception` (Inception v3, which sees grey images
+            repeated as red, green and blue: the Fréchet distance is then the FID; needs
+            `pip install 'digitsmith[inception]'`).
+        inception_weights: a file of Inception weights, instead of the published ones.
+        fetch: download MNIST if it is not on this computer, for the measures of memorisation.
+        progress: True shows it, False is silent; or an object that is told (`digitsmith.progress.Progress`).
+
+    Raises:
+        DataError: too few images, or images of different sizes or channels.
+        ConfigError: a seed out of range, or training data of the model that are not to be found.
+        DependencyError: Inception features without their libraries.
+        DigitsmithError: the root of these; see `digitsmith.errors`.
+
+    >>> import digitsmith
+    >>> result = digitsmith.evaluate("mnist", "mnist", count=500)
+    >>> result.measure("agreement").value > 0.9
+    True
     """
-    readings = digit_net().predict(made.images, real.scale)
-    seen, unseen = real.seen.readings[:n], real.unseen.readings[:n]
-    skipped: dict[str, str] = {}
-    if space is None:
-        sides = Sides(*(side.features.astype(np.float64) for side in (readings, seen, unseen)))
-    else:
-        sides = _seen_by(space, made, real, n, progress)
-    progress("measuring distances", 0, 1)
-    found = measures.realness(sides)
-    real_labels = None if real.seen.labels is None else real.unseen.labels  # None: what is compared are no digits
-    repeated, doubled = measures.near_duplicates(sides, None if real_labels is None else (readings, seen, unseen))
-    found.append(repeated)
-    progress("measuring distances", 1, 1)
-    classes: tuple[ClassRow, ...] = ()
-    confusion = None
-    if real_labels is None:
-        collapse = measures.collapse_of_any(doubled)
-        skipped["reading"] = "Whether images can be read is told for digits only; the classes here are others."
-    else:
-        more, classes, collapse = measures.variety(readings, seen, unseen, doubled)
-        found += [*more, measures.recognisability(readings, unseen, trusted=measures.near_real(found))]
-        if made.labels is None:
-            skipped["agreement"] = "These images carry no labels that name digits, so none can be wrong."
-        else:
-            right, confusion = measures.agreement(made.labels, readings, real_labels[:n], unseen)
-            found.append(right)
-    pictures = contact_sheets(made, readings, real)
-    if real.seen.images is None:
-        skipped["original"] = (
-            "Whether training images were copied needs those images, and MNIST is not on this computer: "
-            "--fetch downloads it (11 MB)."
-        )
-    else:
-        distances, places = pixel_distances(made.images, real.seen.images, "comparing with training images", progress)
-        real_distances = _unseen_distances(real, n, progress)
-        if np.median(real_distances[:, 0]) > 0:
-            found += measures.originality(distances, real_distances)
-        else:
-            skipped["original"] = (
-                f"Half of {real.unseen.name} are in {real.seen.name} too: what a copy is cannot be told."
-            )
-        pictures["closest_pairs"] = closest_pairs(made.images, real.seen.images, distances, places)
+    check_seed(seed)
+    with listening(progress) as listener:
+        opened = open_subject(subject)
+        real = load_real_images(choose_reference(opened, reference), fetch=fetch, progress=listener)
+        labels = real.reference.labels
+        if opened.digits is not None and labels is not None and len(opened.digits) < len(digits_in(labels)):
+            real = restrict(real, opened.digits)
+        weights = None if inception_weights is None else Path(inception_weights)
+        extractor = feature_extractor(features, weights, real.scale)
+        task = Task(opened, real, extractor, _how_many(count, opened, real, extractor), seed)
+        if labels is not None:
+            _require_all_digits(task)
+        return evaluate_images(_images(task, listener), task, listener)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is compared with what, and how.
+
+    Attributes:
+        subject: what is evaluated.
+        real: what it is compared with.
+        extractor: of the features.
+        count: images of each kind.
+        seed: of the images.
+    """
+
+    subject: Subject
+    real: RealImages
+    extractor: FeatureExtractor
+    count: int
+    seed: int = 0
+
+
+def evaluate_images(images: Dataset, task: Task, progress: Progress) -> Evaluation:
+    """Measure exactly `task.count` images of the task's subject against as many real ones."""
+    real, subject, n = task.real, task.subject, task.count
+    predictions = predict(images.images, real.scale, "classifying the images", progress)
+    samples = Sets(
+        Sample(images.images, predictions, digit_labels(images)), real.reference.sample(n), real.held_out.sample(n)
+    )
+    features = FeatureSets(*(features_of(sample, task.extractor, progress) for sample in samples))
+    progress.update("measuring", 0, 1)
+    found = _measure(samples, features)
+    progress.update("measuring", 1, 1)
+    pictures = contact_sheets(samples.generated, real.reference)
+    copied = _look_for_copies(samples, task, progress)
+    measures = (*found.measures, *copied.measures)
     return Evaluation(
-        subject=made.name,
-        subject_kind=made.kind,
-        subject_sha256=made.sha256,
-        reference=real.seen.name,
-        reference_sha256=real.sha256,
-        held_out=real.unseen.name,
-        protocol=_protocol(made, real, n, seed, space),
-        measures=tuple(found),
-        collapse=measures.with_coverage(collapse, found),
-        classes=classes,
-        confusion=confusion,
-        skipped=skipped,
-        notes=(*_of_reference(made, real), *_singular(sides), *measures.cautions(found, n)),
-        pictures=pictures,
+        subject=subject.name,
+        subject_kind=subject.kind,
+        subject_sha256=subject.sha256,
+        reference=real.reference.record,
+        held_out=real.held_out.record,
+        protocol=_protocol(task),
+        measures=measures,
+        collapse=found.collapse,
+        classes=found.statistics.rows() if found.statistics else (),
+        confusion=found.confusion,
+        skipped=found.skipped | copied.skipped,
+        notes=(
+            *real.notes,
+            *notes.on_images(samples, subject, real),
+            *notes.on_ranks(features.moments),
+            *notes.on_trust(measures, n),
+        ),
+        pictures=pictures | copied.pictures,
     )
 
 
-def _how_many(count: int, opened: Model | Dataset, real: Reference, size: int) -> int:
+@dataclass(frozen=True, eq=False)
+class _Findings:
+    """What features, predictions and labels say."""
+
+    measures: list[Measure]
+    collapse: Collapse
+    statistics: DigitStatistics | None
+    confusion: Confusion | None
+    skipped: dict[str, str]
+
+
+def _measure(samples: Sets[Sample], features: FeatureSets) -> _Findings:
+    are_digits = samples.reference.labels is not None and samples.held_out.labels is not None
+    predictions = samples.map(_predictions) if are_digits else None
+    statistics = None if predictions is None else DigitStatistics.of(predictions)
+    confusion, skipped = None, {}
+    repeated, duplicated = near_duplicates(features, predictions)
+    found = [*fidelity(features), *diversity(features), repeated]
+    if predictions is None or statistics is None:
+        skipped["readability"] = (
+            "Readability was not measured: the real images carry no labels that name digits, and the digit-net "
+            "classifies digits only."
+        )
+    else:
+        found += digit_diversity(statistics)
+        found.append(recognisability(predictions.generated, predictions.held_out, trusted=near_real(found)))
+        if samples.generated.labelled and samples.held_out.labelled:
+            agreement, confusion = label_agreement(samples.generated, samples.held_out)
+            found.append(agreement)
+        else:
+            skipped["agreement"] = (
+                "Label agreement was not measured: these images, or the held-out real ones, carry no labels that name "
+                "digits."
+            )
+    digits = None if predictions is None else predictions.generated.digits
+    collapse = find_collapse(found, duplicated, digits, statistics)
+    return _Findings(found, collapse, statistics, confusion, skipped)
+
+
+def _predictions(sample: Sample) -> Predictions:
+    return sample.predictions
+
+
+@dataclass(frozen=True, eq=False)
+class _Copies:
+    """What distances in pixels say."""
+
+    measures: list[Measure]
+    skipped: dict[str, str]
+    pictures: dict[str, str]
+
+
+def _look_for_copies(samples: Sets[Sample], task: Task, progress: Progress) -> _Copies:
+    images, training, held_out = samples.generated.images, task.real.reference.images, samples.held_out.images
+    if images is None or training is None or held_out is None:
+        reason = (
+            "Memorisation was not measured: it needs the training images, and MNIST is not on this computer. It can be "
+            "downloaded (11 MB)."
+        )
+        return _Copies([], {"memorisation": reason}, {})
+    distances, places = pixel_distances(images, training, "comparing with training images", progress)
+    known = task.real.held_out_distances
+    if known is not None:
+        held_out_distances = known[: task.count]
+    else:
+        work = "comparing held-out with training images"
+        held_out_distances, _ = pixel_distances(held_out, training, work, progress)
+    pictures = {"closest_pairs": closest_pairs(images, training, distances, places)}
+    if np.median(held_out_distances[:, 0]) > 0:
+        return _Copies(memorisation(distances, held_out_distances), {}, pictures)
+    reason = (
+        f"Memorisation was not measured: half of {task.real.held_out.record.title} are in "
+        f"{task.real.reference.record.title} too, so nothing shows what a copy is."
+    )
+    return _Copies([], {"memorisation": reason}, pictures)
+
+
+def _images(task: Task, progress: Progress) -> Dataset:
+    """Let a model generate the images, or draw them from a data set.
+
+    A conditional model is asked for the labels of the held-out real images, which set the real-data values: with those
+    of the reference it would be nearer to them than real images can be.
+    """
+    subject, real, n = task.subject, task.real, task.count
+    if isinstance(subject.content, Dataset):
+        images = draw_images(subject.content, n, task.seed)
+    else:
+        known = None if real.held_out.labels is None else real.held_out.labels[:n]
+        wanted: list[int | str] | None = None
+        if known is not None and (known >= 0).any() and subject.digits is not None:
+            wanted = [DIGITS[digit] for digit in np.resize(known[known >= 0], n)]
+        images, _ = make_dataset(subject.content, Request(n, wanted, seed=task.seed), progress)
+    require_same_kind(images, subject.name, (real.image_size, real.channels), real.reference.record.title)
+    return images
+
+
+def _how_many(count: int, subject: Subject, real: RealImages, extractor: FeatureExtractor) -> int:
     """The number of images of each kind: as many as were asked for, or as there are."""
-    there = {f"{side.name} has": len(side) for side in (real.seen, real.unseen)}
-    if isinstance(opened, Dataset):
-        there["the images to evaluate are"] = len(opened)
-    n = min(count, *there.values())
-    if n <= size:
-        least = f"at least {size + 1} images are needed of each kind, one more than the features have dimensions"
-        short = [f"{what} {number:,}" for what, number in there.items() if number <= size]
-        enough = f"Use more images (a data set without a test split needs {2 * (size + 1)}), or another --reference."
-        raise DataError(f"{least}; {' and '.join(short) or f'--count is {count:,}'}. {enough}")
-    return n
+    there = {f"{split.record.title} has": len(split) for split in (real.reference, real.held_out)}
+    if isinstance(subject.content, Dataset):
+        there["the images to evaluate are"] = len(subject.content)
+    n, least = min(count, *there.values()), extractor.dimensions + 1
+    if n >= least:
+        return n
+    short = [f"{what} {number:,}" for what, number in there.items() if number < least]
+    raise DataError(
+        f"at least {least} images are needed of each kind, one more than the features have dimensions; "
+        f"{' and '.join(short) or f'{count:,} were asked for'}. Use more images (a data set without a test split needs "
+        f"{2 * least}), or compare with another data set.",
+        parameter="" if short else "count",
+    )
 
 
-def _require_all_digits(real: Reference, n: int) -> None:
+def _require_all_digits(task: Task) -> None:
     """Refuse real images of which there are too few to say how those of each digit vary."""
-    for side in (real.seen, real.unseen):
-        there = np.unique(side.labels) if side.labels is not None else np.arange(len(DIGITS))
-        counts = np.bincount(side.readings[:n].digits, minlength=len(DIGITS))[there]
+    for split in (task.real.reference, task.real.held_out):
+        there = np.arange(len(DIGITS)) if split.labels is None else digits_in(split.labels)
+        counts = np.bincount(split.predictions[: task.count].digits, minlength=len(DIGITS))[there]
         if counts.min() < 2:
             raise DataError(
-                f"of {side.name}, fewer than two of the {n:,} images that are used are read as its digit "
-                f"{DIGITS[there[counts.argmin()]]}: choose a --reference with more of each."
+                f"of {split.record.title}, fewer than two of the {task.count:,} images that are used are classified as "
+                f"its digit {DIGITS[there[counts.argmin()]]}: choose real images with more of each.",
+                parameter="reference",
             )
 
 
-def _of_reference(made: Subject, real: Reference) -> list[str]:
-    notes = list(real.notes)
-    if made.kind == "data" and made.labels is not None and real.unseen.labels is not None:
-        n = len(made.images)
-        counts, usual = (np.bincount(labels[:n], minlength=len(DIGITS)) for labels in (made.labels, real.unseen.labels))
-        if (mixed := np.abs(counts - usual).sum() / 2 / n) > _OTHER_MIX:
-            notes.append(
-                f"The digits are mixed differently here than among the unseen images, by {mixed:.0%}. That moves the "
-                f"distances, either way; a model is asked for the same mix."
-            )
-    if made.images.mean() > 128:
-        notes.append("These images look dark on bright. Here ink is bright on dark, as in MNIST: invert them.")
-    if made.sha256 == real.sha256:
-        notes.append("These are images of the reference itself: they are near to it because they are it.")
-    if made.sha256 == real.unseen_sha256:
-        notes.append("These are of the images that set the real-data values: any difference to those is chance.")
-    return notes
-
-
-def _seen_by(space: InceptionV3, made: Subject, real: Reference, n: int, progress: Progress) -> Sides:
-    if real.seen.images is None or real.unseen.images is None:
-        raise DataError(
-            "Inception v3 has to see the real images, and MNIST is not on this computer: --fetch downloads it (11 MB)."
-        )
-    sides = {
-        "made images": made.images,
-        real.seen.name: real.seen.images[real.seen.places[:n]],
-        real.unseen.name: real.unseen.images[real.unseen.places[:n]],
-    }
-    return Sides(
-        *(
-            space.extract(images, lambda done, what=what: progress(f"Inception v3 on {what}", done, n))  # type: ignore[misc]
-            for what, images in sides.items()
-        )
+def _protocol(task: Task) -> Protocol:
+    return Protocol(
+        images=task.count,
+        seed=task.seed,
+        features=task.extractor.name,
+        features_sha256=task.extractor.sha256,
+        digitnet_sha256=digit_net().sha256,
+        scale=round(task.real.scale, 3),
+        versions=Versions.here("numpy", "onnxruntime", *(["torch"] if task.extractor.name == "inception" else [])),
     )
-
-
-def _unseen_distances(real: Reference, n: int, progress: Progress) -> NDArray[np.float64]:
-    if real.unseen_distances is not None:
-        return real.unseen_distances[:n]
-    assert real.seen.images is not None
-    assert real.unseen.images is not None
-    images = real.unseen.images[real.unseen.places[:n]]
-    return pixel_distances(images, real.seen.images, "comparing unseen with training images", progress)[0]
-
-
-def _protocol(made: Subject, real: Reference, n: int, seed: int, space: InceptionV3 | None) -> dict[str, Any]:
-    net = digit_net()
-    return {
-        "images": n,
-        "seed": seed,
-        "features": "digitnet" if space is None else "inception",
-        "features_sha256": net.sha256 if space is None else space.sha256,
-        "digitnet_sha256": net.sha256,
-        "unseen_sha256": real.unseen_sha256,
-        "scale": round(real.scale, 3),
-        "rounding": "images are 8-bit grey; sums are float64",
-        "digitsmith": version("digitsmith"),
-        "numpy": version("numpy"),
-        "onnxruntime": version("onnxruntime"),
-        "python": platform.python_version(),
-    }
-
-
-def _singular(sides: Sides) -> list[str]:
-    """Say where a covariance has directions that do not vary."""
-    notes = []
-    for name, side in (("these", sides.made), ("the real", sides.seen)):
-        rank = moments(side).rank
-        if rank < side.shape[1]:
-            notes.append(
-                f"The features of {name} images vary in {rank} of {side.shape[1]} directions only. "
-                f"The Fréchet distance is exact all the same."
-            )
-    return notes

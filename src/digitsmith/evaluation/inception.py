@@ -6,7 +6,6 @@ Wants `pip install 'digitsmith[inception]'`, and torch: both are imported only w
 import hashlib
 import io
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data.download import download
+from digitsmith.data.pixels import to_planes
 from digitsmith.data.sources import data_home
-from digitsmith.errors import ConfigError, DataError, DownloadError
-from digitsmith.progress import Silent
+from digitsmith.errors import DataError, DependencyError, DownloadError
+from digitsmith.progress import Progress, Silent
 
 VARIABLE = "DIGITSMITH_INCEPTION"
 """The environment variable that names a file of weights."""
@@ -27,12 +27,14 @@ WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
 WEIGHTS_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 _MIRRORS = ("https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/",)
+_FEATURES = 2048
 _BATCH = 32
 
 
 def to_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Repeat grey images, uint8[n, h, w], as red, green and blue, uint8[n, 3, h, w], as the source work does."""
-    return np.repeat(images[:, None], 3, axis=1)
+    """Colour images, uint8[n, h, w, 3], or grey ones, uint8[n, h, w], repeated three times, as uint8[n, 3, h, w]."""
+    planes = to_planes(images)
+    return np.repeat(planes, 3, axis=1) if planes.shape[1] == 1 else planes
 
 
 class InceptionV3:
@@ -43,10 +45,8 @@ class InceptionV3:
     Attributes:
         name: of the features, in results.
         sha256: of the file of weights.
+        dimensions: of a feature.
     """
-
-    FEATURES = 2048
-    name = "inception"
 
     def __init__(self, weights: Path | None = None) -> None:
         """Load the network.
@@ -57,7 +57,7 @@ class InceptionV3:
                 folder `inception` of `DIGITSMITH_DATA_HOME`.
 
         Raises:
-            ConfigError: torch-fidelity, torchvision or torch is missing or broken.
+            DependencyError: torch-fidelity, torchvision or torch is missing or broken.
             DataError: the file is not there, or does not hold the weights.
             DownloadError: the published weights could not be fetched.
         """
@@ -68,20 +68,20 @@ class InceptionV3:
             content = self._path.read_bytes()
         except OSError as error:
             raise DataError(
-                f"the Inception weights {self._path} cannot be read ({error.strerror}): correct --inception-weights or "
-                f"{VARIABLE}, or give neither, and the published ones are downloaded."
+                f"the Inception weights {self._path} cannot be read ({error.strerror}): correct the path, or the "
+                f"environment variable {VARIABLE}; without either, the published ones are downloaded.",
+                parameter="inception_weights" if weights else "",
             ) from error
+        self.name, self.dimensions = "inception", _FEATURES
         self.sha256 = hashlib.sha256(content).hexdigest()
         self._network = _load(network, content, self._path)
 
-    def extract(
-        self, images: NDArray[np.uint8], progress: Callable[[int], Any] = lambda n: None
-    ) -> NDArray[np.float32]:
+    def extract(self, images: NDArray[np.uint8], progress: Progress) -> NDArray[np.float32]:
         """Features of images, each of which depends on its own image alone (but for the rounding of float32).
 
         Args:
-            images: uint8[n, h, w]; 0 background, 255 ink; of any size.
-            progress: called after each batch with the number of images seen so far.
+            images: uint8[n, h, w] or uint8[n, h, w, 3], of any size.
+            progress: is told after each batch.
 
         Returns:
             float32[n, 2048], the means of the last feature maps; none is below zero.
@@ -93,13 +93,13 @@ class InceptionV3:
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
         network = self._network.to(device)
-        features = np.empty((len(images), self.FEATURES), np.float32)
+        features = np.empty((len(images), _FEATURES), np.float32)
         for start in range(0, len(images), _BATCH):
             batch = torch.from_numpy(to_rgb(images[start : start + _BATCH])).to(device)
             with torch.inference_mode():
                 (pooled,) = network(batch)
             features[start : start + len(batch)] = pooled.cpu().numpy()
-            progress(start + len(batch))
+            progress.update("Inception v3 features", start + len(batch), len(images))
         if not np.isfinite(features).all():
             raise DataError(f"{self._path}: with these Inception weights, features are no finite numbers: use others.")
         return features
@@ -109,9 +109,10 @@ def _import_network() -> Any:
     try:
         from torch_fidelity import FeatureExtractorInceptionV3
     except Exception as error:  # torchvision raises what it likes where it does not fit torch
-        raise ConfigError(
-            f"--features inception needs torch-fidelity, with a torch and a torchvision that fit each other, and they "
-            f"do not import here ({error}): pip install 'digitsmith[inception]', best in an environment of its own."
+        raise DependencyError(
+            f"Inception v3 needs torch-fidelity, with a torch and a torchvision that fit each other, and they do not "
+            f"import here ({error}): pip install 'digitsmith[inception]', best in an environment of its own.",
+            parameter="features",
         ) from error
     return FeatureExtractorInceptionV3
 
@@ -124,7 +125,7 @@ def _load(network: Any, content: bytes, path: Path) -> Any:
     try:
         torch.save(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), clean)
         clean.seek(0)
-        return network(InceptionV3.name, [str(InceptionV3.FEATURES)], feature_extractor_weights_path=clean)
+        return network("inception", [str(_FEATURES)], feature_extractor_weights_path=clean)
     except Exception as error:  # from torch.load: whatever the bytes lead to
         reason = str(error).strip().partition("\n")[0]
         raise DataError(

@@ -1,21 +1,15 @@
 """Measures of generated images, as pure functions on arrays: no model, no file, no picture.
 
 Features are float64[n, d] (float32 is taken as it is: products are then rounded to float32, distances are not).
-"Real" and "generated" name the two sides only; each function says what it makes of them. Distances are Euclidean.
+"Real" and "generated" name the two sets only; each function says what it makes of them. Distances are Euclidean.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Features = NDArray[np.floating[Any]]
-
-_CHUNK_BYTES = 2**24  # of one block of a distance matrix: near enough to the caches
-_GROUP = 16  # columns whose minimum stands for them while the nearest are sought
-_SPARE = 4  # more of the nearest than asked for are looked at exactly, since rounding may swap close ones
+from digitsmith.evaluation.neighbours import Features, nearest, products, radii, require, slack, squared_distances
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +38,7 @@ def moments(features: Features) -> Moments:
     Raises:
         ValueError: fewer than two features, or one that is no finite number.
     """
-    _require(features, 2)
+    require(features, 2)
     features = features.astype(np.float64, copy=False)
     mean = features.mean(0)
     centred = features - mean
@@ -88,8 +82,8 @@ def kernel_distance(real: Features, generated: Features, blocks: int = 10) -> tu
     Raises:
         ValueError: fewer than two images a block.
     """
-    _require(real, 2 * blocks)
-    _require(generated, 2 * blocks)
+    require(real, 2 * blocks)
+    require(generated, 2 * blocks)
     parts = zip(np.array_split(real, blocks), np.array_split(generated, blocks), strict=True)
     of_blocks = [_squared_discrepancy(part, other) for part, other in parts]
     return _squared_discrepancy(real, generated), float(np.std(of_blocks, ddof=1) / np.sqrt(blocks))
@@ -97,7 +91,7 @@ def kernel_distance(real: Features, generated: Features, blocks: int = 10) -> tu
 
 def _squared_discrepancy(a: Features, b: Features) -> float:
     def kernel_sum(x: Features, y: Features) -> float:
-        return sum(_cubes(block / x.shape[1] + 1) for _, block in _products(x, y))
+        return sum(_cubes(block / x.shape[1] + 1) for _, block in products(x, y))
 
     def own(x: Features) -> float:
         diagonal = _cubes(np.einsum("ij,ij->i", x, x) / x.shape[1] + 1)
@@ -119,14 +113,14 @@ def precision_recall(real: Features, generated: Features, k: int = 3) -> tuple[f
     Recall: the share of real images within such a ball of some generated image.
 
     Raises:
-        ValueError: k images or fewer on a side, or a feature that is no finite number.
+        ValueError: k images or fewer in a set, or a feature that is no finite number.
     """
-    _require(generated, k + 1)
-    slack = _slack(real, generated)
-    real_radius, generated_radius = (_radii(side, k) ** 2 + slack for side in (real, generated))
+    require(generated, k + 1)
+    rounding = slack(real, generated)
+    real_radius, generated_radius = (radii(features, k) ** 2 + rounding for features in (real, generated))
     recalled = np.zeros(len(real), bool)
     precise = 0
-    for rows, squared in _squared_distances(generated, real):
+    for rows, squared in squared_distances(generated, real):
         precise += int((squared <= real_radius).any(1).sum())
         recalled |= (squared <= generated_radius[rows, None]).any(0)
     return precise / len(generated), float(recalled.mean())
@@ -141,12 +135,12 @@ def density_coverage(real: Features, generated: Features, k: int = 5) -> tuple[f
     Raises:
         ValueError: k real images or fewer, no generated ones, or a feature that is no finite number.
     """
-    _require(generated, 1)
-    radius = _radii(real, k) ** 2
-    radius += _slack(real, generated)
+    require(generated, 1)
+    radius = radii(real, k) ** 2
+    radius += slack(real, generated)
     inside = 0
     covered = np.zeros(len(real), bool)
-    for _, squared in _squared_distances(generated, real):
+    for _, squared in squared_distances(generated, real):
         within = squared <= radius
         inside += int(np.count_nonzero(within))
         covered |= within.any(0)
@@ -156,49 +150,18 @@ def density_coverage(real: Features, generated: Features, k: int = 5) -> tuple[f
 def two_sample_accuracy(real: Features, generated: Features) -> float:
     """Leave-one-out accuracy of a 1-nearest-neighbour classifier of real against generated (Lopez-Paz & Oquab 2017).
 
-    0.5: they cannot be told apart. Above: they differ. Below: images of one side copy those of the other. A tie counts
+    0.5: they cannot be told apart. Above: they differ. Below: images of one set copy those of the other. A tie counts
     for half.
 
     Raises:
-        ValueError: the two sides are not of one size, which would shift the 0.5.
+        ValueError: the two sets are not of one size, which would shift the 0.5.
     """
     if len(real) != len(generated):
         raise ValueError(f"{len(real)} real and {len(generated)} generated images: give as many of each")
-    own = [nearest(side)[0][:, 0] for side in (real, generated)]
+    own = [nearest(features)[0][:, 0] for features in (real, generated)]
     cross = [nearest(real, generated)[0][:, 0], nearest(generated, real)[0][:, 0]]
     right = [(inner < outer) + 0.5 * (inner == outer) for inner, outer in zip(own, cross, strict=True)]
     return float(np.mean(right))
-
-
-def nearest(
-    points: Features, others: Features | None = None, k: int = 1
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The k nearest of `others` to each point, or, without others, of the other points.
-
-    Returns:
-        float64[n, k] distances, ascending, and int64[n, k] indices. The distances are of the differences themselves:
-        0 for an exact copy.
-
-    Raises:
-        ValueError: fewer than k to choose from, or values that are no finite numbers.
-    """
-    among = points if others is None else others
-    _require(among, k + (others is None))
-    _require(points, 1)
-    distances, indices = np.empty((len(points), k)), np.empty((len(points), k), np.int64)
-    for rows, squared in _squared_distances(points, among):
-        if others is None:
-            squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf
-        columns = _smallest(squared, min(k + _SPARE, squared.shape[1] - (others is None)))
-        exact = np.empty(columns.shape)
-        block = points[rows].astype(np.float64)
-        for j in range(columns.shape[1]):
-            difference = block - among[columns[:, j]]
-            exact[:, j] = np.sqrt(np.einsum("ij,ij->i", difference, difference))
-        order = np.argsort(exact, axis=1, kind="stable")[:, :k]
-        distances[rows] = np.take_along_axis(exact, order, 1)
-        indices[rows] = np.take_along_axis(columns, order, 1)
-    return distances, indices
 
 
 def copies(distances: NDArray[np.float64], ratio: float = 0.5) -> NDArray[np.bool_]:
@@ -232,64 +195,11 @@ def class_spread(features: Features, labels: NDArray[np.int64], classes: int) ->
     return spread
 
 
-def confusion_matrix(labels: NDArray[np.int64], read: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """How many images of each label (row) are read as each class (column): int64[classes, classes]."""
-    return np.bincount(labels * classes + read, minlength=classes**2).reshape(classes, classes)
+def total_variation(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
+    """Total variation distance between two frequency distributions, float64[classes] each: from 0 to 1."""
+    return float(np.abs(p - q).sum() / 2)
 
 
-def _radii(points: Features, k: int) -> NDArray[np.float64]:
-    """Distance from each point to its k-th nearest other."""
-    return nearest(points, k=k)[0][:, -1]
-
-
-def _slack(a: Features, b: Features) -> float:
-    """The most that rounding adds to a squared distance of `_squared_distances`."""
-    centre = b.mean(0, dtype=np.float64)
-    largest = max(float(((x - centre) ** 2).sum(1).max()) for x in (a, b))
-    return 8 * float(np.finfo(np.result_type(a, b)).eps) * largest
-
-
-def _squared_distances(a: Features, b: Features) -> Iterator[tuple[slice, Features]]:
-    """Blocks of rows of the matrix of squared distances [len(a), len(b)]; rounding may leave some a little below 0.
-
-    |x|² + |y|² - 2 x·y is one product, of [-2 x, |x|², 1] and [y, 1, |y|²]: no further pass over the matrix.
-    """
-    centre = b.mean(0, dtype=np.float64).astype(b.dtype)  # the distances are the same, and rounding is less
-    a, b = a - centre, b - centre
-    of_a, of_b = (np.einsum("ij,ij->i", x, x)[:, None] for x in (a, b))
-    left = np.concatenate([-2 * a, of_a, np.ones_like(of_a)], axis=1)
-    yield from _products(left, np.concatenate([b, np.ones_like(of_b), of_b], axis=1))
-
-
-def _products(a: Features, b: Features) -> Iterator[tuple[slice, Features]]:
-    """Blocks of rows of a @ b.T, each of bounded size."""
-    height = max(1, _CHUNK_BYTES // (a.itemsize * max(b.shape)))
-    for start in range(0, len(a), height):
-        rows = slice(start, min(start + height, len(a)))
-        yield rows, a[rows] @ b.T
-
-
-def _smallest(matrix: Features, k: int) -> NDArray[np.int64]:
-    """Columns of the k smallest values of each row, in no order: int64[n, k].
-
-    The k smallest lie in the k groups of columns with the smallest minima (or tie with values there), and minima are
-    far quicker to take than a selection from whole rows.
-    """
-    n, m = matrix.shape
-    groups = m // _GROUP
-    if groups <= 4 * k:
-        return np.argpartition(matrix, k - 1, axis=1)[:, :k].astype(np.int64, copy=False)
-    minima = matrix[:, : groups * _GROUP].reshape(n, _GROUP, groups).min(1)
-    chosen = np.argpartition(minima, k - 1, axis=1)[:, :k]
-    columns = (chosen[:, :, None] + groups * np.arange(_GROUP)).reshape(n, -1)
-    rest = np.broadcast_to(np.arange(groups * _GROUP, m), (n, m - groups * _GROUP))
-    columns = np.concatenate([columns, rest], axis=1)
-    best = np.argpartition(np.take_along_axis(matrix, columns, 1), k - 1, axis=1)[:, :k]
-    return np.take_along_axis(columns, best, 1)
-
-
-def _require(features: Features, least: int) -> None:
-    if features.ndim != 2 or len(features) < least:
-        raise ValueError(f"features of shape {list(features.shape)}: this needs [n, d] with n of at least {least}")
-    if not np.isfinite(features).all():
-        raise ValueError("a feature is no finite number")
+def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """How many images of each label (row) are classified as each class (column): int64[classes, classes]."""
+    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)

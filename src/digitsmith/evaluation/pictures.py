@@ -8,22 +8,27 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitsmith.data.grid import tile
-from digitsmith.evaluation.reference import Reference
-from digitsmith.evaluation.subject import Subject
-from digitsmith.models.digitnet import DIGITS, Predictions
+from digitsmith.evaluation.real import RealSplit
+from digitsmith.evaluation.samples import Sample
+from digitsmith.models.digitnet import DIGITS
 
 _PAIRS = 20
 
 
-def contact_sheets(made: Subject, readings: Predictions, real: Reference) -> dict[str, str]:
-    """Contact sheets: made images by digit, real ones, and those that are hardest to read."""
-    pictures = {"made": _sheet(made.images, made.labels if made.labels is not None else readings.digits)}
-    if real.seen.images is not None:
-        labels = real.seen.labels if real.seen.labels is not None else real.seen.readings.digits
-        pictures["real"] = _sheet(real.seen.images[real.seen.places], labels)
-    hardest = np.argsort(readings.confidence, kind="stable")[:_PAIRS]
-    pictures["hardest"] = _png(tile(made.images[hardest], _PAIRS // 2))
+def contact_sheets(generated: Sample, reference: RealSplit) -> dict[str, str]:
+    """Contact sheets: generated images by digit, real ones, and those that the digit-net is least sure of."""
+    images = generated.images
+    assert images is not None
+    pictures = {"generated": _sheet(images, _digits(generated))}
+    if reference.images is not None:
+        pictures["real"] = _sheet(reference.images[reference.places], _digits(reference))
+    hardest = np.argsort(generated.predictions.confidence, kind="stable")[:_PAIRS]
+    pictures["hardest"] = _png(tile(images[hardest], _PAIRS // 2))
     return pictures
+
+
+def _digits(images: Sample | RealSplit) -> NDArray[np.int64]:
+    return images.predictions.digits if images.labels is None else images.labels
 
 
 def _sheet(images: NDArray[np.uint8], digits: NDArray[np.int64], rows: int = 10) -> str:
@@ -36,12 +41,12 @@ def _sheet(images: NDArray[np.uint8], digits: NDArray[np.int64], rows: int = 10)
 
 
 def closest_pairs(
-    made: NDArray[np.uint8], training: NDArray[np.uint8], distances: NDArray[np.float64], places: NDArray[np.int64]
+    images: NDArray[np.uint8], training: NDArray[np.uint8], distances: NDArray[np.float64], places: NDArray[np.int64]
 ) -> str:
     """The images nearest to a training image for what its neighbourhood is, each over that image."""
     nearness = distances[:, 0] / np.maximum(distances.mean(1), 1e-12)
     closest = np.argsort(nearness, kind="stable")[:_PAIRS].reshape(2, -1)
-    rows = [images for line in closest for images in (made[line], training[places[line, 0]])]
+    rows = [pictures for line in closest for pictures in (images[line], training[places[line, 0]])]
     return _png(tile(np.concatenate(rows), closest.shape[1]))
 
 

@@ -1,4 +1,4 @@
-"""What a page tells of one run or result: read from its files, in the words and pictures to be shown."""
+"""What a page shows of one run or result, read from its files."""
 
 import base64
 import hashlib
@@ -13,12 +13,16 @@ from typing import Any
 from digitsmith.config.schema import TrainConfig, describe_keys, flatten
 from digitsmith.errors import ResultError, RunError
 from digitsmith.figures.curves import History, read_history
-from digitsmith.records import results
-from digitsmith.records.results import Evaluation, Study
+from digitsmith.records.evaluation import Evaluation
+from digitsmith.records.results import load_result
 from digitsmith.records.run import Run
+from digitsmith.records.study import Study
 
 VERSIONS = ("digitsmith", "git", "torch", "onnxruntime", "numpy", "python")
 """Keys of records that are versions."""
+
+EVALUATION, STUDY = "evaluation.json", "tstr.json"
+"""The results that are kept in the folder of their run."""
 
 _GIF_BYTES = 2_000_000
 """A larger one stays in the run folder: the page shows the strip alone."""
@@ -89,40 +93,37 @@ def _read_result(path: Path) -> Chapter:
         raise ResultError(
             f"there is no file or folder {path}: give a run folder, or a result of `digitsmith evaluate`."
         )
-    result = _load(path)
+    result = load_result(path)
     name = Path(result.subject).name or result.subject
     if isinstance(result, Study):
         return Chapter(path, f"{name}, study", study=result)
     return Chapter(path, name, evaluation=result)
 
 
-def _load(path: Path) -> Evaluation | Study:
-    result = results.load(path)
-    if isinstance(result, Evaluation):
-        keys = result.protocol.keys() | {measure.key for measure in result.measures}
-        if lacking := {"images", "features_sha256", "digitnet_sha256", "frechet_ratio"} - keys:
-            raise ResultError(f"{path} lacks {', '.join(sorted(lacking))}: make it anew with `digitsmith evaluate`.")
-    return result
-
-
 def _read_run(path: Path) -> Chapter:
-    run, evaluated = Run(path), path / "evaluation.json"
+    run = Run(path)
     if not run.config.is_file():
         raise ResultError(
             f"{path} is no run folder, as it has no config.toml: give the folder of a `digitsmith train`, "
             f"or the JSON file of a `digitsmith evaluate`."
         )
-    study = results.load(path / "tstr.json") if (path / "tstr.json").is_file() else None
-    chapter = Chapter(
-        path, path.resolve().name, training=_read_training(run), study=study if isinstance(study, Study) else None
+    results = {name: load_result(path / name) for name in (EVALUATION, STUDY) if (path / name).is_file()}
+    evaluation, study = results.get(EVALUATION), results.get(STUDY)
+    if isinstance(evaluation, Study) or isinstance(study, Evaluation):
+        raise ResultError(f"{path}: {EVALUATION} must be an evaluation and {STUDY} a study: remove what is not.")
+    outdated = (
+        evaluation is not None
+        and run.model.is_file()
+        and hashlib.sha256(run.model.read_bytes()).hexdigest() != evaluation.subject_sha256
     )
-    if not evaluated.is_file():
-        return chapter
-    result = _load(evaluated)
-    if not isinstance(result, Evaluation):
-        raise ResultError(f"{evaluated} is no evaluation: remove it, and run `digitsmith evaluate {path}`.")
-    outdated = run.model.is_file() and hashlib.sha256(run.model.read_bytes()).hexdigest() != result.subject_sha256
-    return replace(chapter, evaluation=result, outdated=outdated)
+    return Chapter(
+        path,
+        path.resolve().name,
+        training=_read_training(run),
+        evaluation=evaluation,
+        study=study,
+        outdated=outdated,
+    )
 
 
 def _read_training(run: Run) -> Training:

@@ -1,22 +1,22 @@
-"""How results are said: in the terminal and on the page alike."""
+"""How results are written: in the terminal and on the page alike."""
 
 import shlex
 
-from digitsmith.records.results import Evaluation, Measure
+from digitsmith.records.evaluation import Evaluation, Group, Measure
 
-GROUPS = {
-    "real": "How real?",
-    "varied": "How varied?",
-    "readable": "How readable, how well labelled?",
-    "original": "Made, or remembered?",
+GROUPS: dict[Group, tuple[str, str]] = {
+    "fidelity": ("Fidelity", "How close are they to real images?"),
+    "diversity": ("Diversity", "How much of what real images are do they cover?"),
+    "readability": ("Readability and labels", "Can they be recognised, and as what they are labelled?"),
+    "memorisation": ("Memorisation", "Are training images repeated?"),
 }
-"""The questions, in the order in which they are answered."""
+"""Title and question of each group of measures, in the order in which they are shown."""
 
 
 def amount(measure: Measure, value: float) -> str:
     """A value of a measure, as people write it.
 
-    >>> amount(Measure(key="k", group="real", title="t", value=0, real=0, better="up", unit="%", verdict="good",
+    >>> amount(Measure(key="k", group="fidelity", title="t", value=0, real=0, better="up", unit="%", verdict="good",
     ...                meaning=""), 0.9876)
     '98.8 %'
     """
@@ -42,9 +42,8 @@ def direction(measure: Measure) -> str:
 def evaluate_command(result: Evaluation) -> str:
     """The command line that measures the same again."""
     protocol = result.protocol
-    command = ["digitsmith", "evaluate", result.subject]
-    command += ["--reference", result.reference.partition(", only ")[0].removesuffix(", one half")]
-    command += ["--count", str(protocol.get("images", "")), "--seed", str(protocol.get("seed", 0))]
-    if protocol.get("features") == "inception":
-        command += ["--features", "inception"]
+    command = ["digitsmith", "evaluate", result.subject, "--reference", result.reference.address]
+    command += ["--count", str(protocol.images), "--seed", str(protocol.seed)]
+    if protocol.features != "digitnet":
+        command += ["--features", protocol.features]
     return shlex.join(command)

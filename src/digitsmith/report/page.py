@@ -12,8 +12,11 @@ import matplotlib as mpl
 from digitsmith.errors import OutputError
 from digitsmith.figures.curves import KINDS, History, draw_curves
 from digitsmith.files import staged_file
-from digitsmith.records.results import Evaluation, Measure, Study, require_comparable
-from digitsmith.report.chapters import VERSIONS, Chapter, data_uri, read_chapters, versions
+from digitsmith.records.base import Record, Versions
+from digitsmith.records.evaluation import Evaluation, Measure
+from digitsmith.records.results import require_comparable
+from digitsmith.records.study import Study
+from digitsmith.report.chapters import Chapter, data_uri, read_chapters
 from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction, evaluate_command
 
 
@@ -28,10 +31,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Headline:
-    """One finding, for people who have read no paper."""
+    """One finding: a number, what it is in the field's terms, and what it means."""
 
     figure: str
-    words: str
+    title: str
+    meaning: str
     verdict: str
 
 
@@ -54,8 +58,8 @@ class Comparison:
     curves: list[Picture]
 
 
-def write_report(subjects: Sequence[Path], out: Path) -> Path:
-    """Write a page on run folders and results of evaluations and studies; several are compared.
+def write_report(subjects: Sequence[str | Path], out: str | Path) -> Path:
+    """Write one self-contained HTML page on run folders and results of evaluations and studies; several are compared.
 
     Args:
         subjects: paths of run folders, and of the JSON files of results.
@@ -69,13 +73,16 @@ def write_report(subjects: Sequence[Path], out: Path) -> Path:
         RunError: a run folder whose files cannot be read.
         OutputError: the page cannot be written.
     """
-    if any(out.resolve() == subject.resolve() for subject in subjects):
-        raise OutputError(f"{out} is what the report is about, and would be overwritten: choose another --out.")
-    chapters = read_chapters(subjects)
+    out, paths = Path(out), [Path(subject) for subject in subjects]
+    if any(out.resolve() == path.resolve() for path in paths):
+        raise OutputError(
+            f"{out} is what the report is about, and would be overwritten: choose another place.", parameter="out"
+        )
+    chapters = read_chapters(paths)
     page = _environment().get_template("page.html.j2").render(
         chapters=chapters,
         comparison=_compare(chapters) if len(chapters) > 1 else None,
-        command=shlex.join(["digitsmith", "report", *map(str, subjects)]),
+        command=shlex.join(["digitsmith", "report", *map(str, paths)]),
     )  # fmt: skip
     with staged_file(out) as staged:
         staged.write_text(page, encoding="utf-8")
@@ -104,32 +111,43 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
+_HEADLINES = ("frechet_ratio", "recognisable", "agreement")
+
+
 def _headlines(result: Evaluation) -> list[Headline]:
-    measured = {measure.key: measure for measure in result.measures}
-    ratio = measured["frechet_ratio"]
-    found = [Headline(amount(ratio, ratio.value), "as far from real images as unseen real ones are", ratio.verdict)]
-    if sure := measured.get("recognisable"):
-        words = f"can be recognised (of real ones {sure.real * 100:.0f})"
-        found.append(Headline(f"{sure.value * 100:.0f} of 100", words, sure.verdict))
-    if right := measured.get("agreement"):
-        words = f"of the labels are right (of real ones {amount(right, right.real)})"
-        found.append(Headline(amount(right, right.value), words, right.verdict))
+    found = [
+        Headline(amount(measure, measure.value), measure.title, _beside_real(measure), measure.verdict)
+        for measure in result.measures
+        if measure.key in _HEADLINES
+    ]
     if result.collapse.collapsed:
-        found.append(Headline("Collapsed", "into fewer kinds of images than real ones are", "fails"))
-    else:
-        found.append(Headline("No collapse", "no kind of image is missing, or made over and over", "good"))
-    return found
+        meaning = "The images fall into fewer kinds than real ones."
+        return [*found, Headline("Collapsed", "Mode collapse", meaning, "fails")]
+    meaning = "No kind of image is missing, or generated over and over."
+    return [*found, Headline("No collapse", "Mode collapse", meaning, "good")]
+
+
+def _beside_real(measure: Measure) -> str:
+    if measure.key == "frechet_ratio":
+        return "1.0: as close to real images as held-out real ones."
+    return f"{measure.meaning} Real images: {amount(measure, measure.real)}."
 
 
 def _protocol(result: Evaluation | Study) -> dict[str, str]:
-    facts = {"Subject": result.subject, "Subject, sha256": result.subject_sha256, "Reference": result.reference}
-    if isinstance(result, Evaluation):
-        facts |= {"Reference, sha256": result.reference_sha256, "Held out": result.held_out}
-    for key, value in result.protocol.items():
-        if key not in VERSIONS:
-            words = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-            facts[key.capitalize().replace("_sha256", ", sha256").replace("_", " ")] = words
-    return facts | {"Versions": versions(result.protocol)}
+    facts = {
+        "Subject": result.subject,
+        "Subject, sha256": result.subject_sha256,
+        "Reference": result.reference.title,
+        "Reference, sha256": result.reference.sha256,
+        "Held out": result.held_out.title,
+        "Held out, sha256": result.held_out.sha256,
+    }
+    for key, value in result.protocol:
+        label = key.capitalize().replace("_sha256", ", sha256").replace("_", " ")
+        if isinstance(value, Record) and not isinstance(value, Versions):
+            value = ", ".join(f"{name} {setting}" for name, setting in value)
+        facts[label] = str(value)
+    return facts
 
 
 def _repeat_commands(chapter: Chapter) -> list[str]:
@@ -167,7 +185,7 @@ def _curves(histories: dict[str, History]) -> list[Picture]:
         caption = kind.title
         if len(histories) == 1:
             (history,) = histories.values()
-            last = [f"{words} {history[key][1][-1]:.3g}" for key, words in kind.curves.items() if key in history]
+            last = [f"{name} {history[key][1][-1]:.3g}" for key, name in kind.curves.items() if key in history]
             caption += f". Last: {', '.join(last)}."
         pictures.append(Picture(data_uri(drawn.getvalue(), "image/svg+xml"), f"{kind.title}, by epoch", caption))
     return pictures

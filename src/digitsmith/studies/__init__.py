@@ -1,1 +1,1 @@
-"""Experiments on what generated digits are good for."""
+"""Experiments on what generated images are good for."""

@@ -1,24 +1,26 @@
-"""Experiments on what generated digits are good for."""
+"""Train on synthetic, test on real (TSTR): how useful generated images are."""
 
-import platform
 import statistics
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError
-from digitsmith.evaluation.measures import SURE
-from digitsmith.evaluation.reference import Progress, RealData, digit_labels, load_real, silent
-from digitsmith.evaluation.subject import choose_reference, name_of, open_subject, require_same_size
-from digitsmith.generation.batches import make_images
+from digitsmith.evaluation.images import Subject, open_subject
+from digitsmith.evaluation.measures.readability import CONFIDENT
+from digitsmith.evaluation.reference import RealData, choose_reference, load_real, require_same_kind
+from digitsmith.evaluation.samples import digit_labels, predict
+from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net, usual_scale
 from digitsmith.models.generator import Model
-from digitsmith.records.results import Arm, Study
+from digitsmith.progress import Progress, listening
+from digitsmith.records.base import Versions
+from digitsmith.records.study import Arm, ArmKey, ClassifierRecord, Images, Study, StudyProtocol
 from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
 
 RECIPE = Recipe(layers=((32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_size=128)
@@ -26,14 +28,22 @@ RECIPE = Recipe(layers=((32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_s
 
 _LEAST_STEPS = 1500  # of a training: few images are passed over more often
 
-_FILTER_NOTE = "The filter, the digit-net, has itself learned from 55,000 real images of MNIST."
+_FILTER_NOTE = "The filter, the digit-net, was itself trained on 55,000 real images of MNIST."
 
-_ARMS = {
-    "real": ("real images", "real images"),
-    "made": ("generated images", "real images"),
-    "filtered": ("generated images, filtered", "real images"),
-    "reverse": ("real images", "generated images"),
-}  # what is trained on, and tested on
+
+@dataclass(frozen=True)
+class _Kind:
+    title: str
+    train_on: Images
+    test_on: Images
+
+
+_ARMS: dict[ArmKey, _Kind] = {
+    "trtr": _Kind("Train on real, test on real (TRTR)", "real", "real"),
+    "tstr": _Kind("Train on synthetic, test on real (TSTR)", "generated", "real"),
+    "tstr_filtered": _Kind("TSTR, filtered", "generated, filtered", "real"),
+    "trts": _Kind("Train on real, test on synthetic (TRTS)", "real", "generated"),
+}
 
 
 def tstr(
@@ -42,72 +52,119 @@ def tstr(
     *,
     count: int | None = None,
     seeds: int = 3,
-    progress: Progress = silent,
+    progress: Progress | bool = True,
 ) -> Study:
     """Train on synthetic, test on real (Esteban et al. 2017, arXiv:1706.02633), beside training on real; and back.
 
     The same classifier is trained on as many real images, on generated ones, and on generated ones of which those are
-    left out that the digit-net does not read as their label with a probability of 0.9. All are tested on the real test
-    split. The real one is also tested on the generated images.
+    left out that the digit-net does not classify as their label with a probability of 0.9. All are tested on the
+    held-out real images. The one trained on real images is also tested on the generated ones.
 
     Args:
         subject: a conditional model, or labelled images, as for `digitsmith.evaluate`.
-        reference: the real images; by default as for `digitsmith.evaluate`.
+        reference: the real images; by default as for `digitsmith.evaluate`. Images that are not labelled are left out.
         count: training images of each kind; by default as many as there are real ones.
-        seeds: how often everything is done: images made and classifier trained with seed 0, 1, …
-        progress: told of the work.
+        seeds: how often everything is done: images generated and classifier trained with seed 0, 1, …
+        progress: True shows it, False is silent; or an object that is told (`digitsmith.progress.Progress`).
 
     Raises:
         DataError: no labels, other classes than the reference's, or another image size.
         ConfigError: a single seed, or a model whose training data are gone and no reference.
+
+    >>> import digitsmith
+    >>> digitsmith.tstr("mnist", "digits", seeds=1)
+    Traceback (most recent call last):
+    digitsmith.errors.ConfigError: seeds: 1 is too few for a spread: use 3.
     """
     if seeds < 2:
-        raise ConfigError(f"{seeds} seed: a spread needs two at least; use --seeds 3.")
-    opened = open_subject(subject)
-    parts = load_real(*choose_reference(opened, name_of(subject), reference))
-    train, test = parts.seen, parts.unseen
-    _require_fitting(opened, name_of(subject), parts)
-    n = min(count or len(train), len(train), len(opened) if isinstance(opened, Dataset) else len(train))
-    real = train.take(np.random.default_rng(0).permutation(len(train))[:n])
-    scale = usual_scale(train.images)
-    scores: dict[str, list[float]] = {key: [] for key in _ARMS}
-    sizes: dict[str, int] = {}
-    for seed in range(seeds):
-        made = _made(opened, real, seed)
-        filtered = _filtered(opened, real, seed, scale) if digit_labels(train) is not None else None
-        for key, data in (("real", real), ("made", made), ("filtered", filtered)):
-            if data is None:
-                continue
-            recipe = _recipe(len(data))
-            what = f"seed {seed}: training on {_ARMS[key][0]}"
-            show = partial(_show, progress, what, recipe.epochs)
-            net = train_classifier(data, recipe, seed, progress=show)
-            scores[key].append(_accuracy(net, test))
-            sizes[key] = len(data)
-            if key == "real":
-                scores["reverse"].append(_accuracy(net, made))
-                sizes["reverse"] = n
-    return Study(
-        study="tstr",
-        subject=name_of(subject),
-        subject_sha256=opened.sha256 if isinstance(opened, Model) else opened.sha256(),
-        reference=parts.seen_name,
-        reference_sha256=train.sha256(),
-        protocol={
-            "images": n,
-            "test": f"{parts.unseen_name}, {len(test):,} images",
-            "test_sha256": test.sha256(),
-            "seeds": seeds,
-            "classifier": asdict(_recipe(n)),
-            "filter": f"the digit-net reads the label with a probability of {SURE} or more",
-            "digitnet_sha256": digit_net().sha256,
-            "digitsmith": version("digitsmith"),
-            "torch": version("torch"),
-            "python": platform.python_version(),
-        },
-        notes=(*parts.notes, *((_FILTER_NOTE,) if scores["filtered"] else ())),
-        arms=tuple(_arm(key, scores[key], scores["real"], sizes[key]) for key in _ARMS if scores[key]),
-    )
+        raise ConfigError(f"{seeds} is too few for a spread: use 3.", parameter="seeds")
+    with listening(progress) as listener:
+        opened = open_subject(subject)
+        data = load_real(choose_reference(opened, reference))
+        _require_fitting(opened, data)
+        return _Experiment(opened, data, count).run(seeds, listener)
+
+
+class _Experiment:
+    """A subject, real images to train on beside it, and held-out real ones to test on; all of them labelled."""
+
+    def __init__(self, subject: Subject, data: RealData, count: int | None) -> None:
+        train = data.reference.labelled()
+        self.data, self.subject, self.test = data, subject, data.held_out.labelled()
+        self.content = subject.content.labelled() if isinstance(subject.content, Dataset) else subject.content
+        most = min(len(train), len(self.content)) if isinstance(self.content, Dataset) else len(train)
+        self.images = min(count or most, most)
+        self.real = train.take(np.random.default_rng(0).permutation(len(train))[: self.images])
+        self.scale = usual_scale(data.reference.images)
+        self.has_digits = digit_labels(train) is not None
+
+    def run(self, seeds: int, progress: Progress) -> Study:
+        """Train and test with each seed."""
+        scores: dict[ArmKey, list[float]] = {key: [] for key in _ARMS}
+        sizes: dict[ArmKey, int] = {}
+        for seed in range(seeds):
+            generated = self.generated(seed, progress)
+            trained_on: dict[ArmKey, Dataset] = {"trtr": self.real, "tstr": generated}
+            if self.has_digits:
+                trained_on["tstr_filtered"] = self.filtered(seed, progress)
+            for key, data in trained_on.items():
+                net = _train(data, seed, _ARMS[key].train_on, progress)
+                scores[key].append(_accuracy(net, self.test))
+                sizes[key] = len(data)
+                if key == "trtr":
+                    scores["trts"].append(_accuracy(net, generated))
+                    sizes["trts"] = len(data)
+        return Study(
+            subject=self.subject.name,
+            subject_sha256=self.subject.sha256,
+            reference=self.data.record,
+            held_out=self.data.held_out_record,
+            protocol=self.protocol(seeds),
+            notes=(*self.data.notes, *((_FILTER_NOTE,) if self.has_digits else ())),
+            arms=tuple(_arm(key, scores[key], scores["trtr"], sizes[key]) for key in _ARMS if scores[key]),
+        )
+
+    def protocol(self, seeds: int) -> StudyProtocol:
+        """How the accuracies are taken."""
+        return StudyProtocol(
+            images=self.images,
+            test_images=len(self.test),
+            seeds=seeds,
+            classifier=ClassifierRecord(**asdict(_recipe(self.images))),
+            min_confidence=CONFIDENT,
+            digitnet_sha256=digit_net().sha256,
+            versions=Versions.here("torch", "numpy", "onnxruntime"),
+        )
+
+    def generated(self, seed: int, progress: Progress, min_confidence: float = 0.0) -> Dataset:
+        """As many generated images as there are real ones, with the same labels where a model can be asked for them."""
+        real, classes = self.real, self.real.classes
+        if isinstance(self.content, Dataset):
+            own = self.content
+            some = own.take(np.random.default_rng(seed).permutation(len(own))[: len(real)])
+            assert some.labels is not None
+            index = np.array([classes.index(name) for name in own.classes])
+            return Dataset(some.images, index[some.labels], classes)
+        assert real.labels is not None
+        known = [label for label in real.labels if classes[label] in self.subject.classes]
+        labels: NDArray[np.int64] = np.resize(np.array(known, np.int64), len(real))
+        request = Request(len(labels), [classes[i] for i in labels], seed=seed, min_confidence=min_confidence)
+        images = make_dataset(self.content, request, progress)[0].images
+        return Dataset(images, labels, classes)
+
+    def filtered(self, seed: int, progress: Progress) -> Dataset:
+        """Images that the digit-net classifies as they are labelled; a model makes others in place of the rest."""
+        if isinstance(self.content, Model):
+            return self.generated(seed, progress, min_confidence=CONFIDENT)
+        images = self.generated(seed, progress)
+        predictions = predict(images.images, self.scale, "filtering", progress)
+        kept = np.flatnonzero((predictions.digits == digit_labels(images)) & (predictions.confidence >= CONFIDENT))
+        if len(kept) < 2 * len(images.classes):
+            raise DataError(
+                "hardly any of these images is classified as it is labelled: there is nothing to filter.",
+                parameter="subject",
+            )
+        return images.take(kept)
 
 
 def _recipe(images: int) -> Recipe:
@@ -115,64 +172,51 @@ def _recipe(images: int) -> Recipe:
     return replace(RECIPE, epochs=max(RECIPE.epochs, -(-_LEAST_STEPS // steps_per_epoch)))
 
 
-def _show(progress: Progress, what: str, epochs: int, epoch: int, _: float | None) -> None:
-    progress(what, epoch, epochs)
+def _train(data: Dataset, seed: int, what: Images, progress: Progress) -> Classifier:
+    recipe = _recipe(len(data))
+    work = f"seed {seed}: training on {what} images"
+    return train_classifier(data, recipe, seed, progress=partial(_report, progress, work, recipe.epochs))
 
 
-def _require_fitting(opened: Model | Dataset, name: str, parts: RealData) -> None:
-    classes = opened.record.classes if isinstance(opened, Model) else opened.classes
-    known = parts.seen.classes
-    if not classes:
-        raise DataError(f"{name} has no labels, so no classifier can learn from it: use a conditional model.")
+def _report(progress: Progress, work: str, epochs: int, epoch: int, _: float | None) -> None:
+    progress.update(work, epoch, epochs)
+
+
+def _require_fitting(subject: Subject, data: RealData) -> None:
+    known, title = data.reference.classes, data.record.title
+    if not subject.classes:
+        raise DataError(
+            f"{subject.name} has no labels, so no classifier can be trained on it: use a conditional model.",
+            parameter="subject",
+        )
     if not known:
-        raise DataError(f"{parts.seen_name} has no labels: choose a labelled --reference.")
-    if not set(classes) <= set(known):
-        raise DataError(f"{name} has the classes {' '.join(classes)}, {parts.seen_name} has {' '.join(known)}.")
-    if isinstance(opened, Dataset):
-        require_same_size(opened, name, parts.seen.image_size, parts.seen_name)
-
-
-def _made(opened: Model | Dataset, real: Dataset, seed: int, min_confidence: float = 0.0) -> Dataset:
-    """As many generated images as there are real ones, with the same labels where a model can be asked for them."""
-    assert real.labels is not None
-    if isinstance(opened, Dataset):
-        assert opened.labels is not None
-        places = np.random.default_rng(seed).permutation(len(opened))[: len(real)]
-        index = np.array([real.classes.index(name) for name in opened.classes])
-        return Dataset(opened.images[places], index[opened.labels[places]], real.classes)
-    known = [label for label in real.labels if real.classes[label] in opened.record.classes]
-    labels = np.resize(np.array(known, np.int64), len(real))
-    names = [real.classes[label] for label in labels]
-    request = Request(len(names), names, seed=seed, min_confidence=min_confidence)
-    return Dataset(make_images(opened, request).images, labels, real.classes)
-
-
-def _filtered(opened: Model | Dataset, real: Dataset, seed: int, scale: float) -> Dataset:
-    """Images that the digit-net reads as they are labelled; a model makes others in place of the rest."""
-    if isinstance(opened, Model):
-        return _made(opened, real, seed, min_confidence=SURE)
-    made = _made(opened, real, seed)
-    digits, readings = digit_labels(made), digit_net().predict(made.images, scale)
-    kept = np.flatnonzero((readings.digits == digits) & (readings.confidence >= SURE))
-    if len(kept) < 2 * len(made.classes):
-        raise DataError("hardly any of these images is read as it is labelled: there is nothing to filter.")
-    return made.take(kept)
+        raise DataError(f"{title} has no labels: choose labelled real images.", parameter="reference")
+    if not set(subject.classes) <= set(known):
+        raise DataError(
+            f"{subject.name} has the classes {' '.join(subject.classes)}, {title} has {' '.join(known)}.",
+            parameter="reference",
+        )
+    if isinstance(subject.content, Dataset):
+        kind = data.reference.image_size, data.reference.channels
+        require_same_kind(subject.content, subject.name, kind, title)
 
 
 def _accuracy(net: Classifier, data: Dataset) -> float:
     return float((classify(net, data.images) == data.labels).mean())
 
 
-def _arm(key: str, scores: list[float], real: list[float], images: int) -> Arm:
+def _arm(key: ArmKey, scores: list[float], real: list[float], images: int) -> Arm:
     differences = [score - base for score, base in zip(scores, real, strict=True)]
+    first = key == "trtr"
     return Arm(
         key=key,
-        train_on=_ARMS[key][0],
-        test_on=_ARMS[key][1],
+        title=_ARMS[key].title,
+        train_on=_ARMS[key].train_on,
+        test_on=_ARMS[key].test_on,
         images=images,
         accuracies=scores,
         mean=statistics.mean(scores),
         deviation=statistics.stdev(scores),
-        difference=None if key == "real" else statistics.mean(differences),
-        difference_error=None if key == "real" else statistics.stdev(differences) / len(scores) ** 0.5,
+        difference=None if first else statistics.mean(differences),
+        difference_error=None if first else statistics.stdev(differences) / len(scores) ** 0.5,
     )

@@ -9,7 +9,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError
 from digitsmith.evaluation import metrics
 from digitsmith.evaluation.metrics import Moments
-from digitsmith.evaluation.reference import MOST
+from digitsmith.evaluation.real import MOST
 from digitsmith.models.digitnet import FEATURES, digit_net, usual_scale
 from digitsmith.models.noise import noise
 from digitsmith.training.samples import sample

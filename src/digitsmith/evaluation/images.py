@@ -1,0 +1,90 @@
+"""What is evaluated: images that a model generates now, or that a data set holds."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.sources import load_dataset
+from digitsmith.errors import DataError
+from digitsmith.evaluation.samples import digit_labels, digits_in
+from digitsmith.models.digitnet import as_digits
+from digitsmith.models.generator import Model, load, shipped
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model or a data set.
+
+    Attributes:
+        name: what the user calls it.
+        content: itself.
+    """
+
+    name: str
+    content: Model | Dataset
+
+    @property
+    def kind(self) -> Literal["model", "data"]:
+        """Whether its images are generated now, or were found."""
+        return "model" if isinstance(self.content, Model) else "data"
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the model file, or of the data."""
+        return self.content.sha256 if isinstance(self.content, Model) else self.content.sha256()
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width, in pixels."""
+        return self.content.record.image_size if isinstance(self.content, Model) else self.content.image_size
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names; empty without labels."""
+        return self.content.record.classes if isinstance(self.content, Model) else self.content.classes
+
+    @cached_property
+    def digits(self) -> NDArray[np.int64] | None:
+        """The digits that it is labelled as or can be asked for, ascending; None without labels that name digits."""
+        if isinstance(self.content, Dataset):
+            labels = digit_labels(self.content)
+            return None if labels is None else digits_in(labels)
+        digits = as_digits(self.classes) if self.content.conditional else None
+        return None if digits is None else np.sort(digits)
+
+
+def open_subject(subject: str | Path | Model | Dataset) -> Subject:
+    """A shipped model, a run folder or an `.onnx` file as a model; anything else as a data set.
+
+    Raises:
+        DataError: no such data set.
+        ModelError: a file that is no generator.
+    """
+    if isinstance(subject, Model):
+        return Subject(subject.name, subject)
+    if isinstance(subject, Dataset):
+        return Subject("images in memory", subject)
+    name, path = str(subject), Path(subject)
+    if path.suffix == ".onnx" or (path / "config.toml").is_file() or (path / "model.onnx").is_file():
+        return Subject(name, load(subject))
+    if name in shipped():
+        return Subject(name, load(name))
+    try:
+        return Subject(name, load_dataset(name))
+    except DataError as error:
+        if path.exists() or path.suffix or path.name != name:  # meant as a path
+            raise
+        raise DataError(
+            f"{error.message} Or name a model: {', '.join(shipped())}, a run folder or an .onnx file.",
+            parameter="subject",
+        ) from error
+
+
+def draw_images(data: Dataset, n: int, seed: int) -> Dataset:
+    """n random images of a data set."""
+    return data.take(np.random.default_rng([seed, 1]).permutation(len(data))[:n])  # not those that a reference draws

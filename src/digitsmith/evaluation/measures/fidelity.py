@@ -1,0 +1,96 @@
+"""Fidelity: how close generated images are to real ones."""
+
+import numpy as np
+
+from digitsmith.errors import DataError
+from digitsmith.evaluation import metrics
+from digitsmith.evaluation.measures.verdicts import ENOUGH, at_least, at_most
+from digitsmith.evaluation.real import MOST
+from digitsmith.evaluation.samples import FeatureSets
+from digitsmith.records.evaluation import Measure
+
+
+def fidelity(features: FeatureSets) -> list[Measure]:
+    """How close the distribution of generated images is to that of real ones.
+
+    Raises:
+        DataError: held-out images that are those of the reference.
+    """
+    return [*_frechet(features), _kid(features), *_neighbourhoods(features), _two_sample(features)]
+
+
+def _frechet(features: FeatureSets) -> list[Measure]:
+    moments = features.moments
+    distance, floor = (
+        metrics.frechet_distance(moments.reference, other) for other in (moments.generated, moments.held_out)
+    )
+    if floor <= 1e-9 * np.trace(moments.reference.covariance):
+        raise DataError(
+            "the held-out real images are those of the reference over again (they have no distance to them), so that "
+            "nothing can be measured beside them: choose other real images.",
+            parameter="reference",
+        )
+    ratio = distance / floor
+    verdict = at_most(_scaled_to_most(ratio, len(features.generated)), 3, 30)
+    return [
+        Measure(
+            key="frechet_ratio", group="fidelity", title="Fréchet distance ratio", unit="x", value=ratio, real=1.0,
+            better="down", verdict=verdict,
+            meaning="Fréchet distance to the reference images, over that of held-out real images. "
+            "1.0: as close as unseen real digits.",
+        ),
+        Measure(
+            key="frechet_distance", group="fidelity", title="Fréchet distance", value=distance, real=floor,
+            better="down", verdict=verdict,
+            meaning="Distance between the normal distributions of the features. Real images have one too, as any two "
+            "samples differ.",
+        ),
+    ]  # fmt: skip
+
+
+def _scaled_to_most(ratio: float, n: int) -> float:
+    """What a ratio at n images would be at `MOST`, where verdicts are given.
+
+    The distance of real images shrinks as 1 / n, that of others by as much only: with few images all look alike. What
+    chance moves it by is left out.
+    """
+    return 1 + max(ratio - 1 - (0.25 if n < ENOUGH else 0), 0) * MOST / n
+
+
+def _kid(features: FeatureSets) -> Measure:
+    (value, error), (real, real_error) = features.against_reference(metrics.kernel_distance)
+    floor = max(real, 3 * real_error)
+    return Measure(
+        key="kid", group="fidelity", title="KID", value=value, real=real, better="down", error=error,
+        verdict=at_most(value, floor, 10 * floor),
+        meaning="Kernel distance: the squared maximum mean discrepancy of the features, unbiased. "
+        "0: the same distribution.",
+    )  # fmt: skip
+
+
+def _neighbourhoods(features: FeatureSets) -> list[Measure]:
+    (precision, _), (real_precision, _) = features.precision_recall
+    (density, _), (real_density, _) = features.density_coverage
+    return [
+        Measure(
+            key="precision", group="fidelity", title="Precision", value=precision, real=real_precision, better="up",
+            unit="%", verdict=at_least(precision, 0.95 * real_precision, 0.75 * real_precision),
+            meaning="Share of generated images that lie among real ones.",
+        ),
+        Measure(
+            key="density", group="fidelity", title="Density", value=density, real=real_density, better="up",
+            verdict=at_least(density, 0.9 * real_density, 0.6 * real_density),
+            meaning="How densely real images surround a generated one. Above the real value: generated images keep to "
+            "what is typical.",
+        ),
+    ]  # fmt: skip
+
+
+def _two_sample(features: FeatureSets) -> Measure:
+    value, real = features.against_reference(metrics.two_sample_accuracy)
+    return Measure(
+        key="two_sample", group="fidelity", title="1-NN two-sample accuracy", value=value, real=real, better="near",
+        unit="%", verdict=at_most(abs(value - 0.5), abs(real - 0.5) + 0.03, abs(real - 0.5) + 0.15),
+        meaning="How often the nearest neighbour shows whether an image is generated or real. "
+        "50 %: they are indistinguishable.",
+    )  # fmt: skip

@@ -1,0 +1,74 @@
+"""What a reader of a result should know before believing some of its numbers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitsmith.evaluation.images import Subject
+from digitsmith.evaluation.measures.verdicts import ENOUGH, near_real
+from digitsmith.evaluation.metrics import Moments, total_variation
+from digitsmith.evaluation.real import MOST, RealImages
+from digitsmith.evaluation.samples import Sample, Sets, count_digits
+from digitsmith.records.evaluation import Measure
+
+_OTHER_MIX = 0.02  # share of images; two random choices of 10,000 differ by less
+
+
+def on_images(samples: Sets[Sample], subject: Subject, real: RealImages) -> list[str]:
+    """On what the images are."""
+    notes = []
+    images, labels = samples.generated.images, samples.generated.labels
+    if subject.kind == "data" and samples.generated.labelled and samples.held_out.labelled:
+        mixed = total_variation(_shares(samples.generated), _shares(samples.held_out))
+        if mixed > _OTHER_MIX:
+            notes.append(
+                f"The digits are mixed differently here than among the held-out images, by {mixed:.0%}. That moves the "
+                f"distances, either way; a model is asked for the same mix."
+            )
+    if labels is not None and (unlabelled := int((labels < 0).sum())):
+        notes.append(
+            f"{unlabelled:,} of the {len(labels):,} images are not labelled: labels were judged of the others."
+        )
+    if real.channels == 3:
+        notes.append("The digit-net sees colour images in grey, as ink against paper.")
+    elif images is not None and images.mean() > 128:
+        notes.append("These images look dark on bright. Here ink is bright on dark, as in MNIST: invert them.")
+    if subject.sha256 == real.reference.record.sha256:
+        notes.append("These are images of the reference itself: they are near to it because they are it.")
+    if subject.sha256 == real.held_out.record.sha256:
+        notes.append("These are of the images that set the real-data values: any difference to those is chance.")
+    return notes
+
+
+def _shares(sample: Sample) -> NDArray[np.float64]:
+    assert sample.labels is not None
+    counts = count_digits(sample.labels)
+    shares: NDArray[np.float64] = counts / counts.sum()
+    return shares
+
+
+def on_ranks(moments: Sets[Moments]) -> list[str]:
+    """Where a covariance has directions that do not vary."""
+    return [
+        f"The features of {name} images vary in {of.rank} of {len(of.mean)} directions only. "
+        f"The Fréchet distance is exact all the same."
+        for name, of in (("these", moments.generated), ("the real", moments.reference))
+        if of.rank < len(of.mean)
+    ]
+
+
+def on_trust(found: Sequence[Measure], n: int) -> list[str]:
+    """On what low precision and few images do to the numbers."""
+    notes = []
+    if not near_real(found):
+        notes.append(
+            "The digit-net can be sure of images that are no digits at all: with a precision this low, "
+            "do not trust that they are recognisable."
+        )
+    if n < ENOUGH:
+        notes.append(
+            f"With {n:,} images of each kind, chance moves the Fréchet distance ratio by a half, for real images too: "
+            f"use {MOST:,} if there are so many."
+        )
+    return notes

@@ -1,0 +1,220 @@
+"""Real images as the digit-net sees them: the reference, and held-out images that set every real-data value.
+
+For MNIST the digit-net's predictions, and the distances in pixels, come with the package.
+"""
+
+import functools
+import io
+from dataclasses import dataclass, replace
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.formats import Split
+from digitsmith.data.sources import at_hand
+from digitsmith.evaluation.neighbours import nearest
+from digitsmith.evaluation.reference import Choice, RealData, load_real
+from digitsmith.evaluation.samples import Sample, digit_labels, predict
+from digitsmith.models.digitnet import DIGITS, SIDE, DigitNet, Predictions, usual_scale
+from digitsmith.progress import Progress, Silent
+from digitsmith.records.evaluation import ReferenceRecord
+
+MOST = 10_000
+"""Images of each kind that are used at most."""
+
+NEIGHBOURS = 50
+"""Nearest training images that tell a copy from a common shape (`metrics.copies`)."""
+
+
+@dataclass(frozen=True, eq=False)
+class RealSplit:
+    """Real images of one split, shuffled with a fixed seed.
+
+    Attributes:
+        record: which they are.
+        predictions: what the digit-net makes of them.
+        labels: int64[n], the digits that they are labelled as, -1 for none; None without any, or if classes are no
+            digits.
+        places: int64[n], where they are in the split.
+        images: the whole split; None where it is not on this computer.
+    """
+
+    record: ReferenceRecord
+    predictions: Predictions
+    labels: NDArray[np.int64] | None
+    places: NDArray[np.int64]
+    images: NDArray[np.uint8] | None
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    @property
+    def unlabelled(self) -> int:
+        """How many are not labelled, though others are."""
+        return 0 if self.labels is None else int((self.labels < 0).sum())
+
+    def sample(self, n: int) -> Sample:
+        """The first n images."""
+        return Sample(
+            None if self.images is None else self.images[self.places[:n]],
+            self.predictions[:n],
+            None if self.labels is None else self.labels[:n],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class RealImages:
+    """The real images of an evaluation.
+
+    Attributes:
+        reference: the split that generated images are compared with, and might have copied.
+        held_out: other real images of the same source.
+        image_size: height and width.
+        channels: 1 or 3.
+        scale: at which the digit-net sees all images that are compared with these (`usual_scale`).
+        notes: what a reader of results should know.
+        held_out_distances: float64[n, NEIGHBOURS] in pixels, from each held-out image to its nearest of the whole
+            reference split; None where that was not measured beforehand.
+    """
+
+    reference: RealSplit
+    held_out: RealSplit
+    image_size: tuple[int, int]
+    channels: int = 1
+    scale: float = 1.0
+    notes: tuple[str, ...] = ()
+    held_out_distances: NDArray[np.float64] | None = None
+
+
+def restrict(real: RealImages, digits: NDArray[np.int64]) -> RealImages:
+    """The images that are labelled as one of these digits."""
+
+    def kept(split: RealSplit) -> NDArray[np.bool_]:
+        assert split.labels is not None
+        return np.isin(split.labels, digits)
+
+    def part(split: RealSplit) -> RealSplit:
+        assert split.labels is not None
+        of = kept(split)
+        record = split.record.model_copy(update={"digits": tuple(DIGITS[digit] for digit in digits)})
+        return replace(
+            split, record=record, predictions=split.predictions[of], labels=split.labels[of], places=split.places[of]
+        )
+
+    distances, unlabelled = real.held_out_distances, real.reference.unlabelled + real.held_out.unlabelled
+    note = f"{unlabelled:,} real images without a label were left out, as only some digits are compared."
+    return replace(
+        real,
+        reference=part(real.reference),
+        held_out=part(real.held_out),
+        held_out_distances=None if distances is None else distances[kept(real.held_out)],
+        notes=(*real.notes, *((note,) if unlabelled else ())),
+    )
+
+
+def load_real_images(choice: Choice, *, fetch: bool = False, progress: Progress) -> RealImages:
+    """Load real images, and let the digit-net classify them.
+
+    Args:
+        choice: which.
+        fetch: download MNIST's images even though the predictions that come with the package do for all measures but
+            those of memorisation.
+        progress: is told of it.
+
+    Raises:
+        DataError: no such source.
+    """
+    if (choice.source, choice.split) != ("mnist", "train") or choice.resize not in (None, (SIDE, SIDE)):
+        return predict_real(load_real(choice), progress=progress)
+    known = _load_shipped()
+    if not (fetch or at_hand("mnist")):
+        return known
+    data = load_real(choice)
+    return replace(
+        known,
+        reference=replace(known.reference, images=data.reference.images),
+        held_out=replace(known.held_out, images=data.held_out.images),
+    )
+
+
+def predict_real(data: RealData, net: DigitNet | None = None, progress: Progress | None = None) -> RealImages:
+    """Let a digit-net, by default the shipped one, classify real images: `MOST` of each part."""
+    scale = usual_scale(data.reference.images)
+
+    def split(part: Dataset, record: ReferenceRecord) -> RealSplit:
+        places = np.random.default_rng(0).permutation(len(part))[:MOST]
+        labels = digit_labels(part)
+        work = f"classifying {record.title}"
+        predictions = predict(part.images[places], scale, work, progress or Silent(), net)
+        return RealSplit(record, predictions, None if labels is None else labels[places], places, part.images)
+
+    return RealImages(
+        split(data.reference, data.record),
+        split(data.held_out, data.held_out_record),
+        data.reference.image_size,
+        data.reference.channels,
+        scale,
+        data.notes,
+    )
+
+
+def pixel_distances(
+    images: NDArray[np.uint8], training: NDArray[np.uint8], work: str, progress: Progress
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distances of images to their nearest training images over all channels, black to white being 1 in each.
+
+    Returns:
+        float64[n, k], and int64[n, k] which those are; k is `NEIGHBOURS`, or fewer if there are fewer training images.
+    """
+    among = _flat(training)
+    parts = []
+    for start in range(0, len(images), 1000):
+        parts.append(nearest(_flat(images[start : start + 1000]), among, min(NEIGHBOURS, len(among))))
+        progress.update(work, min(start + 1000, len(images)), len(images))
+    return np.concatenate([distances for distances, _ in parts]), np.concatenate([places for _, places in parts])
+
+
+def _flat(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+
+
+@functools.cache
+def _load_shipped() -> RealImages:
+    """MNIST without its images: predictions, and distances in pixels."""
+    content = (resources.files("digitsmith.models") / "zoo" / "digitnet" / "mnist.npz").read_bytes()
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        arrays: dict[str, NDArray[Any]] = dict(stored)
+
+    def split(name: Split) -> RealSplit:
+        features, probabilities = (arrays[f"{name}_{what}"].astype(np.float32) for what in ("features", "odds"))
+        labels, places = (arrays[f"{name}_{what}"].astype(np.int64) for what in ("labels", "places"))
+        record = ReferenceRecord(source="mnist", split=name, sha256=str(arrays[f"{name}_sha256"]))
+        return RealSplit(record, Predictions(features, probabilities), labels, places, None)
+
+    distances = arrays["test_distances"].astype(np.float64)
+    return RealImages(split("train"), split("test"), (SIDE, SIDE), held_out_distances=distances)
+
+
+def shipped_arrays(net: DigitNet) -> dict[str, Any]:
+    """What `_load_shipped` takes from the file that comes with the package, by a digit-net: float16 where it can be."""
+    real = predict_real(load_real(Choice("mnist", "train")), net)
+    reference, held_out = real.reference, real.held_out
+    images, training = held_out.sample(len(held_out)).images, reference.images
+    assert images is not None
+    assert training is not None
+    distances, _ = pixel_distances(images, training, "distances in pixels", Silent())
+    arrays: dict[str, Any] = {"digitnet": net.sha256, "test_distances": distances.astype(np.float16)}
+    for split in (reference, held_out):
+        assert split.labels is not None
+        name = split.record.split
+        arrays |= {
+            f"{name}_sha256": split.record.sha256,
+            f"{name}_features": split.predictions.features.astype(np.float16),
+            f"{name}_odds": split.predictions.probabilities.astype(np.float16),
+            f"{name}_labels": split.labels.astype(np.uint8),
+            f"{name}_places": split.places.astype(np.uint16),
+        }
+    return arrays
