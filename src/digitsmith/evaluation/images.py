@@ -12,11 +12,8 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.errors import DataError
 from digitsmith.evaluation.samples import digit_labels, digits_in
-from digitsmith.generation.batches import make_images
-from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import as_digits
 from digitsmith.models.generator import Model, load, shipped
-from digitsmith.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +83,6 @@ def open_subject(subject: str | Path | Model | Dataset) -> Subject:
             f"{error.message} Or name a model: {', '.join(shipped())}, a run folder or an .onnx file.",
             parameter="subject",
         ) from error
-
-
-def generate_images(model: Model, request: Request, progress: Progress) -> Dataset:
-    """Generate a data set in memory."""
-    made = make_images(model, request, progress)
-    return Dataset(made.images, made.labels, model.record.classes)
 
 
 def draw_images(data: Dataset, n: int, seed: int) -> Dataset:
