@@ -65,19 +65,11 @@ def generate(
     from digitsmith.models.generator import DEFAULT
 
     loaded = digitsmith.load(model or DEFAULT)
+    chosen = None if labels is None else _parse_labels(labels, loaded.record.classes)
     digitsmith.generate(
-        folder,
-        count,
-        model=loaded,
-        labels=None if labels is None else _parse_labels(labels, loaded.record.classes),
-        draw=draw,
-        seed=seed,
-        shard=_parse_shard(shard),
-        min_confidence=min_confidence,
-        format=format,
-        split=split,
-        gzip=gzip,
-    )
+        folder, count, model=loaded, labels=chosen, draw=draw, seed=seed, shard=_parse_shard(shard),
+        min_confidence=min_confidence, format=format, split=split, gzip=gzip,
+    )  # fmt: skip
     record = read_record(folder)
     assert record is not None
     made = record.generated
