@@ -25,7 +25,8 @@ import onnxruntime
 
 from digitsmith.data.formats import Header, idx
 from digitsmith.data.pixels import to_uint8
-from digitsmith.generation import generate as generation
+from digitsmith.generation.generate import generate
+from digitsmith.models import generator
 from digitsmith.models.generator import DEFAULT, load, shipped
 from digitsmith.models.noise import BLOCK, noise_block
 
@@ -50,20 +51,20 @@ def bare(content: bytes, feeds: list[dict[str, np.ndarray]], blocks: int, thread
 def with_torch(model_name: str, count: int, folder: Path) -> None:
     """Make as many images with torch, and write them."""
     import torch
+    from digitsmith.training.trainee import bfloat16_is_fast
 
     from digitsmith.config.schema import TrainConfig
     from digitsmith.training.networks import new_networks
     from digitsmith.training.styles import StyledGenerator
-    from digitsmith.training.trainee import bfloat16_is_fast
 
     model = load(model_name)
-    classes = model.metadata.classes
-    config = TrainConfig.model_validate(model.metadata.training["config"])
-    generator, _ = new_networks(config, model.metadata.image_size, len(classes))
+    classes = model.record.classes
+    config = TrainConfig.model_validate(model.record.training.config)
+    generator, _ = new_networks(config, model.record.image_size, len(classes))
     if config.styles > 1:
         generator = StyledGenerator(generator, torch.randn(len(classes), config.styles - 1).sort(1).values)
     fast = bfloat16_is_fast(torch.device("cpu"))
-    header = Header(count, model.metadata.image_size, classes, "train", 0, {}, False)
+    header = Header(count, model.record.image_size, classes, "train", 0, {}, False)
     writer = idx.Writer(folder, header)
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast):
         for start in range(0, count, BLOCK):
@@ -78,7 +79,7 @@ def with_torch(model_name: str, count: int, folder: Path) -> None:
 def onnx_file(name: str) -> Path:
     """The file of a shipped model, of a run folder, or the file itself."""
     if name in shipped():
-        return Path(generation.__file__).parents[1] / "models" / "zoo" / f"{name}.onnx"
+        return Path(generator.__file__).parent / "zoo" / f"{name}.onnx"
     return Path(name) / "model.onnx" if Path(name).is_dir() else Path(name)
 
 
@@ -106,9 +107,9 @@ def main() -> None:
     content = onnx_file(arguments.model).read_bytes()
     feeds = []
     for block in range(16):
-        feeds.append({"z": noise_block(0, block, model.metadata.z_dim, model.metadata.z_distribution)})
+        feeds.append({"z": noise_block(0, block, model.record.z_dim, model.record.z_distribution)})
         if model.conditional:
-            feeds[-1]["label"] = np.arange(BLOCK) % len(model.metadata.classes)
+            feeds[-1]["label"] = np.arange(BLOCK) % len(model.record.classes)
     blocks = -(-arguments.count // BLOCK)
     cores = os.cpu_count() or 1
     rounds = []
@@ -116,7 +117,7 @@ def main() -> None:
         one_run, two_runs = bare(content, feeds, blocks, cores), bare(content, feeds, blocks, 1)
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
-            generation.generate(model, Path(folder) / "made", generation.Request(arguments.count))
+            generate(Path(folder) / "made", arguments.count, model=model, progress=False)
             rounds.append((time.perf_counter() - start, one_run, two_runs))
     whole = statistics.median(times[0] for times in rounds)
     print(f"{arguments.count:,} images to IDX: {whole:.1f} s, {arguments.count / whole:,.0f} images/s")

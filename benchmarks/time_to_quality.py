@@ -56,7 +56,7 @@ def distance_of_real() -> float:
     of_labels = [np.flatnonzero(test.labels == label) for label in range(10)]
     wanted = np.bincount(held_out.labels)
     some = np.concatenate([places[:count] for places, count in zip(of_labels, wanted, strict=True)])
-    seen, expected = (metrics.moments(digit_net().read(x).features) for x in (test.images[some], held_out.images))
+    seen, expected = (metrics.moments(digit_net().predict(x).features) for x in (test.images[some], held_out.images))
     return metrics.frechet_distance(seen, expected)
 
 

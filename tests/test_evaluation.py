@@ -24,8 +24,7 @@ from digitsmith.evaluation.measures.readability import label_agreement
 from digitsmith.evaluation.real import RealImages, load_real_images, pixel_distances, predict_real
 from digitsmith.evaluation.reference import Choice, RealData, choose_reference
 from digitsmith.evaluation.samples import Sample, Sets, digit_labels
-from digitsmith.models.digitnet import DIGITS, digit_net, usual_scale
-from digitsmith.models.digitnet import Readings as Predictions
+from digitsmith.models.digitnet import DIGITS, Predictions, digit_net, usual_scale
 from digitsmith.progress import Silent
 from digitsmith.records.evaluation import Evaluation, ReferenceRecord
 from digitsmith.records.results import load_result, require_comparable
@@ -176,8 +175,8 @@ def test_the_order_of_the_images_changes_nothing(mnist: RealImages, test_split: 
 
 def test_predictions_do_not_depend_on_the_other_images(digits: Dataset) -> None:
     net, images = digit_net(), digits.images[:600]
-    together = net.read(images)
-    apart = [net.read(part) for part in np.array_split(images, 7)]
+    together = net.predict(images)
+    apart = [net.predict(part) for part in np.array_split(images, 7)]
     np.testing.assert_allclose(np.concatenate([part.features for part in apart]), together.features, atol=1e-5)
 
 
@@ -185,7 +184,7 @@ def test_predictions_do_not_depend_on_the_other_images(digits: Dataset) -> None:
 def test_the_shipped_predictions_are_those_of_the_shipped_net(mnist: RealImages) -> None:
     for known in (mnist.reference, mnist.held_out):
         data = digitsmith.load_dataset(known.record.address).take(known.places[:300])
-        predictions = digit_net().read(data.images)
+        predictions = digit_net().predict(data.images)
         np.testing.assert_allclose(known.predictions[:300].features, predictions.features, atol=2e-3)
         np.testing.assert_allclose(known.predictions[:300].probabilities, predictions.probabilities, atol=2e-3)
         assert known.labels is not None
@@ -196,7 +195,7 @@ def test_the_shipped_predictions_are_those_of_the_shipped_net(mnist: RealImages)
 @needs_mnist
 def test_the_digit_net_is_as_good_as_it_must_be() -> None:
     data = digitsmith.load_dataset("mnist:test")
-    assert (digit_net().read(data.images).digits == data.labels).mean() >= 0.996
+    assert (digit_net().predict(data.images).digits == data.labels).mean() >= 0.996
 
 
 def test_the_shipped_predictions_name_the_shipped_net() -> None:
@@ -388,7 +387,7 @@ def test_the_usual_scale_makes_digits_as_large_as_mnists(digits: Dataset) -> Non
     image = np.zeros((3, 40, 30), np.uint8)
     image[:, 5:35, 10:20] = 255  # 30 high, 10 wide: at 2/3 as high as MNIST's 20
     assert usual_scale(image) == pytest.approx(2 / 3)
-    predictions = digit_net().read(image, 2 / 3)
+    predictions = digit_net().predict(image, 2 / 3)
     assert (predictions.digits == 1).all()  # an upright bar, once it is framed as MNIST's digits are
     assert usual_scale(image[:, ::2, ::2]) == 20 / 15
 

@@ -1,5 +1,7 @@
 """Model files: what is exported is the generator, and what is no model of ours is refused."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +13,16 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import load_file
 
 import digitsmith
-from digitsmith.errors import ModelError
-from digitsmith.models.generator import METADATA_KEY, ModelMetadata, as_json, shipped
+from digitsmith.errors import DigitsmithError, ModelError
+from digitsmith.models.check import METADATA_KEY
+from digitsmith.models.generator import images_per_run, load, shipped
+from digitsmith.models.noise import MAX_INDEX, noise
+from digitsmith.records.model import GeneratorRecord
 from digitsmith.records.run import Run
 from digitsmith.training.export import OPSET, TOLERANCE
 from digitsmith.training.loop import export_checkpoint
 from digitsmith.training.networks import Generator
+from tiny_models import a_model, a_proto, a_record
 
 
 def trained_generator(run: Run) -> Generator:
@@ -51,15 +57,17 @@ def test_the_file_is_plain_onnx_with_metadata(micro_run: Run) -> None:
     assert [(opset.domain, opset.version) for opset in proto.opset_import] == [("", OPSET)]
     assert [i.name for i in proto.graph.input] == ["z", "label"]
     assert b"site-packages" not in micro_run.model.read_bytes()  # no traces of the machine
-    metadata = digitsmith.load(micro_run.model).metadata
-    assert metadata.classes == tuple("0123456789")
-    assert metadata.image_size == (28, 28)
-    assert (metadata.z_dim, metadata.z_distribution) == (100, "normal")
-    training = metadata.training
-    assert training["data_sha256"] == digitsmith.load_dataset("digits").sha256()
-    assert training["config"]["epochs"] == 2
-    assert training["steps"] == 44
-    assert training["command"].startswith("digitsmith train cgan --data digits")
+    record = digitsmith.load(micro_run.model).record
+    assert record.classes == tuple("0123456789")
+    assert (record.image_size, record.channels) == ((28, 28), 1)
+    assert (record.z_dim, record.z_distribution) == (100, "normal")
+    training = record.training
+    assert training.data.sha256 == digitsmith.load_dataset("digits").sha256()
+    assert training.config == micro_run.read()[0].model_dump(mode="json")
+    assert training.steps == 44
+    assert training.command.startswith("digitsmith train cgan --data digits")
+    proto.metadata_props.clear()
+    assert record.export.graph_sha256 == hashlib.sha256(proto.SerializeToString()).hexdigest()
 
 
 def test_half_the_size_makes_almost_the_same_digits(micro_run: Run) -> None:
@@ -80,9 +88,7 @@ def test_the_shipped_model_makes_what_it_is_asked_for() -> None:
     assert images[:, 0, :].mean() < 2  # the border is black, but for a speck
 
 
-def rewrite(source: Path, change: Callable[[onnx.ModelProto], None]) -> Path:
-    proto = onnx.load(source)
-    change(proto)
+def write(proto: onnx.ModelProto) -> Path:
     path = Path("changed.onnx")
     path.write_bytes(proto.SerializeToString())
     return path
@@ -169,65 +175,132 @@ def other_input(proto: onnx.ModelProto) -> None:
     ("change", "message"),
     [
         (external, "wants to read other files"),
-        (hidden_external, "attributes of a kind that no generator needs"),
+        (hidden_external, "attributes of a kind that no model needs"),
         (many_fillings, "together its tensors have absurd dimensions"),
-        (whole_numbers, "its images are not float32"),
+        (whole_numbers, "its output is not float32"),
         (absurd_weight, "absurd dimensions"),
         (bomb, "absurd dimensions"),
         (fill_bomb, "absurd dimensions"),
         (unknowable, "cannot be told"),
-        (loop, "attributes of a kind that no generator needs"),
+        (loop, "attributes of a kind that no model needs"),
         (other_domain, "not ONNX's own"),
         (other_output, "output is not image"),
         (other_input, "inputs are not z and label"),
     ],
 )
-def test_a_hostile_file_is_refused_before_it_is_run(
-    micro_run: Run, change: Callable[[onnx.ModelProto], None], message: str
-) -> None:
+def test_a_hostile_file_is_refused_before_it_is_run(change: Callable[[onnx.ModelProto], None], message: str) -> None:
+    proto = a_proto(a_record())
+    change(proto)
     with pytest.raises(ModelError, match=message):
-        digitsmith.load(rewrite(micro_run.model, change))
+        load(write(proto))
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"image_size": [28, 10**9]}, "image_size"),
+        ({"image_size": [28, 7]}, "image_size"),
+        ({"image_size": [28, 129]}, "image_size"),
         ({"image_size": [28, 32]}, r"output image is \[256, 1, 28, 28\]"),
+        ({"channels": 3}, r"output image is \[256, 1, 28, 28\], not \[256, 3, 28, 28\]"),
+        ({"channels": 4}, "channels"),
         ({"z_dim": 10**12}, "z_dim"),
         ({"z_dim": 99}, "input z is not"),
         ({"classes": ["../../etc"]}, "classes"),
         ({"classes": ["a", "a"]}, "classes"),
         ({"classes": []}, "inputs are not z"),
-        ({"format": 2}, "format"),
+        ({"kind": "reader"}, "kind"),
+        ({"unknown": 1}, "unknown"),
         ({"z_distribution": "cauchy"}, "z_distribution"),
+        ({"training": {"data": "mnist"}}, "training"),
+        ({"export": {"graph_sha256": "", "truncation": 2.0}}, "truncation"),
     ],
 )
-def test_metadata_that_do_not_fit_are_refused(micro_run: Run, wrong: dict[str, object], message: str) -> None:
-    good = {"classes": list("0123456789"), "image_size": [28, 28], "z_dim": 100, "z_distribution": "normal"}
-    import json
-
+def test_metadata_that_do_not_fit_are_refused(wrong: dict[str, object], message: str) -> None:
+    proto = a_proto(a_record())
+    set_metadata(proto, json.dumps(a_record().model_dump(mode="json") | wrong))
     with pytest.raises(ModelError, match=message):
-        digitsmith.load(rewrite(micro_run.model, lambda proto: set_metadata(proto, json.dumps(good | wrong))))
+        load(write(proto))
 
 
-def test_what_is_no_model_is_refused(micro_run: Run, tmp_path: Path) -> None:
-    for content in (b"", b"not a model", b"\x00" * 100, micro_run.model.read_bytes()[:1000]):
+def test_a_file_of_an_older_format_is_to_be_exported_again() -> None:
+    proto = a_proto(a_record())
+    old = {"format": 1, "classes": [], "image_size": [28, 28], "z_dim": 6, "z_distribution": "normal", "training": {}}
+    set_metadata(proto, json.dumps(old))
+    with pytest.raises(ModelError, match="was exported by another version of Digitsmith: export it again"):
+        load(write(proto))
+
+
+def test_a_model_that_is_made_by_hand_does_what_it_says() -> None:
+    model = a_model()
+    proto = a_proto(a_record())
+    weight, embedding = (numpy_helper.to_array(t) for t in proto.graph.initializer if t.name in ("weight", "embedding"))
+    flat = np.tanh(noise(3, 0, 10, 6, "normal") @ weight + embedding)
+    expected = np.floor(flat * 127.5 + 128).clip(0, 255).reshape(10, 28, 28)
+    assert np.abs(model.sample(np.arange(10), seed=3) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(("size", "run"), [((8, 8), 256), ((32, 32), 256), ((33, 32), 128), ((128, 128), 16)])
+def test_colour_models_of_all_sizes_are_sampled_in_constant_memory(size: tuple[int, int], run: int) -> None:
+    assert images_per_run(size) == run
+    model = a_model(image_size=size, channels=3)
+    labels = np.arange(40) % 10
+    images = model.sample(labels, seed=1, start=240)
+    assert images.shape == (40, *size, 3)
+    for start, count in ((240, 1), (255, 2), (257, 20)):
+        part = model.sample(labels[start - 240 :][:count], seed=1, start=start)
+        np.testing.assert_array_equal(part, images[start - 240 :][:count])
+
+
+def test_a_model_whose_insides_are_too_large_for_its_images_is_refused() -> None:
+    proto = a_proto(a_record(image_size=(128, 128), channels=3))
+    size = numpy_helper.from_array(np.array([1, 2**9, 1, 1], np.int64), "times")
+    proto.graph.initializer.append(size)
+    proto.graph.node.append(helper.make_node("Tile", ["image", "times"], ["wide"]))
+    with pytest.raises(ModelError, match="absurd dimensions"):
+        load(write(proto))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parameter", "message"),
+    [
+        ({}, "labels", "say which"),
+        ({"labels": [3], "count": 2}, "count", "there are 1 labels"),
+        ({"labels": [10]}, "labels", "no label 10; it has 0 1 2"),
+        ({"labels": ["ten"]}, "labels", "no label 'ten'"),
+        ({"labels": [1.5]}, "labels", "class names or whole numbers"),
+        ({"labels": []}, "count", "at least one image"),
+        ({"labels": [1], "start": -1}, "start", "one seed has images"),
+        ({"labels": [1], "start": MAX_INDEX}, "count", "use another seed"),
+        ({"labels": [1], "seed": -1}, "seed", "whole number from 0"),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(arguments: dict[str, object], parameter: str, message: str) -> None:
+    with pytest.raises(DigitsmithError, match=message) as caught:
+        a_model().sample(**arguments)
+    assert caught.value.parameter == parameter
+
+
+def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
+    proto = a_proto(a_record())
+    for content in (b"", b"not a model", b"\x00" * 100, proto.SerializeToString()[:1000]):
         Path("any.onnx").write_bytes(content)
         with pytest.raises(ModelError, match=r"any\.onnx"):
             digitsmith.load("any.onnx")
-    with pytest.raises(ModelError, match="no Digitsmith model"):
-        digitsmith.load(rewrite(micro_run.model, lambda proto: proto.metadata_props.clear()))
+    set_metadata(proto, "{")
     with pytest.raises(ModelError, match="metadata are not usable"):
-        digitsmith.load(rewrite(micro_run.model, lambda proto: set_metadata(proto, "{")))
-    with pytest.raises(ModelError, match="there is no model 'mnsit'"):
+        digitsmith.load(write(proto))
+    proto.metadata_props.clear()
+    with pytest.raises(ModelError, match="no Digitsmith model"):
+        digitsmith.load(write(proto))
+    with pytest.raises(ModelError, match="there is no model 'mnsit'") as caught:
         digitsmith.load("mnsit")
+    assert caught.value.parameter == "model"
     with pytest.raises(ModelError, match=r"holds no model\.onnx"):
         digitsmith.load(tmp_path)
 
 
 def test_metadata_survive_the_file() -> None:
-    metadata = ModelMetadata(
-        classes=("é", "ten"), image_size=(8, 64), z_dim=3, z_distribution="uniform", training={"a": [1, None]}
-    )
-    assert ModelMetadata.model_validate_json(as_json(metadata)) == metadata
+    record = a_record(classes=("é", "ten"), image_size=(8, 64), z_dim=3, z_distribution="uniform", channels=3)
+    assert load(write(a_proto(record))).record == record
+    assert GeneratorRecord.model_validate_json(record.model_dump_json()) == record

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from digitsmith.training.prepare import settle_styles
 from safetensors.torch import load_file
 from torch import nn
 
@@ -18,7 +19,6 @@ from digitsmith.errors import ConfigError
 from digitsmith.models.noise import noise
 from digitsmith.training import loop
 from digitsmith.training.loop import export_checkpoint
-from digitsmith.training.prepare import settle_styles
 from digitsmith.training.styles import StyledGenerator, find_styles
 
 STYLED = [*MICRO, "styles=2", "epochs=4", "z_dim=8"]
@@ -108,7 +108,7 @@ def test_truncation_leaves_the_proportions(kinds: Dataset) -> None:
     last = z[:, -1]
     assert 0.2 < one.mean() < 0.8
     assert last[one].min() > last[~one].max() or last[one].max() < last[~one].min()
-    assert whole.metadata.z_dim == least.metadata.z_dim == 8
+    assert whole.record.z_dim == least.record.z_dim == 8
 
 
 def test_a_resumed_run_keeps_its_styles(kinds: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

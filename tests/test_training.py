@@ -358,8 +358,8 @@ def test_the_best_generator_that_was_measured_is_exported(digits: Dataset, monke
     initializers = [numpy_helper.to_array(t) for t in onnx.load(run.model).graph.initializer]
     exported = next(t for t in initializers if t.shape == (784, 32))
     np.testing.assert_array_equal(exported, weights[1])
-    training = digitsmith.load(run.folder).metadata.training
-    assert (training["best_epoch"], training["frechet_distance"]) == (4, 1.0)
+    training = digitsmith.load(run.folder).record.training
+    assert (training.best_epoch, training.validation_distance) == (4, 1.0)
     assert (run.figures / "quality.png").is_file()
 
 
@@ -404,7 +404,7 @@ def test_any_number_of_classes_and_any_size(preset: str) -> None:
     data = Dataset(random_images, np.arange(90) % 3, ("a", "b", "ten"))
     digitsmith.train(preset, data, "run", changes=[*MICRO, "batch_size=32"])
     model = digitsmith.load("run")
-    assert model.metadata.classes == ("a", "b", "ten")
+    assert model.record.classes == ("a", "b", "ten")
     assert model.sample(["ten", "a"]).shape == (2, 9, 17)
 
 

@@ -10,19 +10,20 @@ import dataclasses
 import json
 import statistics
 import warnings
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from rich.console import Console
 
 from digitsmith.data.sources import load_dataset
-from digitsmith.evaluation.reference import write_shipped
+from digitsmith.evaluation.real import shipped_arrays
 from digitsmith.files import staged_file
+from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.digitnet import DigitNet
-from digitsmith.records.base import git_version
+from digitsmith.records.base import Versions
 from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
 from digitsmith.training.export import OPSET, strip
 
@@ -34,9 +35,9 @@ VALIDATION = 5000
 def main() -> None:
     """Train, test, export."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where to write digitnet.onnx")
+    parser.add_argument("folder", type=Path, help="where to write digitnet.onnx and mnist.npz")
     arguments = parser.parse_args()
-    console, git = Console(), git_version()
+    console, versions = Console(), Versions.here("torch")
     train, test = load_dataset("mnist", "train"), load_dataset("mnist", "test")
     fit, validation = train.take(slice(None, -VALIDATION)), train.take(slice(-VALIDATION, None))
     nets, accuracies = [], []
@@ -57,13 +58,12 @@ def main() -> None:
         "recipe": dataclasses.asdict(RECIPE),
         "seed": SEEDS[0],
         "test_accuracy_of_seeds": dict(zip(map(str, SEEDS), accuracies, strict=True)),
-        "digitsmith": version("digitsmith"),
-        "git": git,
-        "torch": version("torch"),
+        "versions": versions.model_dump(),
     }
     export_classifier(nets[0], arguments.folder / "digitnet.onnx", record)
     digit_net = DigitNet((arguments.folder / "digitnet.onnx").read_bytes())
-    write_shipped(arguments.folder / "mnist.npz", digit_net)
+    with staged_file(arguments.folder / "mnist.npz") as staged, staged.open("wb") as file:
+        np.savez_compressed(file, **shipped_arrays(digit_net))
 
 
 def export_classifier(net: Classifier, path: Path, record: dict[str, Any]) -> None:
@@ -82,7 +82,7 @@ def export_classifier(net: Classifier, path: Path, record: dict[str, Any]) -> No
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
     strip(proto, "digitnet")
-    proto.metadata_props.add(key="digitsmith", value=json.dumps(record, sort_keys=True))
+    proto.metadata_props.add(key=METADATA_KEY, value=json.dumps(record, sort_keys=True))
     with staged_file(path) as staged:
         staged.write_bytes(proto.SerializeToString())
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from digitsmith.data.dataset import Dataset
-    from digitsmith.data.formats import Format, Split
     from digitsmith.data.sources import load_dataset
     from digitsmith.evaluation.evaluate import evaluate
+    from digitsmith.generation.generate import generate
     from digitsmith.models.generator import Model, load
     from digitsmith.records.evaluation import Evaluation
     from digitsmith.report.page import write_report
@@ -37,6 +37,7 @@ _LAZY = {  # loaded at first use, so that `import digitsmith` is quick
     "Evaluation": "digitsmith.records.evaluation",
     "Model": "digitsmith.models.generator",
     "evaluate": "digitsmith.evaluation.evaluate",
+    "generate": "digitsmith.generation.generate",
     "load": "digitsmith.models.generator",
     "load_dataset": "digitsmith.data.sources",
     "tstr": "digitsmith.studies.tstr",
@@ -54,55 +55,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
-
-
-def generate(
-    folder: str | Path,
-    count: int,
-    *,
-    model: "Model | str | Path | None" = None,
-    labels: Sequence[int | str] | None = None,
-    draw: bool = False,
-    seed: int = 0,
-    shard: tuple[int, int] = (1, 1),
-    min_confidence: float = 0.0,
-    format: "Format" = "idx",
-    split: "Split" = "train",
-) -> Path:
-    """Generate a labelled data set into a new folder.
-
-    Args:
-        folder: where to write; it must not hold anything.
-        count: how many images.
-        model: a model, or what `load` takes; the shipped one by default.
-        labels: which classes, as indices or names; all by default. They take turns.
-        draw: draw each label at random from `labels` instead.
-        seed: which series of images; image i depends on the seed and i alone.
-        shard: (i, n) makes only the i-th of n parts, counted from 1.
-        min_confidence: make an image anew until the digit-net reads it as its label with at least this probability.
-        format: idx (MNIST's own), npz, png, parquet or webdataset.
-        split: train or test: names the files.
-
-    Returns:
-        The folder.
-
-    Raises:
-        ModelError: no such model, or labels that it does not have.
-        OutputError: the folder holds something already, or cannot be written.
-
-    >>> import digitsmith
-    >>> folder = digitsmith.generate("made", count=1000, labels=[0, 1])
-    >>> digitsmith.load_dataset(folder).images.shape
-    (1000, 28, 28)
-    """
-    from digitsmith.generation import generate as generation
-    from digitsmith.models.generator import DEFAULT, Model, load
-
-    if not isinstance(model, Model):
-        model = load(DEFAULT if model is None else model)
-    request = generation.Request(count, labels, draw, seed, shard, min_confidence)
-    generation.generate(model, Path(folder), request, format=format, split=split)
-    return Path(folder)
 
 
 def train(

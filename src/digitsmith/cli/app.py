@@ -200,40 +200,27 @@ def generate(
     digitsmith generate made --count 60000 --model runs/mnist --seed 1
     digitsmith generate clean --count 60000 --min-confidence 0.9
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from digitsmith.generation import generate as generation
+    from digitsmith.data.formats import read_about
     from digitsmith.models.generator import DEFAULT, load
 
-    if gzip and format != "idx":
-        raise ConfigError(f"--gzip is for --format idx; {format} needs none.")
     loaded = load(model or DEFAULT)
-    chosen = None if labels is None else _parse_labels(labels, loaded.metadata.classes)
-    request = generation.Request(count, chosen, draw, seed, _parse_shard(shard), min_confidence)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        first, last = request.range()
-        task = bar.add_task("", total=last - first)
-        header = generation.generate(
-            loaded,
-            out,
-            request,
-            format=format,
-            split=split,
-            compress=gzip,
-            progress=lambda n: bar.advance(task, n),
-        )
-    names = " ".join(dict.fromkeys(chosen or header.classes))
-    what = f"labels {names}" if header.classes else "no labels, as this model is unconditional"
+    chosen = None if labels is None else _parse_labels(labels, loaded.record.classes)
+    digitsmith.generate(
+        out, count, model=loaded, labels=chosen, draw=draw, seed=seed, shard=_parse_shard(shard),
+        min_confidence=min_confidence, format=format, split=split, gzip=gzip,
+    )  # fmt: skip
+    about = read_about(out)
+    assert about is not None
+    names = " ".join(dict.fromkeys(about.get("labels", ())))
+    what = f"labels {names}" if names else "no labels, as this model is unconditional"
+    height, width = about["image_size"]
     typer.echo(
-        f"{header.count:,} images of {header.image_size[0]}x{header.image_size[1]}, {what}, in {out}\n"
-        f"  {out / 'preview.png'}  the first of them"
+        f"{about['count']:,} images of {height}x{width}, {what}, in {out}\n  {out / 'preview.png'}  the first of them"
     )
-    if "refused" in header.about:
-        refused = header.about["refused"]
+    if "refused" in about:
+        refused = about["refused"]
         others = "other was" if refused == 1 else "others were"
-        typer.echo(f"{refused:,} {others} refused, {refused / (header.count + refused):.1%} of all that were made.")
+        typer.echo(f"{refused:,} {others} refused, {refused / (about['count'] + refused):.1%} of all that were made.")
 
 
 @app.command()
@@ -400,21 +387,20 @@ def export(
 @app.command()
 def models() -> None:
     """List the models that come with the package."""
-    from digitsmith.models.generator import load, record, shipped
+    from digitsmith.models.generator import load, shipped, shipped_record
 
     for name in shipped():
-        metadata = load(name).metadata
-        height, width = metadata.image_size
-        measured = record(name)
+        record, measured = load(name).record, shipped_record(name)
+        height, width = record.image_size
         typer.echo(
-            f"{name}  {height}x{width}, classes {' '.join(metadata.classes) or 'none'}, "
-            f"trained on {metadata.training.get('data', '?')}, {measured['bytes'] / 1e6:.1f} MB"
+            f"{name}  {height}x{width}, classes {' '.join(record.classes) or 'none'}, "
+            f"trained on {record.training.data.title if record.training else '?'}, {measured.bytes / 1e6:.1f} MB"
         )
-        for measure in measured["measures"]:
-            if measure["key"] in ("frechet_ratio", "agreement", "recall", "taught"):
-                value, real = measure["values"][0], measure["real"]
-                shown = f"{value:.1%} (real: {real:.1%})" if measure["unit"] == "%" else f"{value:.2f} (real: {real:g})"
-                typer.echo(f"  {measure['title']}: {shown}")
+        for measure in measured.measures:
+            if measure.key in ("frechet_ratio", "agreement", "recall", "taught"):
+                value, real = measure.values[0], measure.real
+                shown = f"{value:.1%} (real: {real:.1%})" if measure.unit == "%" else f"{value:.2f} (real: {real:g})"
+                typer.echo(f"  {measure.title}: {shown}")
     typer.echo("\nAll numbers, and how they were measured: docs/model-card.md in the source.")
 
 

@@ -2,14 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from digitsmith.errors import DataError
-from digitsmith.records.base import check_class_names
+from digitsmith.records.base import Channels, DataRecord, check_class_names
 
 SIDES = range(8, 129)
 """The image heights and widths that models take, in pixels."""
@@ -78,7 +78,7 @@ class Dataset:
         return self.images.shape[1], self.images.shape[2]
 
     @property
-    def channels(self) -> int:
+    def channels(self) -> Channels:
         """1 if grey, 3 if colour."""
         return 1 if self.images.ndim == 3 else 3
 
@@ -101,6 +101,18 @@ class Dataset:
     def take(self, places: "NDArray[np.integer[Any]] | slice") -> "Dataset":
         """Some of the images, by their places."""
         return Dataset(self.images[places], None if self.labels is None else self.labels[places], self.classes)
+
+    def record(self, source: str, split: Literal["train", "test"] = "train") -> DataRecord:
+        """What a record says of it."""
+        return DataRecord(
+            source=source,
+            split=split,
+            sha256=self.sha256(),
+            images=len(self),
+            image_size=self.image_size,
+            channels=self.channels,
+            classes=self.classes,
+        )
 
     def sha256(self) -> str:
         """A hash of the content, whatever file it came from: pixels, labels and class names."""

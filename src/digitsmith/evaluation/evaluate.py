@@ -20,9 +20,8 @@ from digitsmith.evaluation.pictures import closest_pairs, contact_sheets
 from digitsmith.evaluation.real import RealImages, load_real_images, pixel_distances, restrict
 from digitsmith.evaluation.reference import choose_reference, require_same_kind
 from digitsmith.evaluation.samples import FeatureSets, Sample, Sets, digit_labels, digits_in, predict
-from digitsmith.generation.generate import Request
-from digitsmith.models.digitnet import DIGITS, digit_net
-from digitsmith.models.digitnet import Readings as Predictions
+from digitsmith.generation.request import Request
+from digitsmith.models.digitnet import DIGITS, Predictions, digit_net
 from digitsmith.models.generator import Model
 from digitsmith.models.noise import check_seed
 from digitsmith.progress import Progress, listening

@@ -12,7 +12,8 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.errors import DataError
 from digitsmith.evaluation.samples import digit_labels, digits_in
-from digitsmith.generation import generate as generation
+from digitsmith.generation.batches import make_images
+from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import as_digits
 from digitsmith.models.generator import Model, load, shipped
 from digitsmith.progress import Progress
@@ -43,12 +44,12 @@ class Subject:
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width, in pixels."""
-        return self.content.metadata.image_size if isinstance(self.content, Model) else self.content.image_size
+        return self.content.record.image_size if isinstance(self.content, Model) else self.content.image_size
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The class names; empty without labels."""
-        return self.content.metadata.classes if isinstance(self.content, Model) else self.content.classes
+        return self.content.record.classes if isinstance(self.content, Model) else self.content.classes
 
     @cached_property
     def digits(self) -> NDArray[np.int64] | None:
@@ -87,16 +88,10 @@ def open_subject(subject: str | Path | Model | Dataset) -> Subject:
         ) from error
 
 
-def generate_images(model: Model, request: generation.Request, progress: Progress) -> Dataset:
+def generate_images(model: Model, request: Request, progress: Progress) -> Dataset:
     """Generate a data set in memory."""
-    images, labels = [], []
-    for batch, indices in generation.batches(model, request):
-        images.append(batch)
-        labels.append(indices)
-        progress.update("generating images", sum(map(len, images)), request.count)
-    if not model.conditional:
-        return Dataset(np.concatenate(images))
-    return Dataset(np.concatenate(images), np.concatenate([i for i in labels if i is not None]), model.metadata.classes)
+    made = make_images(model, request, progress)
+    return Dataset(made.images, made.labels, model.record.classes)
 
 
 def draw_images(data: Dataset, n: int, seed: int) -> Dataset:

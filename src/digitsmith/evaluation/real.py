@@ -18,8 +18,7 @@ from digitsmith.data.sources import at_hand
 from digitsmith.evaluation.neighbours import nearest
 from digitsmith.evaluation.reference import Choice, RealData, load_real
 from digitsmith.evaluation.samples import Sample, digit_labels, predict
-from digitsmith.models.digitnet import DIGITS, SIDE, DigitNet, usual_scale
-from digitsmith.models.digitnet import Readings as Predictions
+from digitsmith.models.digitnet import DIGITS, SIDE, DigitNet, Predictions, usual_scale
 from digitsmith.progress import Progress, Silent
 from digitsmith.records.evaluation import ReferenceRecord
 

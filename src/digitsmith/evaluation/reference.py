@@ -85,7 +85,10 @@ def choose_reference(subject: Subject, reference: str | Path | None) -> Choice:
 
 def _data_of_model(model: Model) -> str:
     """The source that a model was trained on; empty if it is not recorded."""
-    return str(model.metadata.training.get("data") or "")
+    data = model.record.training.data if model.record.training else None
+    if data is None:
+        return ""
+    return f"{data.source}:{data.split}" if data.source else data.title
 
 
 def _data_of_files(name: str) -> str:

@@ -12,8 +12,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.evaluation import metrics
 from digitsmith.evaluation.metrics import Moments
 from digitsmith.evaluation.neighbours import Features
-from digitsmith.models.digitnet import DIGITS, DigitNet, as_digits, digit_net
-from digitsmith.models.digitnet import Readings as Predictions
+from digitsmith.models.digitnet import DIGITS, DigitNet, Predictions, as_digits, digit_net
 from digitsmith.progress import Progress
 
 T = TypeVar("T")
@@ -90,11 +89,7 @@ def predict(
     images: NDArray[np.uint8], scale: float, work: str, progress: Progress, net: DigitNet | None = None
 ) -> Predictions:
     """What a digit-net, by default the shipped one, makes of images."""
-
-    def report(done: int) -> None:
-        progress.update(work, done, len(images))
-
-    return (net or digit_net()).read(images, scale, report)
+    return (net or digit_net()).predict(images, scale, progress=progress, work=work)
 
 
 def digit_labels(data: Dataset) -> NDArray[np.int64] | None:

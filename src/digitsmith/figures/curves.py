@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from digitsmith.records.run import MetricsLine
+
 History = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 """What became of each scalar: the epochs in which it was logged, and its mean over each of them."""
 
@@ -43,40 +45,37 @@ KINDS = {
     "equilibrium": Kind(
         "Equilibrium",
         {"d_real": "D(x), real images", "d_fake": "D(G(z)), generated"},
-        "probability to be real (of a pair, if relativistic), says the discriminator",
+        "probability of being real, by the discriminator (of a pair, if relativistic)",
         level=(0.5, "equilibrium, 0.5"),
         limits=(0, 1),
     ),
     "quality": Kind(
         "Quality",
         {"frechet_ratio": "generated images"},
-        "Fréchet distance, over that of real images",
-        level=(1, "real images, 1"),
+        "Fréchet distance ratio (1.0 = as close as real images)",
+        level=(1, "real images, 1.0"),
         logarithmic=True,
     ),
 }
 """All pictures of curves, by the name of their file."""
 
 
-def read_history(lines: Sequence[Mapping[str, float]]) -> History:
+def read_history(lines: Sequence[MetricsLine]) -> History:
     """The curves in the lines of metrics; a line counts as often as it averages steps.
 
     Quality is measured at the end of some epochs only, or of none.
     """
-    step = np.array([line["step"] for line in lines], float)
-    epoch = np.array([line["epoch"] for line in lines], int)
+    step = np.array([line.step for line in lines], float)
+    epoch = np.array([line.epoch for line in lines], int)
     weight = np.diff(step, prepend=0.0)
     total = np.bincount(epoch, weight)
     present = np.flatnonzero(total)
     history = {}
     for name in ("d_loss", "g_loss", "d_real", "d_fake"):
-        values = np.array([line[name] for line in lines], float)
+        values = np.array([getattr(line, name) for line in lines], float)
         history[name] = present.astype(float), np.bincount(epoch, weight * values)[present] / total[present]
-    measured = [line for line in lines if line.get("frechet_floor", 0) > 0]
-    history["frechet_ratio"] = (
-        np.array([line["epoch"] for line in measured], float),
-        np.array([line["frechet_distance"] / line["frechet_floor"] for line in measured], float),
-    )
+    measured = {line.epoch: line.frechet_ratio for line in lines if line.frechet_ratio is not None}
+    history["frechet_ratio"] = np.array(list(measured), float), np.array(list(measured.values()), float)
     return {name: curve for name, curve in history.items() if len(curve[0])}
 
 

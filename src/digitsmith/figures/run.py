@@ -42,12 +42,12 @@ def _curves(run: Run) -> list[Path]:
 
 def _real_versus_fake(run: Run) -> Path:
     """Rows of real images, each over a row of generated ones of the same classes."""
-    size = _image_size(run)
+    size = run.read_record().data.image_size
     last = max(run.samples())
     real, fake = (untile(_read(path), size)[:_PAIRS] for path in (run.real, run.sample(last)))
-    pairs = np.stack([real, fake], axis=1)  # [pairs, 2, columns, h, w]
+    pairs = np.stack([real, fake], axis=1)  # [pairs, 2, columns, h, w], and colours
     path = run.figures / "real-vs-fake.png"
-    save_png(path, tile(pairs.reshape(-1, *size), columns=pairs.shape[2]), scale=2)
+    save_png(path, tile(pairs.reshape(-1, *pairs.shape[3:]), columns=pairs.shape[2]), scale=2)
     return path
 
 
@@ -60,7 +60,7 @@ def _progress(run: Run) -> list[Path]:
     with staged_file(gif) as staged, writing(gif):
         durations = [120] * (len(frames) - 1) + [2000]
         frames[0].save(staged, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    size = _image_size(run)
+    size = run.read_record().data.image_size
     rows = [untile(_read(samples[epoch]), size)[0] for epoch in _spread(epochs, _STRIP_FRAMES)]
     strip = run.figures / "progress.png"
     save_png(strip, tile(np.concatenate(rows), columns=len(rows[0])), scale=2)
@@ -73,12 +73,6 @@ def _spread(epochs: Sequence[int], most: int) -> list[int]:
         return list(epochs)
     places = np.unique(np.rint(np.geomspace(1, len(epochs), most)).astype(int) - 1)
     return [epochs[place] for place in places]
-
-
-def _image_size(run: Run) -> tuple[int, int]:
-    _, record = run.read()
-    height, width = record["image_size"]
-    return int(height), int(width)
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

@@ -1,11 +1,8 @@
-"""Generate a data set: (model, count, labels, seed, shard) to a stream of batches, to a writer."""
+"""`generate`: a labelled data set in a new folder."""
 
 import contextlib
-import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,192 +11,103 @@ from numpy.typing import NDArray
 
 from digitsmith.data.formats import Format, Header, Split, format_module, write_about
 from digitsmith.data.grid import save_png, tile
-from digitsmith.errors import ConfigError, ModelError
+from digitsmith.errors import ConfigError
 from digitsmith.files import staged_folder
-from digitsmith.models.digitnet import as_digits, digit_net, usual_scale
-from digitsmith.models.generator import Model, check_range, provenance
-from digitsmith.models.noise import BLOCK, drawn_labels
+from digitsmith.generation.batches import WORK, Plan, batches, plan
+from digitsmith.generation.request import Request
+from digitsmith.models.generator import DEFAULT, Model, load
+from digitsmith.progress import Progress, listening
 
-_Batch = tuple[NDArray[np.uint8], NDArray[np.int64] | None]
 _PREVIEW = 100
-_MOST_ATTEMPTS = 100
-
-
-@dataclass(frozen=True)
-class Request:
-    """Which images to make.
-
-    Attributes:
-        count: how many, over all shards.
-        labels: the classes to make, as indices or names; None for all. They take turns: image i is of class
-            `labels[i % len(labels)]`.
-        draw: draw each label at random from `labels` instead.
-        seed: which series of images.
-        shard: (i, n): only the i-th of n equal parts, counted from 1.
-        min_confidence: make an image anew until the digit-net reads it as its label (as any digit, from an
-            unconditional model) with at least this probability; 0 takes all. Counts per class stay what they are, and
-            image i still depends on the seed and i alone.
-    """
-
-    count: int
-    labels: Sequence[int | str] | None = None
-    draw: bool = False
-    seed: int = 0
-    shard: tuple[int, int] = (1, 1)
-    min_confidence: float = 0.0
-
-    def range(self) -> tuple[int, int]:
-        """Index of the first image, and of the one after the last."""
-        i, n = self.shard
-        if not 1 <= i <= n:
-            raise ConfigError(f"shard {i}/{n}: shards are counted from 1/{n} to {n}/{n}.")
-        return self.count * (i - 1) // n, self.count * i // n
-
-
-def batches(model: Model, request: Request, refused: Callable[[int], Any] = lambda images: None) -> Iterator[_Batch]:
-    """Make the requested images, in order, in constant memory. What cannot be made is refused at the call.
-
-    Args:
-        model: from `digitsmith.load`.
-        request: which images.
-        refused: called, from any thread, with the number of images that were not confident enough, as they come.
-
-    Returns:
-        Batches: uint8[n, h, w] images and int64[n] labels, or None from an unconditional model.
-
-    Raises:
-        ModelError: labels that the model does not have, a count out of range, or images that are refused every time.
-        ConfigError: a confidence that is no probability, or of classes that are no digits.
-    """
-    check_range(0, request.count, request.seed)
-    start, stop = request.range()
-    labels_of = _labelling(model, request)
-    screen = _screen(model, request, refused)
-
-    def make(block: int) -> _Batch:
-        first, last = max(start, block * BLOCK), min(stop, (block + 1) * BLOCK)
-        labels = labels_of(first, last - first)
-        wanted = last - first if labels is None else labels
-        images = model.block(request.seed, block, first - block * BLOCK, wanted)
-        screen(images, block, first - block * BLOCK, wanted)
-        return images, labels
-
-    return _in_order(make, range(start // BLOCK, -(-stop // BLOCK)))
-
-
-def _in_order(make: Callable[[int], _Batch], blocks: range) -> Iterator[_Batch]:
-    """Make blocks on all cores, a few ahead of the one that is asked for."""
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
-        pending: deque[Future[_Batch]] = deque()
-        for block in blocks:
-            pending.append(pool.submit(make, block))
-            if len(pending) > 2 * workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
 
 
 def generate(
-    model: Model,
-    folder: Path,
-    request: Request,
+    folder: str | Path,
+    count: int,
     *,
+    model: Model | str | Path | None = None,
+    labels: Sequence[int | str] | None = None,
+    draw: bool = False,
+    seed: int = 0,
+    shard: tuple[int, int] = (1, 1),
+    min_confidence: float = 0.0,
     format: Format = "idx",
     split: Split = "train",
-    compress: bool = False,
-    progress: Callable[[int], Any] = lambda images: None,
-) -> Header:
-    """Write a generated data set as a new folder, or nothing.
+    gzip: bool = False,
+    progress: Progress | bool = True,
+) -> Path:
+    """Generate a labelled data set into a new folder, whole or not at all.
 
     Beside the data lie `dataset.json`, which says where they came from, and `preview.png`, the first hundred images.
 
     Args:
-        model: from `digitsmith.load`.
         folder: where to write; it must not hold anything.
-        request: which images.
-        format: how to write them.
-        split: `train` or `test`: names the files.
-        compress: gzip the files of IDX.
-        progress: called with the number of images of each batch that was written.
+        count: how many images, over all shards.
+        model: a model, or what `load` takes; the shipped one by default.
+        labels: the classes to make, as indices or names; all by default. They take turns: image i is of class
+            `labels[i % len(labels)]`.
+        draw: draw each label at random from `labels` instead.
+        seed: which series of images; image i depends on the seed and i alone.
+        shard: (i, n) makes only the i-th of n equal parts, counted from 1. All parts together are the whole.
+        min_confidence: make an image again until the digit-net recognises it as its label (as any digit, from an
+            unconditional model) with at least this probability; 0 takes all. Counts per class stay what they are.
+        format: idx (MNIST's own), npz, png, parquet or webdataset.
+        split: train or test: names the files.
+        gzip: compress the files of idx, as MNIST's are.
+        progress: show how far it is; False is silence, and an object of one's own is told instead.
+
+    Returns:
+        The folder.
 
     Raises:
-        ModelError: labels that the model does not have, a count out of range, or images that are refused every time.
-        ConfigError: a confidence that is no probability, or of classes that are no digits.
+        ModelError: no such model, labels that it does not have, or images that never reach `min_confidence`.
+        ConfigError: an argument out of range, or that does not fit the others.
         OutputError: the folder holds something already, or cannot be written.
+
+    >>> import digitsmith
+    >>> folder = digitsmith.generate("made", count=1000, labels=[0, 1])
+    >>> digitsmith.load_dataset(folder).images.shape
+    (1000, 28, 28)
     """
-    refusals: list[int] = []
-    made = batches(model, request, refusals.append)  # before anything is written, as it may refuse
-    start, stop = request.range()
-    if start == stop:
-        i, n = request.shard
-        raise ConfigError(f"shard {i}/{n} of {request.count} images is empty: use at most {request.count} shards.")
-    about = provenance(model) | {"seed": request.seed, "first": start, "count": stop - start}
-    if model.conditional:
-        names = np.array(model.metadata.classes)[_choices(model, request)]
-        about |= {"labels": names.tolist(), "drawn": request.draw}
-    header = Header(stop - start, model.metadata.image_size, model.metadata.classes, split, start, about, compress)
-    with staged_folder(folder) as staged:
-        shown: list[NDArray[np.uint8]] = []
+    if gzip and format != "idx":
+        raise ConfigError(f"it is for the format idx; {format} needs none.", parameter="gzip")
+    if not isinstance(model, Model):
+        model = load(DEFAULT if model is None else model)
+    request = Request(count, labels, draw, seed, shard, min_confidence)
+    planned = plan(model, request)
+    header = Header(
+        len(planned), model.record.image_size, model.record.classes, split, planned.start, _about(model, planned), gzip
+    )
+    shown: list[NDArray[np.uint8]] = []
+    done = refused = 0
+    with listening(progress) as progress, staged_folder(Path(folder)) as staged:
         with contextlib.closing(format_module(format).Writer(staged, header)) as writer:
-            for images, labels in made:
-                writer.write(images, labels)
-                if len(shown) < _PREVIEW:
-                    shown.extend(images[: _PREVIEW - len(shown)])
-                progress(len(images))
-        if request.min_confidence:
-            header = replace(header, about=about | {"min_confidence": request.min_confidence, "refused": sum(refusals)})
-            write_about(staged, header)  # again, now that it is known
+            for batch in batches(model, planned):
+                writer.write(batch.images, batch.labels)
+                shown.extend(batch.images[: _PREVIEW - len(shown)])
+                done, refused = done + len(batch.images), refused + batch.refused
+                progress.update(WORK, done, len(planned))
+        if planned.screen:
+            write_about(staged, replace(header, about=_about(model, planned, refused)))  # again, now that it is known
         save_png(staged / "preview.png", tile(np.stack(shown), columns=10), scale=2)
-    return header
+    return Path(folder)
 
 
-def _screen(model: Model, request: Request, refused: Callable[[int], Any]) -> Callable[..., None]:
-    """A function that makes those images of a block anew, in place, of which the digit-net is not confident enough."""
-    least, classes = request.min_confidence, model.metadata.classes
-    if not least:
-        return lambda *_: None
-    if not 0 < least < 1:
-        raise ConfigError(f"--min-confidence {least}: give a probability, above 0 and below 1.")
-    digit_of = as_digits(classes)
-    if digit_of is None:
-        raise ConfigError(f"--min-confidence reads digits; the classes of {model.name} are {' '.join(classes)}.")
-    scale = usual_scale(model.block(0, 0, 0, np.arange(BLOCK) % len(classes) if classes else BLOCK))
-
-    def screen(images: NDArray[np.uint8], block: int, first: int, wanted: NDArray[np.int64] | int) -> None:
-        waiting = np.arange(len(images))
-        for attempt in range(1, _MOST_ATTEMPTS + 1):
-            readings = digit_net().read(images[waiting], scale)
-            wrong = readings.confidence < least
-            if not isinstance(wanted, int):
-                wrong |= readings.digits != digit_of[wanted[waiting]]
-            waiting = waiting[wrong]
-            if not len(waiting):
-                return
-            refused(len(waiting))
-            images[waiting] = model.block(request.seed, block, first, wanted, attempt)[waiting]
-        raise ModelError(
-            f"{model.name}: of {_MOST_ATTEMPTS} images made for number {block * BLOCK + first + waiting[0]}, none is "
-            f"read as its label with a probability of {least}: lower --min-confidence, or choose a better model."
-        )
-
-    return screen
-
-
-def _labelling(model: Model, request: Request) -> Callable[[int, int], NDArray[np.int64] | None]:
-    """A function that gives the labels of `count` images from `start`."""
-    if not model.conditional:
-        if request.labels is not None or request.draw:
-            raise ModelError(f"{model.name} is unconditional: its images have no labels, and none can be asked for.")
-        return lambda start, count: None
-    choices = _choices(model, request)
-    if not len(choices):
-        raise ModelError("no label is asked for: name at least one.")
-    if request.draw:
-        return lambda start, count: drawn_labels(request.seed, start, count, choices)
-    return lambda start, count: choices[np.arange(start, start + count) % len(choices)]
-
-
-def _choices(model: Model, request: Request) -> NDArray[np.int64]:
-    """The classes that are asked for."""
-    return model.class_indices(model.metadata.classes if request.labels is None else request.labels)
+def _about(model: Model, planned: Plan, refused: int = 0) -> dict[str, Any]:
+    """Where the images came from, to be kept beside them."""
+    training = model.record.training
+    about: dict[str, Any] = {
+        "model": model.name,
+        "model_sha256": model.sha256,
+        "trained_on": training.data.source if training else "",
+        "seed": planned.seed,
+        "first": planned.start,
+        "count": len(planned),
+        "image_size": list(model.record.image_size),
+    }
+    if planned.labels:
+        about["labels"] = [model.record.classes[i] for i in planned.labels.choices]
+        about["drawn"] = planned.labels.drawn
+    if planned.screen:
+        about |= {"min_confidence": planned.screen.min_confidence, "refused": refused}
+    return about

@@ -1,8 +1,8 @@
-"""The digit-net: a small classifier of MNIST digits, frozen and shipped, whose insides are the features of digits."""
+"""The digit-net: a small, frozen classifier of MNIST digits, whose penultimate layer gives the features of digits."""
 
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -12,10 +12,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.pixels import to_unit
+from digitsmith.data.pixels import to_planes, to_unit
+from digitsmith.progress import Progress
 
 DIGITS = tuple("0123456789")
-"""The classes that the digit-net reads."""
+"""The classes that the digit-net knows."""
 
 SIDE = 28
 """Height and width of the images that it sees, in pixels."""
@@ -24,24 +25,24 @@ FEATURES = 128
 """Features of an image."""
 
 _INK = 20  # the longer side of MNIST's digits in them
-
+_LEAST_CONTRAST = 48.0  # levels from paper to ink; less is taken for an empty image, and not made brighter
 _BATCH = 250
 
 
 @dataclass(frozen=True, eq=False)
-class Readings:
-    """What the digit-net makes of images.
+class Predictions:
+    """What the digit-net predicts for images.
 
     Attributes:
         features: float32[n, 128], its penultimate layer.
-        probabilities: float32[n, 10], for each digit.
+        probabilities: float32[n, 10], of each digit.
     """
 
     features: NDArray[np.float32]
     probabilities: NDArray[np.float32]
 
-    def __getitem__(self, which: Any) -> "Readings":
-        return Readings(self.features[which], self.probabilities[which])
+    def __getitem__(self, which: Any) -> "Predictions":
+        return Predictions(self.features[which], self.probabilities[which])
 
     def __len__(self) -> int:
         return len(self.features)
@@ -68,33 +69,59 @@ class DigitNet:
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
-    def read(
-        self,
-        images: NDArray[np.uint8],
-        scale: float = 1.0,
-        progress: Callable[[int], Any] = lambda n: None,
-    ) -> Readings:
-        """Features and probabilities of images, each of which depends on its own image alone.
+    def predict(
+        self, images: NDArray[np.uint8], scale: float = 1.0, *, progress: Progress | None = None, work: str = ""
+    ) -> Predictions:
+        """Classify images, each independently of the others.
 
         Args:
-            images: uint8[n, h, w]; 0 background, 255 ink.
+            images: uint8[n, h, w], 0 background to 255 ink, or in colour uint8[n, h, w, 3], as for `to_ink`.
             scale: to enlarge them by, about their centre, before they are cut or padded to 28x28 (see `usual_scale`).
-            progress: called after each batch with the number of images read so far.
+            progress: told after each batch how many images are done, of a piece of work that is named `work`.
         """
         features, probabilities = [], []
         for start in range(0, len(images), _BATCH):
-            batch = to_unit(_framed(images[start : start + _BATCH], scale)[:, None].astype(np.float32))
-            seen, logits = self._session.run(["features", "logits"], {"image": batch})
-            odds = np.exp(logits - logits.max(1, keepdims=True))
-            features.append(seen)
-            probabilities.append(odds / odds.sum(1, keepdims=True))
-            progress(start + len(batch))
-        return Readings(np.concatenate(features), np.concatenate(probabilities))
+            framed = _framed(to_ink(images[start : start + _BATCH]), scale)
+            batch = to_unit(to_planes(framed).astype(np.float32))
+            penultimate, logits = self._session.run(["features", "logits"], {"image": batch})
+            exponentials = np.exp(logits - logits.max(1, keepdims=True))
+            features.append(penultimate)
+            probabilities.append(exponentials / exponentials.sum(1, keepdims=True))
+            if progress:
+                progress.update(work, start + len(batch), len(images))
+        return Predictions(np.concatenate(features), np.concatenate(probabilities))
+
+
+def to_ink(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Show colour images as bright ink on dark paper; grey ones are returned as they are.
+
+    The paper's colour is the median of the pixels at the border, channel by channel. A pixel is as bright as its colour
+    is far from the paper's, and the scale is such that one in a hundred is white, which single specks do not change. An
+    image with hardly any contrast stays dark.
+
+    Args:
+        images: uint8[n, h, w, 3], of one ink on one paper each.
+
+    Returns:
+        uint8[n, h, w].
+    """
+    if images.ndim == 3:
+        return images
+    border = np.concatenate([images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]], axis=1)
+    paper = np.median(border, axis=1).astype(np.float32)
+    distance = np.linalg.norm(images - paper[:, None, None], axis=3)
+    white = np.maximum(np.percentile(distance, 99, axis=(1, 2)), _LEAST_CONTRAST)
+    levels: NDArray[np.uint8] = np.minimum(distance * (255 / white)[:, None, None] + 0.5, 255).astype(np.uint8)
+    return levels
 
 
 def usual_scale(images: NDArray[np.uint8]) -> float:
-    """The scale at which the digits in images, uint8[n, h, w], are as large as MNIST's; 1 if they nearly are."""
-    ink = images > 64
+    """The scale at which the digits in images are as large as MNIST's; 1 if they nearly are.
+
+    Args:
+        images: as for `DigitNet.predict`.
+    """
+    ink = to_ink(images) > 64
     heights, widths = (_extent(np.asarray(ink.any(axis))) for axis in (2, 1))
     typical = float(np.median(np.maximum(heights, widths)))
     scale = _INK / max(typical, 1.0)

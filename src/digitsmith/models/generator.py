@@ -1,70 +1,48 @@
-"""A generator file: one ONNX graph with metadata. Loading, checking, sampling."""
+"""A generator file: one ONNX graph with its record. Loading and sampling."""
 
 import hashlib
-import json
-import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import shape_inference
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationError
 
-from digitsmith.data.dataset import SIDES
 from digitsmith.data.pixels import to_uint8
 from digitsmith.errors import ModelError
-from digitsmith.models.noise import BLOCK, MAX_INDEX, check_seed, noise_block
-from digitsmith.records.base import check_class_names
-from digitsmith.records.model import Distribution
+from digitsmith.models.check import check_graph, first_line, parse
+from digitsmith.models.noise import BLOCK, MAX_INDEX, Span, check_seed, noise_block, spans
+from digitsmith.records.base import first_problem
+from digitsmith.records.model import GeneratorRecord, ShippedRecord
 
 DEFAULT = "mnist"
 """The shipped model that is used where none is named."""
 
-METADATA_KEY = "digitsmith"
-"""The key of the ONNX metadata under which a model's own are kept, as JSON."""
+Labels = Sequence[int | str] | NDArray[np.integer[Any]]
 
 _MAX_BYTES = 2**28  # of a model file
-_MAX_ELEMENTS = 2**27  # of any tensor inside, for a block of images
-_MAX_SUM = 2**30  # of the elements of all tensors inside
-_ATTRIBUTES = {  # the kinds that operators may have; no graphs within the graph, no tensors in hiding
-    getattr(onnx.AttributeProto, kind) for kind in ("INT", "INTS", "FLOAT", "FLOATS", "STRING", "STRINGS", "TENSOR")
-}
-_Side = Annotated[int, Field(ge=SIDES.start, lt=SIDES.stop)]
-
-
-class ModelMetadata(BaseModel):
-    """What sampling needs to know of a model, and where the model came from."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-    format: Literal[1] = 1
-    classes: tuple[str, ...] = Field(default=(), max_length=10_000, description="Empty for an unconditional model.")
-    image_size: tuple[_Side, _Side] = Field(description="Height and width, in pixels.")
-    z_dim: Annotated[int, Field(ge=1, le=4096)]
-    z_distribution: Distribution
-    training: dict[str, Any] = Field(
-        default_factory=dict,
-        description="Data and its hash, config, seed, epochs, versions, and the command.",
-    )
-
-    @field_validator("classes")
-    @classmethod
-    def _usable_names(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
-        return check_class_names(classes)
+_PIXELS_PER_RUN = BLOCK * 32 * 32
+_ZOO = resources.files("digitsmith.models") / "zoo"
 
 
 class Model:
-    """A trained generator. Get one from `load`."""
+    """A trained generator. Get one from `load`.
+
+    Attributes:
+        name: what the user calls it.
+        record: what it makes, and how it was trained.
+        sha256: of the file.
+        session: runs the graph. Its inputs are `z`, float32[n, z_dim], and, if conditional, `label`, int64[n]; its
+            output is `image`, float32[n, channels, h, w] in [-1, 1].
+    """
 
     def __init__(self, name: str, content: bytes) -> None:
         self.name = name
-        self.metadata = _check(name, content)
+        self.record = _check(name, content)
         self.sha256 = hashlib.sha256(content).hexdigest()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # blocks run in parallel, not the layers of one
@@ -73,20 +51,15 @@ class Model:
         try:
             self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises a class of its own for each failure, with no common root
-            raise ModelError(f"{name}: ONNX Runtime cannot load it ({_first_line(error)}).") from error
+            raise ModelError(f"{name}: ONNX Runtime cannot load it ({first_line(error)}).") from error
 
     @property
     def conditional(self) -> bool:
         """Whether digits can be asked for by class."""
-        return bool(self.metadata.classes)
+        return bool(self.record.classes)
 
     def sample(
-        self,
-        labels: Sequence[int | str] | NDArray[np.integer[Any]] | None = None,
-        *,
-        count: int | None = None,
-        seed: int = 0,
-        start: int = 0,
+        self, labels: Labels | None = None, *, count: int | None = None, seed: int = 0, start: int = 0
     ) -> NDArray[np.uint8]:
         """Make images `start`, `start + 1`, … of a seed; each depends on the seed, its index and its label alone.
 
@@ -97,72 +70,73 @@ class Model:
             start: index of the first image in the series.
 
         Returns:
-            uint8[n, h, w]; 0 is background, 255 ink.
+            uint8[n, h, w], 0 background to 255 ink; from a colour model uint8[n, h, w, 3], red, green and blue.
 
         Raises:
             ModelError: labels that the model does not have, or a count that it cannot make.
+            ConfigError: a seed out of range.
 
         >>> import digitsmith
         >>> digitsmith.load().sample([3, 1, 4]).shape
         (3, 28, 28)
         """
-        if self.conditional:
-            if labels is None:
-                raise ModelError(f"{self.name} makes digits by class: say which, for example labels=[3, 1, 4].")
-            if count not in (None, len(labels)):
-                raise ModelError(f"{len(labels)} labels and a count of {count}: leave the count out.")
-            indices = self.class_indices(labels)
+        if self.conditional and labels is None:
+            raise ModelError(f"{self.name} makes digits by class: say which, such as [3, 1, 4].", parameter="labels")
+        indices = None if labels is None else self.class_indices(labels)
+        if indices is not None:
+            if count not in (None, len(indices)):
+                raise ModelError(f"{count}, but there are {len(indices)} labels: leave it out.", parameter="count")
             count = len(indices)
-        else:
-            if labels is not None:
-                raise ModelError(f"{self.name} is unconditional and knows no labels: give count instead.")
-            indices = np.zeros(0, np.int64)
-        check_range(start, count or 0, seed)
-        parts = []
-        index = start
-        while index < start + (count or 0):
-            block = index // BLOCK
-            first = index - block * BLOCK
-            stop = min(BLOCK, start + (count or 0) - block * BLOCK)
-            wanted = indices[index - start : index - start + stop - first]
-            parts.append(self.block(seed, block, first, wanted if self.conditional else stop - first))
-            index = block * BLOCK + stop
-        return np.concatenate(parts)
+        stop = start + (count or 0)
+        check_range(start, stop, seed)
+        return np.concatenate(
+            [
+                self.make(span, None if indices is None else indices[span.start - start :][: span.count])
+                for span in spans(seed, start, stop)
+            ]
+        )
 
-    def block(
-        self, seed: int, block: int, first: int, labels: NDArray[np.int64] | int, attempt: int = 0
-    ) -> NDArray[np.uint8]:
-        """Make some images of one block of noise. Always the whole block is run, so that products have one shape.
+    def make(self, span: Span, labels: NDArray[np.int64] | None = None, attempt: int = 0) -> NDArray[np.uint8]:
+        """Make the images of a span. Whatever its size, the graph is run on full batches, so that rounding is the same.
 
         Args:
-            seed: which series of images.
-            block: its images are `block * noise.BLOCK` and after.
-            first: place of the first wanted image in the block.
-            labels: int64[n] of the n wanted images, or their number for an unconditional model.
+            span: which images.
+            labels: int64[span.count], class indices; None for an unconditional model.
             attempt: above 0, other images in place of those that were refused.
-        """
-        z = noise_block(seed, block, self.metadata.z_dim, self.metadata.z_distribution, attempt)
-        feed: dict[str, Any] = {"z": z}
-        count = labels if isinstance(labels, int) else len(labels)
-        if self.conditional:
-            feed["label"] = np.zeros(BLOCK, np.int64)
-            feed["label"][first : first + count] = labels
-        try:
-            (images,) = self.session.run(["image"], feed)
-        except Exception as error:  # as above
-            raise ModelError(f"{self.name}: ONNX Runtime cannot run it ({_first_line(error)}).") from error
-        return to_uint8(images[first : first + count])
 
-    def class_indices(self, labels: Sequence[int | str] | NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        Returns:
+            As for `sample`.
+        """
+        feed: dict[str, NDArray[Any]] = {
+            "z": noise_block(span.seed, span.block, self.record.z_dim, self.record.z_distribution, attempt)
+        }
+        if labels is not None:
+            feed["label"] = np.zeros(BLOCK, np.int64)
+            feed["label"][span.first : span.first + span.count] = labels
+        n = images_per_run(self.record.image_size)
+        first = span.first // n * n
+        runs = []
+        for start in range(first, span.first + span.count, n):
+            try:
+                (images,) = self.session.run(["image"], {name: full[start : start + n] for name, full in feed.items()})
+            except Exception as error:  # as above
+                raise ModelError(f"{self.name}: ONNX Runtime cannot run it ({first_line(error)}).") from error
+            runs.append(images)
+        made = runs[0] if len(runs) == 1 else np.concatenate(runs)
+        return to_uint8(made[span.first - first :][: span.count])
+
+    def class_indices(self, labels: Labels) -> NDArray[np.int64]:
         """Class indices of labels that are given as indices or names: int64[n]."""
-        names = {name: i for i, name in enumerate(self.metadata.classes)}
+        if not self.conditional:
+            raise ModelError(f"{self.name} is unconditional and knows none: leave them out.", parameter="labels")
+        names = {name: i for i, name in enumerate(self.record.classes)}
         try:
             indices = [names.get(label, -1) if isinstance(label, str) else operator.index(label) for label in labels]
         except TypeError as error:
-            raise ModelError(f"labels are class names or whole numbers: {error}.") from error
+            raise ModelError(f"give class names or whole numbers ({error}).", parameter="labels") from error
         for label, index in zip(labels, indices, strict=True):
             if not 0 <= index < len(names):
-                raise ModelError(f"{self.name} has no label {label!r}. Its labels: {' '.join(names)}.")
+                raise ModelError(f"{self.name} has no label {label!r}; it has {' '.join(names)}.", parameter="labels")
         return np.array(indices, np.int64)
 
 
@@ -176,11 +150,41 @@ def load(model: str | Path = DEFAULT) -> Model:
         ModelError: no such model, or a file that is no generator of ours.
     """
     if (name := str(model)) in shipped():
-        return Model(name, (resources.files("digitsmith.models") / "zoo" / f"{name}.onnx").read_bytes())
+        return Model(name, (_ZOO / f"{name}.onnx").read_bytes())
     try:
         return Model(name, _read(Path(model)))
     except OSError as error:
         raise ModelError(f"cannot read {name}: {error.strerror or error}.") from error
+
+
+def shipped() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(entry.name.removesuffix(".onnx") for entry in _ZOO.iterdir() if entry.name.endswith(".onnx"))
+
+
+def shipped_record(name: str) -> ShippedRecord:
+    """How a shipped model was made and what was measured of it."""
+    return ShippedRecord.model_validate_json((_ZOO / f"{name}.json").read_bytes())
+
+
+def images_per_run(image_size: tuple[int, int]) -> int:
+    """Images in one run of a graph: a whole block, or less of large images, so that all sizes need the same memory."""
+    n = BLOCK
+    while n * image_size[0] * image_size[1] > _PIXELS_PER_RUN:
+        n //= 2
+    return n
+
+
+def check_range(start: int, stop: int, seed: int) -> None:
+    """Refuse images `start` to `stop - 1` if there are none, or if they are outside a seed's series."""
+    check_seed(seed)
+    if stop <= start:
+        raise ModelError(f"{stop - start} is too few: ask for at least one image.", parameter="count")
+    if start < 0 or stop > MAX_INDEX:
+        raise ModelError(
+            f"one seed has images 0 to {MAX_INDEX - 1}, not {start} to {stop - 1}: use another seed for more.",
+            parameter="start" if start < 0 else "count",
+        )
 
 
 def _read(path: Path) -> bytes:
@@ -193,134 +197,26 @@ def _read(path: Path) -> bytes:
         path = path / "model.onnx"
     if not path.is_file():
         raise ModelError(
-            f"there is no model {str(path)!r}: give a run folder, an .onnx file or one of {', '.join(shipped())}."
+            f"there is no model {str(path)!r}: give a run folder, an .onnx file or one of {', '.join(shipped())}.",
+            parameter="model",
         )
     if path.stat().st_size > _MAX_BYTES:
         raise ModelError(f"{path} is larger than {_MAX_BYTES >> 20} MiB: it is no Digitsmith model.")
     return path.read_bytes()
 
 
-def shipped() -> list[str]:
-    """Names of the models that come with the package."""
-    folder = resources.files("digitsmith.models") / "zoo"
-    return sorted(entry.name.removesuffix(".onnx") for entry in folder.iterdir() if entry.name.endswith(".onnx"))
-
-
-def record(name: str) -> dict[str, Any]:
-    """How a shipped model was made and what was measured of it: what the model card is written from."""
-    content = (resources.files("digitsmith.models") / "zoo" / f"{name}.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(content)
-    return found
-
-
-def check_range(start: int, count: int, seed: int) -> None:
-    """Refuse image indices that are outside a seed's series."""
-    check_seed(seed)
-    if count < 1:
-        raise ModelError(f"a count of {count}: ask for at least one image.")
-    if start < 0 or start + count > MAX_INDEX:
-        raise ModelError(
-            f"images {start} to {start + count - 1}: one seed has images 0 to {MAX_INDEX - 1}; use another."
-        )
-
-
-def _check(name: str, content: bytes) -> ModelMetadata:
-    """Read the metadata of a model file that may be anything, and make sure that running it is harmless."""
+def _check(name: str, content: bytes) -> GeneratorRecord:
+    """The record of a model file that may be anything, once it is sure that running it is harmless."""
+    proto, text = parse(name, content)
     try:
-        proto = onnx.load_model_from_string(content)
-    except Exception as error:  # protobuf's own errors
-        raise ModelError(f"{name} is no ONNX file.") from error
-    properties = {entry.key: entry.value for entry in proto.metadata_props}
-    if METADATA_KEY not in properties:
-        raise ModelError(f"{name} is an ONNX file, but no Digitsmith model: use one that `digitsmith train` exported.")
-    try:
-        metadata = ModelMetadata.model_validate_json(properties[METADATA_KEY])
+        record = GeneratorRecord.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"{name}: its metadata are not usable ({where}: {first['msg']}).") from error
-    h, w = metadata.image_size
-    inputs: dict[str, tuple[int, ...]] = {"z": (BLOCK, metadata.z_dim)}
-    if metadata.classes:
-        inputs["label"] = (BLOCK,)
-    try:
-        _check_graph(proto, inputs, {"image": (BLOCK, 1, h, w)})
-    except ValueError as error:
-        raise ModelError(f"{name} is refused: {error}.") from error
-    return metadata
-
-
-def _check_graph(
-    proto: onnx.ModelProto, inputs: Mapping[str, tuple[int, ...]], outputs: Mapping[str, tuple[int, ...]]
-) -> None:
-    """Raise `ValueError` unless the graph is self-contained, has these inputs and outputs, and needs bounded memory."""
-    graph = proto.graph
-    if proto.functions or any(node.domain not in ("", "ai.onnx") for node in graph.node):
-        raise ValueError("it uses operators that are not ONNX's own")
-    if any(a.type not in _ATTRIBUTES for node in graph.node for a in node.attribute):
-        raise ValueError("an operator in it has attributes of a kind that no generator needs")
-    constants = [a.t for node in graph.node for a in node.attribute if a.type == onnx.AttributeProto.TENSOR]
-    for tensor in [*graph.initializer, *constants]:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-            raise ValueError("it wants to read other files")
-        if any(dim < 0 for dim in tensor.dims) or math.prod(tensor.dims) > _MAX_ELEMENTS:
-            raise ValueError("a tensor in it has absurd dimensions")
-    if graph.sparse_initializer:
-        raise ValueError("it holds sparse tensors")
-    if sorted(i.name for i in graph.input) != sorted(inputs):
-        raise ValueError(f"its inputs are not {' and '.join(inputs)}")
-    if [o.name for o in graph.output] != list(outputs):
-        raise ValueError(f"its output is not {' and '.join(outputs)}")
-    sized = onnx.ModelProto()
-    sized.CopyFrom(proto)
-    for value in sized.graph.input:
-        shape = value.type.tensor_type.shape
-        if len(shape.dim) != len(inputs.get(value.name, ())):
-            raise ValueError(f"its input {value.name} has {len(shape.dim)} dimensions")
-        for dim, size in zip(shape.dim, inputs[value.name], strict=True):
-            if dim.HasField("dim_value") and dim.dim_value != size:
-                raise ValueError(f"its input {value.name} is not {list(inputs[value.name])}")
-            dim.dim_value = size
-    del sized.graph.value_info[:]  # what the file claims of its insides is not believed
-    for value in sized.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    try:
-        inferred = shape_inference.infer_shapes(sized, check_type=True, strict_mode=True, data_prop=True).graph
-    except Exception as error:  # its own error class, and RuntimeError
-        raise ValueError(f"its shapes do not fit together ({_first_line(error)})") from error
-    shapes = {}
-    for value in [*inferred.value_info, *inferred.output]:
-        dims = value.type.tensor_type.shape.dim
-        if not value.type.tensor_type.HasField("shape") or not all(dim.HasField("dim_value") for dim in dims):
-            raise ValueError(f"the size of {value.name} cannot be told")
-        shapes[value.name] = tuple(dim.dim_value for dim in dims)
-        if math.prod(shapes[value.name]) > _MAX_ELEMENTS:
-            raise ValueError("a tensor in it has absurd dimensions")
-    if sum(map(math.prod, shapes.values())) > _MAX_SUM:
-        raise ValueError("together its tensors have absurd dimensions")
-    if any(output.type.tensor_type.elem_type != onnx.TensorProto.FLOAT for output in inferred.output):
-        raise ValueError("its images are not float32")
-    for node in graph.node:
-        if not all(name in shapes for name in node.output if name):
-            raise ValueError(f"the size of what {node.op_type} makes cannot be told")
-    for name, wanted in outputs.items():
-        if shapes[name] != wanted:
-            raise ValueError(f"its output {name} is {list(shapes[name])}, not {list(wanted)}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
-
-
-def provenance(model: Model) -> dict[str, Any]:
-    """Where generated images came from, to be kept beside them."""
-    return {
-        "model": model.name,
-        "model_sha256": model.sha256,
-        "trained_on": model.metadata.training.get("data", ""),
-    }
-
-
-def as_json(metadata: ModelMetadata) -> str:
-    """The metadata as they stand in the file."""
-    return json.dumps(metadata.model_dump(mode="json"), sort_keys=True)
+        if any(problem["loc"] == ("format",) for problem in error.errors()):
+            raise ModelError(f"{name} was exported by another version of Digitsmith: export it again.") from error
+        raise ModelError(f"{name}: its metadata are not usable ({first_problem(error)}).") from error
+    n = images_per_run(record.image_size)
+    inputs: dict[str, tuple[int, ...]] = {"z": (n, record.z_dim)}
+    if record.classes:
+        inputs["label"] = (n,)
+    check_graph(name, proto, inputs, {"image": (n, record.channels, *record.image_size)})
+    return record

@@ -5,17 +5,47 @@ blocks of a fixed number of images. So the same image comes out whatever the bat
 shard, or where a run was interrupted.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.config.schema import Distribution
 from digitsmith.errors import ConfigError
-from digitsmith.records.model import Distribution
 
 BLOCK = 256
-"""Images that share one block of noise, and one run of the model."""
+"""Images that share one block of noise."""
 
 MAX_INDEX = 2**32 - 1
 """Images that one seed can give; the image count of an IDX file has 32 bits."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Consecutive images of a seed, `start` to `start + count - 1`, all in one block."""
+
+    seed: int
+    start: int
+    count: int
+
+    @property
+    def block(self) -> int:
+        """The number of the block."""
+        return self.start // BLOCK
+
+    @property
+    def first(self) -> int:
+        """The place of the first image in the block."""
+        return self.start % BLOCK
+
+
+def spans(seed: int, start: int, stop: int) -> Iterator[Span]:
+    """Cut the images `start` to `stop - 1` of a seed at the borders of blocks."""
+    while start < stop:
+        end = min(stop, (start // BLOCK + 1) * BLOCK)
+        yield Span(seed, start, end - start)
+        start = end
 
 
 def noise_block(seed: int, block: int, z_dim: int, distribution: Distribution, attempt: int = 0) -> NDArray[np.float32]:
@@ -54,7 +84,7 @@ def drawn_labels(seed: int, start: int, count: int, choices: NDArray[np.int64]) 
 def check_seed(seed: int) -> None:
     """Refuse a seed that is no key of the generator."""
     if not 0 <= seed < 2**63:
-        raise ConfigError(f"seed {seed}: give a whole number from 0 to 2**63 - 1.")
+        raise ConfigError(f"{seed} is out of range: give a whole number from 0 to 2**63 - 1.", parameter="seed")
 
 
 def _stream(seed: int, stream: int, block: int) -> np.random.Generator:

@@ -85,9 +85,8 @@ class Versions(Record):
 
 
 class Origin(Record):
-    """How something was trained: by which command, on what, where, by which versions."""
+    """What something was trained on, where, and by which versions."""
 
-    command: str
     data: DataRecord
     device: str = Field(description="As torch names it: cpu, cuda:0, ….")
     versions: Versions

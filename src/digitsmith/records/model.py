@@ -1,12 +1,12 @@
-"""What a model file says of itself, in its ONNX metadata."""
+"""What a model file says of itself, in its ONNX metadata; and what was measured of the models that are shipped."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from digitsmith.records.base import Channels, ClassNames, Origin, Record
+from digitsmith.config.schema import Distribution
+from digitsmith.records.base import Channels, ClassNames, Origin, Record, Versions
 
-Distribution = Literal["normal", "uniform"]
 _Side = Annotated[int, Field(ge=8, le=128)]
 
 
@@ -28,7 +28,9 @@ class ExportRecord(Record):
 
     git: str = Field(default="", description="Commit of the code that exported it.")
     graph_sha256: str = Field(description="Of graph and weights, without metadata.")
-    truncation: float = Field(default=1.0, description="What noise is multiplied with before the generator sees it.")
+    truncation: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="What noise is multiplied with before the generator sees it."
+    )
 
 
 class GeneratorRecord(Record):
@@ -43,3 +45,61 @@ class GeneratorRecord(Record):
     z_distribution: Distribution
     training: TrainingRecord | None = None
     export: ExportRecord | None = None
+
+
+class ShippedMeasure(Record):
+    """A measure of a shipped model, and of the same training with other seeds."""
+
+    key: str
+    title: str
+    unit: Literal["", "%", "x"] = Field(description="%: a share, from 0 to 1, to be shown as percentage.")
+    real: float = Field(description="What unseen real images get, measured in the same way.")
+    values: Annotated[tuple[float, ...], Field(min_length=1)] = Field(
+        description="One for each seed; the first is the model's."
+    )
+
+
+class FilterRow(Record):
+    """Measures of digits that are filtered by `generate(min_confidence=…)`."""
+
+    min_confidence: float
+    refused: float = Field(description="Share of all images that were made.")
+    frechet_ratio: float
+    recall: float
+    coverage: float
+    spread: float
+    agreement: float
+    taught: float
+
+
+class ShippedProtocol(Record):
+    """How a shipped model was measured."""
+
+    images: int = Field(description="In each set.")
+    sets: int = Field(description="Of images that share no noise; each value is a mean over them.")
+    reference: str = Field(description="The real images that sets are compared with: source:split.")
+    held_out: str = Field(description="The unseen real images, likewise.")
+    unseen_sha256: str = Field(description="Of the unseen real images.")
+    features_sha256: str = Field(description="Of the network that gives the features.")
+    digitnet_sha256: str
+    versions: Versions
+    classifier: dict[str, Any] = Field(description="Recipe of the classifier that is trained on generated images.")
+    classifier_images: int = Field(description="Images that it is trained on.")
+
+
+class ShippedRecord(Record):
+    """What was measured of a model that comes with the package. How it was trained is in the model's own record."""
+
+    format: Literal[1] = 1
+    file: str
+    sha256: str
+    bytes: int
+    seeds: tuple[int, ...] = Field(description="Of the trainings; the first is the model's.")
+    validation_distances: tuple[float, ...] = Field(description="Fréchet distance to the held-out images, by seed.")
+    protocol: ShippedProtocol
+    measures: tuple[ShippedMeasure, ...]
+    filtering: tuple[FilterRow, ...]
+
+    def measure(self, key: str) -> ShippedMeasure:
+        """The measure of that key; `KeyError` if there is none."""
+        return {measure.key: measure for measure in self.measures}[key]

@@ -1,23 +1,53 @@
-"""The run folder: what it holds and where, how it is started and how it is taken up again. It knows no torch."""
+"""The run folder: what it holds and where, and what it says of itself."""
 
-import contextlib
-import json
-import platform
-import subprocess
-import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import tomli_w
-from filelock import FileLock, Timeout
+from pydantic import Field, ValidationError
 
-from digitsmith.config.schema import TrainConfig, flatten, load_config
-from digitsmith.data.dataset import Dataset
-from digitsmith.errors import ConfigError, RunError
-from digitsmith.files import require_new, staged_file, writing
+from digitsmith.config.loading import load_config
+from digitsmith.config.schema import TrainConfig
+from digitsmith.errors import RunError
+from digitsmith.records.base import Origin, Record, Side, first_problem
+
+
+class RunRecord(Origin):
+    """`run.json`: what is trained, and how far it is."""
+
+    format: Literal[1] = 1
+    preset: str = Field(description="Name of the preset, or path of the TOML file, that it started from.")
+    changes: tuple[str, ...] = Field(default=(), description="Made to it, as key=value.")
+    resize: tuple[Side, Side] | None = Field(default=None, description="Height and width asked for.")
+    started: datetime
+    state: Literal["training", "interrupted", "finished"] = Field(
+        default="training", description="A run that was killed still says training."
+    )
+    seconds: float = Field(default=0.0, description="Spent in training, when it last stopped.")
+
+
+class MetricsLine(Record):
+    """One line of `metrics.jsonl`: means over the steps since the line before."""
+
+    epoch: int = Field(description="Counted from 1.")
+    step: int
+    images: int
+    d_loss: float
+    d_loss_real: float
+    d_loss_fake: float
+    g_loss: float
+    d_real: float = Field(description="Mean D(x), a probability.")
+    d_fake: float = Field(description="Mean D(G(z)), a probability.")
+    images_per_second: float
+    seconds: float
+    frechet_distance: float | None = Field(default=None, description="To the held-out images, where it was measured.")
+    frechet_floor: float | None = Field(default=None, description="The same of as many training images.")
+
+    @property
+    def frechet_ratio(self) -> float | None:
+        """The distance over that of real images; None where it was not measured, or where these have none."""
+        return self.frechet_distance / self.frechet_floor if self.frechet_distance and self.frechet_floor else None
 
 
 @dataclass(frozen=True)
@@ -28,8 +58,13 @@ class Run:
 
     @property
     def config(self) -> Path:
-        """Everything needed to repeat the run: all hyperparameters; versions and data in the table [run]."""
+        """Every hyperparameter, resolved: a preset that repeats the run."""
         return self.folder / "config.toml"
+
+    @property
+    def record(self) -> Path:
+        """What is trained, and how far it is: a `RunRecord`."""
+        return self.folder / "run.json"
 
     @property
     def metrics(self) -> Path:
@@ -61,6 +96,11 @@ class Run:
         """The exported generator."""
         return self.folder / "model.onnx"
 
+    @property
+    def evaluation(self) -> Path:
+        """The result of evaluating it."""
+        return self.folder / "evaluation.json"
+
     def sample(self, epoch: int) -> Path:
         """A grid of images from fixed noise, after `epoch` epochs."""
         return self.folder / "samples" / f"epoch-{epoch:04d}.png"
@@ -71,139 +111,58 @@ class Run:
         epochs = {path.stem.removeprefix("epoch-"): path for path in paths}
         return {int(epoch): epochs[epoch] for epoch in sorted(filter(str.isdecimal, epochs), key=int)}
 
-    def read(self) -> tuple[TrainConfig, dict[str, Any]]:
-        """The run's config, and what else was recorded when it started.
+    def read_config(self) -> TrainConfig:
+        """The run's config.
 
         Raises:
             RunError: there is no run in the folder.
+            ConfigError: its config is damaged.
         """
         if not self.config.is_file():
-            raise RunError(
-                f"{self.folder} holds no run: it has no config.toml. (`digitsmith train` without --resume starts one.)"
-            )
-        config, recorded = load_config(self.config), read_record(self.config)
-        if not recorded:
-            raise RunError(f"{self.config} has no table [run]: it is a config, not that of a run folder.")
-        return config, recorded
+            raise RunError(f"{self.folder} holds no run: it has no config.toml.")
+        return load_config(self.config)
 
-    def read_metrics(self) -> list[dict[str, float]]:
-        """All lines of metrics."""
-        with self.metrics.open(encoding="utf-8") as lines:
-            return [json.loads(line) for line in lines]
+    def read_record(self) -> RunRecord:
+        """What the run says of itself.
 
+        Raises:
+            RunError: there is no record, or it is damaged.
+        """
+        record = find_record(self.config)
+        if record is None:
+            raise RunError(f"{self.folder} holds no run: it has no run.json.")
+        return record
 
-def read_record(preset: str | Path) -> dict[str, Any]:
-    """What the config of a run records in its table [run]; nothing if `preset` is another file, or a name.
+    def read_metrics(self) -> list[MetricsLine]:
+        """All lines of metrics; none if there is no file.
 
-    Raises:
-        ConfigError: a table that no training wrote.
-    """
-    path = Path(preset)
-    if path.suffix != ".toml":
-        return {}
-    recorded: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")).get("run", {})
-    if recorded and not _names_data(recorded):
-        raise ConfigError(f"{path}: its table [run] does not say what the run was trained on. Take the table out.")
-    return recorded
-
-
-def _names_data(recorded: Any) -> bool:
-    size = recorded.get("image_size") if isinstance(recorded, dict) else None
-    return (
-        isinstance(size, list) and [type(side) for side in size] == [int, int] and isinstance(recorded.get("data"), str)
-    )
-
-
-def start(run: Run, config: TrainConfig, record: dict[str, Any]) -> None:
-    """Make a new run folder.
-
-    Raises:
-        OutputError: the folder holds something already.
-    """
-    require_new(run.folder)
-    write_config(run, config, record)
-    with writing(run.metrics):
-        run.metrics.touch()
-
-
-@contextlib.contextmanager
-def locked(run: Run) -> Iterator[None]:
-    """Keep other processes from training in the same folder; a killed one leaves no lock behind.
-
-    Raises:
-        RunError: another process is training there.
-    """
-    lock = FileLock(run.folder / ".lock", blocking=False)
-    with writing(run.folder):
+        Raises:
+            RunError: the file is damaged. Resuming the run mends what a killed one left.
+        """
+        if not self.metrics.is_file():
+            return []
         try:
-            lock.acquire()
-        except Timeout as error:
-            raise RunError(f"another process is training in {run.folder}: wait for it, or stop it.") from error
-    try:
-        yield
-    finally:
-        lock.release()
+            lines = self.metrics.read_text(encoding="utf-8").splitlines()
+            return [MetricsLine.model_validate_json(line) for line in lines]
+        except (OSError, ValueError) as error:
+            problem = first_problem(error) if isinstance(error, ValidationError) else str(error)
+            raise RunError(
+                f"{self.metrics} cannot be read ({problem}). If its training was killed, resuming it mends the file."
+            ) from error
 
 
-def write_config(run: Run, config: TrainConfig, record: dict[str, Any]) -> None:
-    """Save the config whole, and the record beside it in the table [run]."""
-    with staged_file(run.config) as staged:
-        staged.write_text(tomli_w.dumps(config.model_dump(mode="json") | {"run": record}), encoding="utf-8")
-
-
-def check_resumable(run: Run, config: TrainConfig, data_hash: str) -> dict[str, Any]:
-    """Refuse to resume with hyperparameters or data that differ from the run's own; return its record.
+def find_record(config: str | Path) -> RunRecord | None:
+    """The record beside the config.toml of a run; None beside another file, or for the name of a preset.
 
     Raises:
-        RunError: a difference, which the message shows.
+        RunError: a damaged record.
     """
-    recorded_config, record = run.read()
-    before, after = flatten(recorded_config), flatten(config)
-    different = [
-        f"{key}: {before[key]} in the run, {after[key]} now"
-        for key in before
-        if before[key] != after[key] and key not in {"epochs", *config.may_change()}
-    ]
-    if record.get("data_sha256") != data_hash:
-        different.append("the training images are not the ones that the run started with")
-    longer = "epochs" in config.may_change()
-    if config.epochs < recorded_config.epochs or (config.epochs > recorded_config.epochs and not longer):
-        why = "a run can only be made longer" if longer else "learning rates that fall to the end fix it from the start"
-        different.append(f"epochs: {before['epochs']} in the run, {config.epochs} now; {why}")
-    if different:
-        raise RunError(
-            f"{run.folder} cannot be resumed with other settings:\n  "
-            + "\n  ".join(different)
-            + "\nResume it with its own, or start a new run in another folder."
-        )
-    return record
-
-
-def describe(data: Dataset, source: str, device: str, command: str) -> dict[str, Any]:
-    """The record of a run: what it is trained on, where, and by which versions."""
-    return {
-        "command": command,
-        "data": source,
-        "data_sha256": data.sha256(),
-        "images": len(data),
-        "image_size": list(data.image_size),
-        "classes": list(data.classes),
-        "device": device,
-        "digitsmith": version("digitsmith"),
-        "git": git_version(),
-        "torch": version("torch"),
-        "numpy": version("numpy"),
-        "python": platform.python_version(),
-    }
-
-
-def git_version() -> str:
-    """The commit of a source checkout; empty for an installed package."""
-    package = Path(__file__).resolve().parents[1]
-    if package.parent.name != "src":
-        return ""
-    command = ["git", "-C", str(package), "describe", "--always", "--dirty"]
+    path = Path(config).with_name("run.json")
+    if Path(config).name != "config.toml" or not path.is_file():
+        return None
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
+        return RunRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror or error}.") from error
+    except ValidationError as error:
+        raise RunError(f"{path} is damaged, or of another version ({first_problem(error)}).") from error

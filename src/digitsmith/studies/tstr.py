@@ -14,7 +14,7 @@ from digitsmith.evaluation.images import Subject, generate_images, open_subject
 from digitsmith.evaluation.measures.readability import CONFIDENT
 from digitsmith.evaluation.reference import RealData, choose_reference, load_real, require_same_kind
 from digitsmith.evaluation.samples import digit_labels, predict
-from digitsmith.generation.generate import Request
+from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net, usual_scale
 from digitsmith.models.generator import Model
 from digitsmith.progress import Progress, listening

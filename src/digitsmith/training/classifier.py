@@ -13,8 +13,8 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.pixels import to_unit
-from digitsmith.training.trainee import bfloat16_is_fast
+from digitsmith.data.pixels import to_planes, to_unit
+from digitsmith.training.learner import bfloat16_is_fast
 
 _SCORED_AT_ONCE = 1000
 
@@ -52,10 +52,10 @@ class Classifier(nn.Module):
     The features are what the linear layer sees: the widest convolution's ReLUs, averaged over places.
     """
 
-    def __init__(self, layers: tuple[tuple[int, int], ...], classes: int) -> None:
+    def __init__(self, layers: tuple[tuple[int, int], ...], classes: int, channels: int = 1) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
-        width_in = 1
+        width_in = channels
         for width, stride in layers:
             blocks += [
                 nn.Conv2d(width_in, width, kernel_size=3, stride=stride, padding=1, bias=False),
@@ -70,7 +70,7 @@ class Classifier(nn.Module):
         """Features and logits.
 
         Args:
-            images: float32[n, 1, h, w] in [-1, 1].
+            images: float32[n, channels, h, w] in [-1, 1].
 
         Returns:
             float32[n, width] features, and float32[n, classes] logits.
@@ -103,8 +103,10 @@ def train_classifier(
     fast = bfloat16_is_fast(device)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = Classifier(recipe.layers, len(data.classes)).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        images = torch.tensor(data.images, device=device)[:, None]
+        net = (
+            Classifier(recipe.layers, len(data.classes), data.channels).to(device).to(memory_format=torch.channels_last)
+        )  # type: ignore[call-overload]
+        images = torch.tensor(to_planes(data.images), device=device)
         labels = torch.tensor(data.labels, device=device)
         batch_size = min(recipe.batch_size, len(data))
         steps_per_epoch = len(data) // batch_size
@@ -145,12 +147,12 @@ def train_classifier(
 
 @torch.no_grad()
 def classify(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The most likely class of uint8[n, h, w] images: int64[n]."""
+    """The most likely class of images, uint8[n, h, w] or uint8[n, h, w, 3]: int64[n]."""
     classifier.eval()
     device = next(classifier.parameters()).device
     parts = []
     for start in range(0, len(images), _SCORED_AT_ONCE):
-        batch = to_unit(torch.tensor(images[start : start + _SCORED_AT_ONCE], device=device)[:, None].float())
+        batch = to_unit(torch.tensor(to_planes(images[start : start + _SCORED_AT_ONCE]), device=device).float())
         parts.append(classifier(batch.contiguous(memory_format=torch.channels_last))[1].argmax(1).cpu())
     predicted: NDArray[np.int64] = torch.cat(parts).numpy()
     return predicted

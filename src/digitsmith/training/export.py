@@ -7,7 +7,6 @@ import io
 import logging
 import warnings
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import onnx
@@ -16,12 +15,17 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from digitsmith.config.loading import to_values
+from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import ModelError
 from digitsmith.files import staged_file
-from digitsmith.models.generator import METADATA_KEY, Model, ModelMetadata, as_json
-from digitsmith.records.base import git_version
-from digitsmith.training.networks import FullyConnected
-from digitsmith.training.residual import DoublingConv, GeneratorBlock, ResidualGenerator, StyleEmbedding
+from digitsmith.models.check import METADATA_KEY
+from digitsmith.models.generator import Model
+from digitsmith.records.base import Origin, git_version
+from digitsmith.records.model import ExportRecord, GeneratorRecord, TrainingRecord
+from digitsmith.records.run import Run
+from digitsmith.training import checkpoint
+from digitsmith.training.state import State, new_state
 from digitsmith.training.styles import StyledGenerator
 
 OPSET = 18
@@ -31,64 +35,69 @@ TOLERANCE = 1e-4
 """The largest difference between a pixel of the file and of the torch generator, on a scale of [-1, 1]."""
 
 
-def export(
-    generator: nn.Module,
-    path: Path,
-    metadata: ModelMetadata,
-    weights: Literal["float32", "float16"] = "float32",
-    truncation: float = 1.0,
-) -> Model:
-    """Write a generator as ONNX, check it against torch, and load it back.
-
-    The graph takes `z: float32[n, z_dim]` and, if conditional, `label: int64[n]`, and gives
-    `image: float32[n, 1, h, w]` in [-1, 1], for any n.
+def export(run: str | Path, path: str | Path, *, half: bool = False, truncation: float = 1.0) -> Model:
+    """Export the generator of a run's latest checkpoint; the best so far, if it was measured during training.
 
     Args:
-        generator: a batch norm right behind a layer is left to that layer, which changes nothing but rounding.
-        path: the file to write.
-        metadata: what sampling needs, and where the model came from. Added are the truncation, the commit of this
-            code, and the hash of the graph with its weights.
-        truncation: what noise is multiplied with before the generator sees it; under 1, digits are clearer and vary
-            less (the truncation trick of Brock et al. 2018, arXiv:1809.11096, with a scale in place of a bound).
-        weights: float16 halves the file; matrices and kernels are rounded once, and computed with in float32 all the
-            same.
+        run: the run folder, whether or not its training has ended.
+        path: the ONNX file to write, or to replace.
+        half: store the weights as float16, which halves the file; matrices and kernels are rounded once, and computed
+            with in float32 all the same.
+        truncation: what noise is multiplied with before the generator sees it, above 0 and at most 1; under 1, digits
+            are clearer and vary less (the truncation trick of Brock et al. 2018, arXiv:1809.11096, with a scale in
+            place of a bound).
 
     Raises:
-        ModelError: the file differs from the generator (from the rounded one, if float16) by more than `TOLERANCE`.
+        RunError: the folder holds no run, or its checkpoint is damaged.
+        ModelError: a truncation out of range, or a file whose images are not the generator's.
+        OutputError: the file cannot be written.
     """
+    folder = Run(Path(run))
+    config, record = folder.read_config(), folder.read_record()
+    shape = (record.data.channels, *record.data.image_size)
+    state = new_state(config, shape, len(record.data.classes), torch.device("cpu"))
+    checkpoint.load(folder.checkpoint, state)
+    return export_state(state, Path(path), config, record, half=half, truncation=truncation)
+
+
+def export_state(
+    state: State, path: Path, config: TrainConfig, origin: Origin, *, half: bool = False, truncation: float = 1.0
+) -> Model:
+    """Export the chosen generator of a training; see `export`."""
     if not 0 < truncation <= 1:
         raise ModelError(
-            f"a truncation of {truncation}: noise is multiplied with a number above 0 and at most 1 (--truncation)."
+            f"{truncation}: noise is multiplied with a number above 0 and at most 1.", parameter="truncation"
         )
-    generator = _scale_noise(generator, truncation)
+    position, networks, data = state.position, config.networks, origin.data
+    record = GeneratorRecord(
+        classes=data.classes if networks.conditional else (),
+        image_size=data.image_size,
+        channels=data.channels,
+        z_dim=networks.z_dim,
+        z_distribution=networks.z_distribution,
+        training=TrainingRecord(
+            data=data,
+            device=origin.device,
+            versions=origin.versions,
+            config=to_values(config),
+            steps=position.step,
+            best_epoch=position.best_epoch or None,
+            validation_distance=position.best_distance,
+        ),
+    )
+    generator = _scale_noise(state.chosen, truncation)
     folded = _fold(generator)
-    if weights == "float16":
-        with torch.no_grad():
-            for tensor in folded.state_dict().values():
-                if tensor.ndim > 1:
-                    tensor.copy_(tensor.half())
-    z = torch.randn(2, metadata.z_dim)
-    arguments: tuple[Tensor, ...] = (z, torch.zeros(2, dtype=torch.int64)) if metadata.classes else (z,)
-    names = ["z", "label"][: len(arguments)]
-    dynamic = tuple({0: torch.export.Dim("n", min=1)} for _ in arguments)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            folded, arguments, dynamo=True, opset_version=OPSET, input_names=names, output_names=["image"],
-            dynamic_shapes=dynamic, verbose=False,
-        )  # fmt: skip
-    assert program is not None
-    proto = program.model_proto
-    strip(proto, "generator")
-    if weights == "float16":
+    if half:
+        _round(folded)
+    proto = _to_onnx(folded, record)
+    if half:
         _store_float16(proto)
-    graph_hash = hashlib.sha256(proto.SerializeToString()).hexdigest()
-    added = {"truncation": truncation, "exported_git": git_version(), "graph_sha256": graph_hash}
-    metadata = metadata.model_copy(update={"training": metadata.training | added})
-    proto.metadata_props.add(key=METADATA_KEY, value=as_json(metadata))
+    graph_sha256 = hashlib.sha256(proto.SerializeToString()).hexdigest()
+    exported = ExportRecord(git=git_version(), graph_sha256=graph_sha256, truncation=truncation)
+    record = record.model_copy(update={"export": exported})
+    proto.metadata_props.add(key=METADATA_KEY, value=record.model_dump_json(exclude_none=True))
     content = proto.SerializeToString()
-    _compare(generator if weights == "float32" else folded, content, metadata)
+    _compare(folded if half else generator, content, record)
     model = Model(path.name, content)
     with staged_file(path) as staged:
         staged.write_bytes(content)
@@ -99,44 +108,57 @@ def _scale_noise(generator: nn.Module, truncation: float) -> nn.Module:
     """A copy, on the CPU and in evaluation mode, that takes noise for that noise times `truncation`."""
     scaled = copy.deepcopy(generator).cpu().eval()
     network = scaled.generator if isinstance(scaled, StyledGenerator) else scaled  # styles keep their proportions
-    assert isinstance(network, FullyConnected | ResidualGenerator)  # another kind must not lose its truncation silently
-    first = network.linears[0] if isinstance(network, FullyConnected) else network.first
+    first, inputs = network.first, network.inputs
+    assert isinstance(first, nn.Linear)
+    assert isinstance(inputs, int)
     with torch.no_grad():
-        first.weight[:, : network.inputs] *= truncation
+        first.weight[:, :inputs] *= truncation
     return scaled
 
 
 def _fold(generator: nn.Module) -> nn.Module:
-    """A copy in which layers do what the batch norms right behind them did: at inference, a scale and a shift.
-
-    The norms of classes stay, as they are behind a sum. Embeddings in two parts become one table, and kernels that are
-    made of others are made once.
-    """
+    """A copy in which every module that has something simpler for inference, of the same function, is that."""
     folded = copy.deepcopy(generator).eval()
-    if isinstance(folded, FullyConnected):
-        for i, (layer, norm) in enumerate(zip(folded.linears, folded.norms, strict=True), start=1):
-            if norm is not None:
-                layer.weight = nn.Parameter(layer.weight.contiguous())
-                setattr(folded, f"fc{i}", nn.utils.fuse_linear_bn_eval(layer, norm))
-                delattr(folded, f"norm{i}")
-    for block in folded.modules():
-        if isinstance(block, GeneratorBlock):
-            block.conv1 = nn.utils.fuse_conv_bn_eval(block.conv1, block.norm2)
-            block.norm2 = nn.Identity()  # type: ignore[assignment]
     for name, module in list(folded.named_modules()):
-        if isinstance(module, StyleEmbedding):
-            table = module.table().detach()
-            folded.set_submodule(name, nn.Embedding(len(table), table.shape[1], _weight=table))
-        elif isinstance(module, DoublingConv):
-            kernel = module.kernel().detach().contiguous()
-            inputs, outputs = kernel.shape[:2]
-            transposed = nn.ConvTranspose2d(inputs, outputs, kernel_size=4, stride=2, padding=1, bias=False)
-            transposed.weight = nn.Parameter(kernel)
-            folded.set_submodule(name, transposed)
+        if callable(simpler := getattr(module, "folded", None)):
+            folded.set_submodule(name, simpler())
     return folded
 
 
-def strip(proto: onnx.ModelProto, name: str) -> None:
+@torch.no_grad()
+def _round(generator: nn.Module) -> None:
+    """Round matrices and kernels to float16, in place."""
+    for tensor in generator.state_dict().values():
+        if tensor.ndim > 1:
+            tensor.copy_(tensor.half())
+
+
+def _to_onnx(generator: nn.Module, record: GeneratorRecord) -> onnx.ModelProto:
+    """`z: float32[n, z_dim]` and, if conditional, `label: int64[n]`, to `image: float32[n, c, h, w]`, for any n."""
+    z = torch.randn(2, record.z_dim)
+    arguments: tuple[Tensor, ...] = (z, torch.zeros(2, dtype=torch.int64)) if record.classes else (z,)
+    return to_onnx(generator, arguments, ["z", "label"][: len(arguments)], ["image"], name="generator")
+
+
+def to_onnx(
+    network: nn.Module, arguments: tuple[Tensor, ...], inputs: list[str], outputs: list[str], *, name: str
+) -> onnx.ModelProto:
+    """A network as an ONNX graph of that name, for batches of any size, with nothing in it of this machine."""
+    dynamic = tuple({0: torch.export.Dim("n", min=1)} for _ in arguments)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            network, arguments, dynamo=True, opset_version=OPSET, input_names=inputs, output_names=outputs,
+            dynamic_shapes=dynamic, verbose=False,
+        )  # fmt: skip
+    assert program is not None
+    proto: onnx.ModelProto = program.model_proto
+    _strip(proto, name)
+    return proto
+
+
+def _strip(proto: onnx.ModelProto, name: str) -> None:
     """Name a graph, and take out what the exporter notes of this machine: paths and stack traces."""
     for node in proto.graph.node:
         node.doc_string = ""
@@ -165,16 +187,16 @@ def _store_float16(proto: onnx.ModelProto) -> None:
     proto.graph.node.extend(casts + nodes)
 
 
-def _compare(generator: nn.Module, content: bytes, metadata: ModelMetadata) -> None:
+def _compare(generator: nn.Module, content: bytes, record: GeneratorRecord) -> None:
     """Refuse a file whose images are not the generator's."""
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     random = np.random.default_rng(0)
     for n in (1, 7, 256):
-        z = random.standard_normal((n, metadata.z_dim), dtype=np.float32)
+        z = random.standard_normal((n, record.z_dim), dtype=np.float32)
         feed: dict[str, np.ndarray] = {"z": z}
         arguments = [torch.from_numpy(z)]
-        if metadata.classes:
-            feed["label"] = random.integers(len(metadata.classes), size=n)
+        if record.classes:
+            feed["label"] = random.integers(len(record.classes), size=n)
             arguments.append(torch.from_numpy(feed["label"]))
         (image,) = session.run(["image"], feed)
         with torch.no_grad():

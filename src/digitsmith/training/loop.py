@@ -1,208 +1,162 @@
 """The training loop: read it from the top."""
 
 import contextlib
-import math
 import signal
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import torch
-from rich.console import Console
 from torch import Tensor
 
 from digitsmith.config.schema import TrainConfig
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.pixels import to_unit
+from digitsmith.data.pixels import to_planes, to_unit
 from digitsmith.errors import DivergedError
-from digitsmith.models.generator import Model, ModelMetadata
-from digitsmith.records import run as runs
-from digitsmith.records.run import Run
+from digitsmith.progress import Progress
+from digitsmith.records.run import MetricsLine, Run
 from digitsmith.training import checkpoint, samples
-from digitsmith.training.export import export
-from digitsmith.training.logs import Display, Metrics
-from digitsmith.training.prepare import check_data, find_device, settle_epochs, settle_precision, settle_styles
-from digitsmith.training.state import State, make_step, new_state, set_learning_rates, update_ema
-from digitsmith.training.step import SCALARS
-from digitsmith.training.styles import find_styles
-from digitsmith.training.validation import Validation, hold_out
+from digitsmith.training.meter import Meter
+from digitsmith.training.metrics_log import MetricsLog
+from digitsmith.training.state import State, set_learning_rates, update_ema
+from digitsmith.training.step import adversarial_step
+from digitsmith.training.validation import Validation
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a training ended."""
+class Job:
+    """All of a training that does not change while it runs.
 
-    run: Run
-    finished: bool
-    epochs: int
-    seconds: float
-    best_epoch: int  # the one whose generator is exported; 0 if none was measured: then it is the last
-    best_ratio: float  # of its distance to that of real images
-
-
-def train(
-    config: TrainConfig,
-    data: Dataset,
-    source: str,
-    run: Run,
-    *,
-    device: str,
-    resume: bool,
-    command: str,
-    console: Console,
-) -> Outcome:
-    """Train a generator, or go on with a training, and export it at the end.
-
-    Args:
-        config: everything that decides what is computed. A precision of `auto` and epochs of 0 are settled here, and
-            recorded.
-        data: the training images.
-        source: what the user calls them, for the record.
-        run: the folder to fill, or, with `resume`, to go on with.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        resume: continue from the run's checkpoint, to the same weights as if it had never stopped.
-        command: the command line that does the same, for the record.
-        console: where to show how it goes.
-
-    Returns:
-        The outcome. It is not finished if the training was interrupted (Ctrl-C, SIGTERM); then the state was saved.
-
-    Raises:
-        DataError: images that cannot be trained on.
-        ConfigError: a device that is not there.
-        OutputError: a folder that is not empty, or cannot be written.
-        RunError: a run that cannot be resumed.
-        DivergedError: weights or losses that are no longer finite. The last good checkpoint is kept.
+    Attributes:
+        config: settled: nothing is left open.
+        data: the images to train on, all of them labelled if it is conditional.
+        run: the folder that it fills.
+        device: where it computes.
+        validation: measures the generator, if that is asked for.
+        progress: told how it goes.
     """
-    check_data(data, config)
-    where = find_device(device)
-    trained, held_out = hold_out(data) if config.evaluate_every else (data, None)
-    check_data(trained, config)
-    styles = config.styles
-    config = settle_epochs(settle_styles(settle_precision(config, where), trained), len(trained))
-    validation = None if held_out is None else Validation(trained, held_out, config)
-    torch.manual_seed(config.seed)
-    state = new_state(config, data.image_size, len(data.classes), where)
-    if not resume:
-        record = runs.describe(data, source, str(where), command)
-        runs.start(run, config, record)
-    with runs.locked(run):
-        if resume:
-            record = runs.check_resumable(run, config, data.sha256())
-            if run.checkpoint.exists() or run.metrics.stat().st_size:
-                checkpoint.load(run.checkpoint, state)  # else it was killed before its first one, and starts again
-            runs.write_config(run, config, record)
-        if config.styles < styles:
-            console.print(f"Styles of a class: {config.styles}, not {styles}; there is one for 100 images at most.")
-        if config.styles > 1 and state.styles is None:
-            started = time.monotonic()
-            state.styles = find_styles(trained, config)
-            state.position.seconds = time.monotonic() - started
-        if not run.real.exists():
-            samples.save_real(run, trained, config)
-        with contextlib.closing(Metrics(run, state.position.step)) as metrics, flushed_denormals():
-            finished = _run_epochs(config, trained, run, state, validation, metrics, console, where)
-        if finished:
-            export(state.chosen, run.model, _metadata(config, record, state))
-    position = state.position
-    ratio = (position.best_distance or 0) / validation.floor if validation is not None else 0.0
-    return Outcome(run, finished, position.epoch, position.seconds, position.best_epoch, ratio)
+
+    config: TrainConfig
+    data: Dataset
+    run: Run
+    device: torch.device
+    validation: Validation | None
+    progress: Progress
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the images, in all."""
+        assert self.config.optimizer.epochs is not None
+        return self.config.optimizer.epochs
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in the images."""
+        return len(self.data) // self.config.optimizer.batch_size
 
 
-def _run_epochs(
-    config: TrainConfig,
-    data: Dataset,
-    run: Run,
-    state: State,
-    validation: Validation | None,
-    metrics: Metrics,
-    console: Console,
-    device: torch.device,
-) -> bool:
+def train_epochs(job: Job, state: State) -> bool:
     """Make all steps from the state's position to the last epoch; False if interrupted before."""
-    images = torch.tensor(data.images, device=device)[:, None]  # uint8[n, 1, h, w]: a quarter of the floats
-    labels = None
-    if config.conditional:
-        labels = torch.tensor(data.labels) if state.styles is None else state.styles.of_images
-        labels = labels.to(device)
-    position = state.position
-    steps_per_epoch = len(data) // config.batch_size
-    started = saved = line_started = time.monotonic()
-    steps_before = line_step = position.step
-    seconds_before = position.seconds
+    config, position = job.config, state.position
+    batches = Batches(job, state)
+    meter = Meter(state, config, job.steps_per_epoch)
+    total = job.epochs * job.steps_per_epoch
+    with (
+        contextlib.closing(MetricsLog(job.run, position.step)) as log,
+        _flushed_denormals(),
+        _interruptible() as interrupted,
+    ):
+        if position.step == 0:
+            _show_samples(job, state, log)
+            checkpoint.save(job.run.checkpoint, state)
+        while position.epoch < job.epochs:
+            real, label = batches.next()
+            set_learning_rates(state, config, position.step / total)
+            scalars = adversarial_step(state.generator, state.discriminator, real, label, config, position.step)
+            update_ema(state, config.optimizer.ema)
+            meter.count(scalars)
 
-    def show_samples() -> None:
-        sheet = samples.save(run, state.sampler, config, data, position.epoch)
-        metrics.picture("samples", sheet, position.step)
-
-    if position.step == 0:
-        show_samples()
-        checkpoint.save(run.checkpoint, state)
-    order = _shuffled(len(data), config.seed, position.epoch).to(device)
-    with Display(console, config.epochs, steps_per_epoch, position.step) as display, _interruptible() as interrupted:
-        while position.epoch < config.epochs:
-            batch = order[position.epoch_step * config.batch_size :][: config.batch_size]
-            real = to_unit(images.index_select(0, batch).float())
-            label = None if labels is None else labels.index_select(0, batch)
-            set_learning_rates(state, config, position.step / (config.epochs * steps_per_epoch))
-            state.sums += make_step(state, real, label, config)
-            update_ema(state, config.ema)
-            position.step += 1
-            position.epoch_step += 1
-            position.summed_steps += 1
-
-            epoch_ends = position.epoch_step == steps_per_epoch
-            if epoch_ends or position.step % config.log_every == 0:
-                now = time.monotonic()
-                position.seconds = seconds_before + now - started
-                values = _line(config, state, position.step - line_step, now - line_started)
-                _require_finite(state, run, config)
-                if epoch_ends and validation is not None and (position.epoch + 1) % config.evaluate_every == 0:
-                    values |= _measure(validation, state)
-                metrics.line(values)
-                rate = (position.step - steps_before) * config.batch_size / (now - started)
-                display.update(values, rate, epoch_ends=epoch_ends)
-                line_started, line_step = time.monotonic(), position.step
-            if epoch_ends:
+            if meter.line_is_due:
+                _require_finite(job, state)
+                line = meter.line(_validate(job, state) if meter.epoch_ends else {})
+                log.line(line)
+                job.progress.update("training", position.step, total, _describe(line, job.epochs))
+            if meter.epoch_ends:
                 position.epoch += 1
                 position.epoch_step = 0
-                if samples.is_due(position.epoch, config.epochs):
-                    show_samples()
-                order = _shuffled(len(data), config.seed, position.epoch).to(device)
-
-            stopping = interrupted() or position.epoch == config.epochs
-            if stopping or time.monotonic() - saved >= config.checkpoint_seconds:
-                _require_finite(state, run, config)
-                metrics.sync()
-                checkpoint.save(run.checkpoint, state)
-                saved = time.monotonic()
-            if stopping:
+                if samples.is_due(position.epoch, job.epochs):
+                    _show_samples(job, state, log)
+            stops = interrupted() or position.epoch == job.epochs
+            if stops or meter.checkpoint_is_due:
+                _require_finite(job, state)
+                log.sync()
+                checkpoint.save(job.run.checkpoint, state)
+                meter.saved()
+            if stops:
                 break
-    return position.epoch == config.epochs
+    return position.epoch == job.epochs
 
 
-def export_checkpoint(
-    folder: Path, path: Path, weights: Literal["float32", "float16"] = "float32", truncation: float = 1.0
-) -> Model:
-    """Export the generator of a run's latest checkpoint; the best so far, if it was measured during training.
+class Batches:
+    """The training images in the order of their epoch, which depends on the seed and the epoch alone."""
 
-    See `training.export.export` for the weights and the truncation.
+    def __init__(self, job: Job, state: State) -> None:
+        self._images = torch.tensor(to_planes(job.data.images), device=job.device)  # uint8: a quarter of the floats
+        self._labels = None
+        if job.config.networks.conditional:
+            labels = torch.tensor(job.data.labels) if state.styles is None else state.styles.of_images
+            self._labels = labels.to(job.device)
+        self._size, self._seed = job.config.optimizer.batch_size, job.config.run.seed
+        self._position, self._epoch = state.position, -1
 
-    Raises:
-        RunError: the folder holds no run, or its checkpoint is damaged.
-    """
-    run = Run(folder)
-    config, record = run.read()
-    state = new_state(config, record["image_size"], len(record["classes"]), torch.device("cpu"))
-    checkpoint.load(run.checkpoint, state)
-    return export(state.chosen, path, _metadata(config, record, state), weights, truncation)
+    def next(self) -> tuple[Tensor, Tensor | None]:
+        """The batch at the state's position: float32[n, channels, h, w] in [-1, 1], and int64[n]."""
+        if self._epoch != self._position.epoch:
+            self._epoch = self._position.epoch
+            random = np.random.Generator(np.random.Philox(key=[self._seed, self._epoch]))
+            self._order = torch.from_numpy(random.permutation(len(self._images))).to(self._images.device)
+        batch = self._order[self._position.epoch_step * self._size :][: self._size]
+        real = to_unit(self._images.index_select(0, batch).float())
+        return real, None if self._labels is None else self._labels.index_select(0, batch)
+
+
+def _show_samples(job: Job, state: State, log: MetricsLog) -> None:
+    sheet = samples.save(job.run, state.sampler, job.config, job.data, state.position.epoch)
+    log.picture("samples", sheet, state.position.step)
+
+
+def _validate(job: Job, state: State) -> dict[str, float]:
+    """The distance after the epoch that ends now, if it is due; the generator is kept if it is the best."""
+    position, validation = state.position, job.validation
+    if validation is None or (position.epoch + 1) % job.config.run.evaluate_every:
+        return {}
+    distance = validation.distance(state.sampler)
+    if state.best is not None and (position.best_distance is None or distance < position.best_distance):
+        position.best_epoch, position.best_distance = position.epoch + 1, distance
+        state.best.load_state_dict(state.latest.state_dict())
+    return {"frechet_distance": distance, "frechet_floor": validation.floor}
+
+
+def _describe(line: MetricsLine, epochs: int) -> str:
+    detail = (
+        f"epoch {line.epoch}/{epochs}  {line.images_per_second:,.0f} images/s  "
+        f"loss D {line.d_loss:.3f} G {line.g_loss:.3f}  D(x) {line.d_real:.2f} D(G(z)) {line.d_fake:.2f}"
+    )
+    return detail if line.frechet_ratio is None else f"{detail}  Fréchet distance ratio {line.frechet_ratio:.1f}"
+
+
+def _require_finite(job: Job, state: State) -> None:
+    if not state.is_finite():
+        optimizer = job.config.optimizer
+        raise DivergedError(
+            f"the training diverged before step {state.position.step}: a loss or a weight is no finite number. "
+            f"The last good checkpoint is kept in {job.run.checkpoint.parent}. Try lower learning rates than "
+            f"{optimizer.generator.lr} (generator.lr) and {optimizer.discriminator.lr} (discriminator.lr)."
+        )
 
 
 @contextlib.contextmanager
-def flushed_denormals() -> Iterator[None]:
+def _flushed_denormals() -> Iterator[None]:
     """Take floats under 1e-38, such as the moments that Adam keeps of idle weights, for zero: they are slow on CPUs."""
     torch.set_flush_denormal(True)
     try:
@@ -211,67 +165,8 @@ def flushed_denormals() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-def _measure(validation: Validation, state: State) -> dict[str, float]:
-    """The distance after the epoch that ends now, for the line of metrics; and keep the generator if it is the best."""
-    position, distance = state.position, validation.distance(state.sampler)
-    if state.best is not None and (position.best_distance is None or distance < position.best_distance):
-        position.best_epoch, position.best_distance = position.epoch + 1, distance
-        state.best.load_state_dict(state.latest.state_dict())
-    return {"frechet_distance": distance, "frechet_floor": validation.floor}
-
-
-def _shuffled(n: int, seed: int, epoch: int) -> Tensor:
-    """The order of the images in an epoch, which depends on nothing else."""
-    random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
-    return torch.from_numpy(random.permutation(n))
-
-
-def _line(config: TrainConfig, state: State, steps: int, seconds: float) -> dict[str, float]:
-    """The means since the last line of metrics, and start the next. This session made the last `steps` of them."""
-    position = state.position
-    means = (state.sums / position.summed_steps).tolist()
-    line = {
-        "epoch": position.epoch + 1,
-        "step": position.step,
-        "images": position.step * config.batch_size,
-        **dict(zip(SCALARS, means, strict=True)),
-        "images_per_second": round(steps * config.batch_size / max(seconds, 1e-9), 1),
-        "seconds": round(position.seconds, 3),
-    }
-    if all(math.isfinite(mean) for mean in means):  # else they stay, for the error to be seen
-        state.sums.zero_()
-    position.summed_steps = 0
-    return line
-
-
-def _require_finite(state: State, run: Run, config: TrainConfig) -> None:
-    if not state.is_finite():
-        raise DivergedError(
-            f"the training diverged before step {state.position.step}: a loss or a weight is no finite number. "
-            f"The last good checkpoint is kept in {run.checkpoint.parent}. Try lower learning rates than "
-            f"{config.generator.lr} and {config.discriminator.lr} (--set generator.lr=…, --set discriminator.lr=…)."
-        )
-
-
-def _metadata(config: TrainConfig, record: dict[str, Any], state: State) -> ModelMetadata:
-    position = state.position
-    return ModelMetadata(
-        classes=tuple(record["classes"]) if config.conditional else (),
-        image_size=tuple(record["image_size"]),
-        z_dim=config.z_dim,
-        z_distribution=config.z_distribution,
-        training=record
-        | {"config": config.model_dump(mode="json"), "steps": state.position.step}
-        | (
-            {"best_epoch": position.best_epoch, "frechet_distance": position.best_distance}
-            if state.best is not None
-            else {}
-        ),
-    )
-
-
 @contextlib.contextmanager
-def _interruptible() -> Iterator[Any]:
+def _interruptible() -> Iterator[Callable[[], bool]]:
     """Give a function that tells whether Ctrl-C or SIGTERM came. The second Ctrl-C stops at once."""
     received: list[int] = []
 

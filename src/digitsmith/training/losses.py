@@ -37,10 +37,10 @@ def generator_loss(fake_logits: Tensor, *, saturating: bool = False) -> Tensor:
 
 
 def class_loss(class_logits: Tensor, classes: Tensor) -> Tensor:
-    """Cross-entropy of the discriminator's reading of the class: -log P(c | x).
+    """Cross-entropy of the discriminator's classification: -log P(c | x).
 
     The discriminator minimises it for real images, the generator for its own (Odena et al. 2017, arXiv:1610.09585, eq.
-    3, where the discriminator also does for made ones).
+    3, where the discriminator also does for fakes).
 
     Args:
         class_logits: float[n, classes].
@@ -56,8 +56,8 @@ def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tenso
     eq. 9 without its weight).
 
     Args:
-        discriminator: float[n, 1, h, w] images to float[n] logits, the gradient of whose sum is taken.
-        real: float[n, 1, h, w].
+        discriminator: float[n, channels, h, w] images to float[n] logits, the gradient of whose sum is taken.
+        real: float[n, channels, h, w].
     """
     image = real.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(discriminator(image).sum(), image, create_graph=True)

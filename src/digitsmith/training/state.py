@@ -1,4 +1,4 @@
-"""All that a training changes while it runs: how it is made, and how a step changes it."""
+"""All that a training changes while it runs."""
 
 import copy
 import math
@@ -7,23 +7,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from digitsmith.config.schema import NetworkConfig, TrainConfig
-from digitsmith.training.dense import DenseTrainee, dense_step
-from digitsmith.training.networks import FullyConnected, new_networks
-from digitsmith.training.step import SCALARS, adversarial_step
+from digitsmith.config.schema import TrainConfig
+from digitsmith.training.learner import Learner
+from digitsmith.training.networks import Shape, new_networks
+from digitsmith.training.step import SCALARS
 from digitsmith.training.styles import StyledGenerator, Styles
-from digitsmith.training.trainee import Trainee
 
 
 @dataclass
 class Position:
-    """How far a training has come, and the sums of the metrics line that is not yet complete."""
+    """How far a training has come."""
 
     epoch: int = 0  # epochs that are finished
     epoch_step: int = 0  # steps made in the epoch after them
     step: int = 0
     seconds: float = 0.0
-    summed_steps: int = 0
+    summed_steps: int = 0  # since the last line of metrics
     best_epoch: int = 0  # after how many epochs the generator was best, of those that were measured
     best_distance: float | None = None
 
@@ -32,8 +31,8 @@ class Position:
 class State:
     """All that a training changes while it runs."""
 
-    generator: Trainee | DenseTrainee
-    discriminator: Trainee | DenseTrainee
+    generator: Learner
+    discriminator: Learner
     ema: nn.Module | None
     best: nn.Module | None  # `latest` of the best epoch; meaningless before `position.best_epoch`
     sums: Tensor  # float64[len(SCALARS)], over the `position.summed_steps` steps since the last line of metrics
@@ -67,41 +66,28 @@ class State:
         return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
-def new_state(config: TrainConfig, image_size: tuple[int, int], classes: int, device: torch.device) -> State:
+def new_state(config: TrainConfig, shape: Shape, classes: int, device: torch.device) -> State:
     """The state before the first step; torch's random state decides the weights."""
-    dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
-    generator, discriminator = (network.to(device) for network in new_networks(config, image_size, classes))
-
-    def trainee(network: nn.Module, network_config: NetworkConfig) -> Trainee | DenseTrainee:
-        if isinstance(network, FullyConnected):
-            return DenseTrainee(network, network_config, dtype)
-        return Trainee(network, network_config, dtype)
-
+    dtype = torch.bfloat16 if config.run.precision == "bfloat16" else torch.float32
+    generator, discriminator = (network.to(device) for network in new_networks(config, shape, classes))
+    averaged, best = (copy.deepcopy(generator) if kept else None
+                      for kept in (config.optimizer.ema, config.run.evaluate_every))  # fmt: skip
     return State(
-        generator=trainee(generator, config.generator),
-        discriminator=trainee(discriminator, config.discriminator),
-        ema=copy.deepcopy(generator) if config.ema else None,
-        best=copy.deepcopy(generator) if config.evaluate_every else None,
+        generator=Learner(generator, config.optimizer.generator, dtype),
+        discriminator=Learner(discriminator, config.optimizer.discriminator, dtype),
+        ema=averaged,
+        best=best,
         sums=torch.zeros(len(SCALARS), dtype=torch.float64, device=device),
         position=Position(),
     )
 
 
-def make_step(state: State, real: Tensor, label: Tensor | None, config: TrainConfig) -> Tensor:
-    """One adversarial step, in the way that suits the networks."""
-    generator, discriminator = state.generator, state.discriminator
-    if isinstance(generator, DenseTrainee) and isinstance(discriminator, DenseTrainee):
-        return dense_step(generator, discriminator, real, label, config)
-    assert isinstance(generator, Trainee)
-    assert isinstance(discriminator, Trainee)
-    return adversarial_step(generator, discriminator, real, label, config, state.position.step)
-
-
 def set_learning_rates(state: State, config: TrainConfig, done: float) -> None:
     """From the config's rates to `final_lr` times them along half a cosine; `done` is the share of all steps."""
-    share = config.final_lr + (1 - config.final_lr) * (1 + math.cos(math.pi * done)) / 2
-    for trainee, network in ((state.generator, config.generator), (state.discriminator, config.discriminator)):
-        trainee.optimizer.param_groups[0]["lr"] = network.lr * share
+    final = config.optimizer.final_lr
+    share = final + (1 - final) * (1 + math.cos(math.pi * done)) / 2
+    state.generator.optimizer.param_groups[0]["lr"] = config.optimizer.generator.lr * share
+    state.discriminator.optimizer.param_groups[0]["lr"] = config.optimizer.discriminator.lr * share
 
 
 @torch.no_grad()

@@ -1,11 +1,11 @@
-"""One adversarial step: a discriminator update, then a generator update."""
+"""One adversarial step, for any pair of networks: a discriminator update, then a generator update."""
 
 import torch
 from torch import Tensor
 
 from digitsmith.config.schema import TrainConfig
+from digitsmith.training.learner import Learner
 from digitsmith.training.losses import class_loss, fake_loss, generator_loss, r1_penalty, real_loss
-from digitsmith.training.trainee import Trainee, draw_noise
 
 SCALARS = ("d_loss", "d_loss_real", "d_loss_fake", "g_loss", "d_real", "d_fake")
 """What a step measures: the losses, and the mean probability D(x) and D(G(z)) before the discriminator's update.
@@ -15,14 +15,9 @@ In relativistic training these are the probabilities of being the more real one 
 
 
 def adversarial_step(
-    generator: Trainee,
-    discriminator: Trainee,
-    real: Tensor,
-    label: Tensor | None,
-    config: TrainConfig,
-    step: int,
+    generator: Learner, discriminator: Learner, real: Tensor, label: Tensor | None, config: TrainConfig, step: int
 ) -> Tensor:
-    """Update the discriminator on real and fake images, then the generator on the same fakes, judged anew.
+    """Update the discriminator on real and fake images, then the generator on fakes that are judged anew.
 
     If relativistic, a logit is how much more real an image looks than its partner, of the same label and the other kind
     (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.2).
@@ -30,39 +25,56 @@ def adversarial_step(
     Args:
         generator: changed in place.
         discriminator: changed in place.
-        real: float[n, 1, h, w] in [-1, 1].
+        real: float32[n, channels, h, w] in [-1, 1].
         label: int64[n], the labels of `real`, which the fakes are made for too; None for an unconditional pair. Where
             classes have styles, it counts these.
-        config: losses, smoothing, penalty, styles and noise.
-        step: how many steps were made before; every `config.r1_every`-th has the penalty.
+        config: losses, styles and noise.
+        step: how many steps were made before; every `config.loss.r1_every`-th has the penalty.
 
     Returns:
         float32[6], the `SCALARS` of this step.
     """
-    classes = label // config.styles if label is not None and config.auxiliary else None
-    fakes = generator(draw_noise(len(real), config, real.device), label)
+    loss, n = config.loss, len(real)
+    classes = label // config.networks.styles if label is not None and loss.auxiliary else None
+    both = None if label is None else label.repeat(2)  # of real and fake images
 
-    real_logits, real_read = discriminator(real, label)
-    fake_logits, _ = discriminator(fakes.detach(), label)
+    with torch.set_grad_enabled(not loss.fresh_fakes):
+        fakes = generator.working(draw_noise(n, config, real.device), label)
+    judged, class_logits = discriminator.working(torch.cat([real, fakes.detach()]), both)
+    real_logits, fake_logits = judged.chunk(2)
     partners = torch.zeros_like(real_logits)
-    if config.relativistic:
+    if loss.relativistic:
         partners = real_logits.detach()  # not judged again after the update, which saves a pass
         real_logits, fake_logits = real_logits - fake_logits, fake_logits - real_logits
-    loss_real, loss_fake = real_loss(real_logits, config.label_smoothing), fake_loss(fake_logits)
-    loss = loss_real + loss_fake
-    if config.r1 and step % config.r1_every == 0:
-        some = slice(len(real) // 2)  # half of the batch is enough to know the slope
-        penalty = r1_penalty(lambda image: discriminator(image, None if label is None else label[some])[0], real[some])
-        loss = loss + config.r1 * config.r1_every * penalty
+    loss_real, loss_fake = real_loss(real_logits, loss.label_smoothing), fake_loss(fake_logits)
+    d_loss = loss_real + loss_fake
+    if loss.r1 and step % loss.r1_every == 0:
+        some = slice(n // 2)  # half of the batch is enough to know the slope
+        penalty = r1_penalty(lambda image: discriminator.working(image, None if label is None else label[some]).logit,
+                             real[some])  # fmt: skip
+        d_loss = d_loss + loss.r1 * loss.r1_every * penalty
     if classes is not None:
-        loss = loss + config.auxiliary * class_loss(real_read, classes)
-    discriminator.minimise(loss)
+        d_loss = d_loss + loss.auxiliary * class_loss(class_logits[:n], classes)
+    discriminator.minimise(d_loss)
 
-    judged, read = discriminator(fakes, label)
-    loss_generator = generator_loss(judged - partners, saturating=config.generator_loss == "saturating")
-    loss = loss_generator if classes is None else loss_generator + config.auxiliary * class_loss(read, classes)
-    generator.minimise(loss)
+    if loss.fresh_fakes:
+        fakes = generator.working(draw_noise(n, config, real.device), label)
+    if discriminator.network.joint:
+        judged, class_logits = discriminator.working(torch.cat([real, fakes]), both)
+    else:
+        judged, class_logits = discriminator.working(fakes, label)
+    loss_generator = generator_loss(judged[-n:] - partners, saturating=loss.generator == "saturating")
+    g_loss = loss_generator
+    if classes is not None:
+        g_loss = g_loss + loss.auxiliary * class_loss(class_logits[-n:], classes)
+    generator.minimise(g_loss)
 
     scalars = (loss_real + loss_fake, loss_real, loss_fake, loss_generator)
     probabilities = (real_logits.sigmoid().mean(), fake_logits.sigmoid().mean())
     return torch.stack([*scalars, *probabilities]).detach()
+
+
+def draw_noise(n: int, config: TrainConfig, device: torch.device) -> Tensor:
+    """Noise for training, float32[n, z_dim], from torch's own random state."""
+    z = torch.empty(n, config.networks.z_dim, device=device)
+    return z.normal_() if config.networks.z_distribution == "normal" else z.uniform_(-1, 1)

@@ -1,7 +1,7 @@
-"""Styles: each class parted into kinds of images that look alike, such as ones with a bar under them.
+"""Styles: each class split into clusters of images that look alike, such as ones with a bar under them.
 
-A generator of a class leaves out kinds that are rare in it. Labels that name the kind make it learn every one (Liu et
-al. 2020, arXiv:2006.10728, who cluster the discriminator's features, again and again; here, the digit-net's, once).
+A generator of a class leaves out kinds that are rare in it. Labels that name the cluster make it learn every one (Liu
+et al. 2020, arXiv:2006.10728, who cluster the discriminator's features, again and again; here, the digit-net's, once).
 """
 
 import warnings
@@ -18,11 +18,11 @@ from digitsmith.models.digitnet import digit_net, usual_scale
 
 @dataclass
 class Styles:
-    """The styles of a training, counted through all classes: style s of class c is `c * config.styles + s`.
+    """The styles of a training, counted through all classes: style s of class c is `c * styles + s`.
 
     Attributes:
         of_images: int64[n], of each training image; the label that the networks see.
-        bounds: float32[classes, config.styles - 1], between the values of the noise's last number that stand for each
+        bounds: float32[classes, styles - 1], between the values of the noise's last number that stand for each
             style of a class.
     """
 
@@ -36,27 +36,27 @@ def most_styles(images: int) -> int:
 
 
 def find_styles(data: Dataset, config: TrainConfig) -> Styles:
-    """Part each class into `config.styles` by k-means of its images' features, or into fewer if it has few images."""
+    """Split each class by k-means of its images' features, into fewer styles if it has few images."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     assert data.labels is not None
-    features = digit_net().read(data.images, usual_scale(data.images)).features
-    of_images = data.labels * config.styles
-    counts = np.zeros((len(data.classes), config.styles))
+    features = digit_net().predict(data.images, usual_scale(data.images)).features
+    of_images = data.labels * config.networks.styles
+    counts = np.zeros((len(data.classes), config.networks.styles))
     with threadpool_limits(1), warnings.catch_warnings():  # on more threads, the order of sums is chance
         warnings.simplefilter("ignore", ConvergenceWarning)  # many images of a class may be the same
         for label in np.unique(data.labels):
             of_class = np.flatnonzero(data.labels == label)
-            found = min(config.styles, most_styles(len(of_class)))
-            means = KMeans(found, n_init=1, random_state=config.seed % 2**32)
+            found = min(config.networks.styles, most_styles(len(of_class)))
+            means = KMeans(found, n_init=1, random_state=config.run.seed % 2**32)
             style = means.fit_predict(features[of_class])
             of_images[of_class] += style
-            counts[label] = np.bincount(style, minlength=config.styles)
+            counts[label] = np.bincount(style, minlength=config.networks.styles)
     shares = torch.from_numpy(counts / np.maximum(counts.sum(1, keepdims=True), 1))
     up_to = shares.cumsum(1)[:, :-1].clamp(0, 1)
-    bounds = torch.special.ndtri(up_to) if config.z_distribution == "normal" else up_to * 2 - 1
+    bounds = torch.special.ndtri(up_to) if config.networks.z_distribution == "normal" else up_to * 2 - 1
     return Styles(torch.from_numpy(of_images), bounds.half().float())  # the same in a file of float16
 
 
@@ -75,7 +75,7 @@ class StyledGenerator(nn.Module):
         self.register_buffer("bounds", bounds)
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
-        """Make images."""
+        """As the generator's, with labels of classes."""
         style = (z[:, -1:] > self.bounds[label]).sum(1)
         images: Tensor = self.generator(z, label * (self.bounds.shape[1] + 1) + style)
         return images

@@ -1,96 +1,193 @@
-"""`train`, as users call it: from names and paths to config, data and run folder."""
+"""`train`: from names and paths to a run folder with a generator in it."""
 
 import json
-import shlex
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 
-from digitsmith.config.schema import load_config
+from digitsmith.config.loading import load_config
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.errors import ConfigError, DataError, DownloadError
-from digitsmith.records.run import Run, read_record
-from digitsmith.training import loop
+from digitsmith.figures.run import draw_figures
+from digitsmith.progress import Progress, listening
+from digitsmith.records.base import Versions
+from digitsmith.records.run import Run, RunRecord, find_record
+from digitsmith.training import checkpoint, folder, samples
+from digitsmith.training.export import export_state
+from digitsmith.training.loop import Job, train_epochs
+from digitsmith.training.setup import check_data, find_device, settle
+from digitsmith.training.state import State, new_state
+from digitsmith.training.styles import find_styles
+from digitsmith.training.validation import Validation, hold_out
 
-_IN_MEMORY = "a data set in memory"
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    Attributes:
+        run: the paths of what it left.
+        finished: False if it was interrupted (Ctrl-C, SIGTERM); then its state was saved.
+        epochs: that are done.
+        seconds: spent in training, over all sessions.
+        best_epoch: the one whose generator is exported; 0 if none was measured: then it is the last.
+        best_ratio: of its Fréchet distance to that of real images.
+    """
+
+    run: Run
+    finished: bool
+    epochs: int
+    seconds: float
+    best_epoch: int
+    best_ratio: float
 
 
 def train(
-    preset: str | Path | None,
-    data: str | Path | Dataset | None,
-    out: Path,
+    preset: str | Path | None = None,
+    data: str | Path | Dataset | None = None,
+    out: str | Path = "runs/run",
     *,
-    changes: Sequence[str] | Mapping[str, Any],
-    resize: tuple[int, int] | None,
-    device: str | None,
-    resume: bool,
-    quiet: bool,
-) -> loop.Outcome:
-    """Train; see `digitsmith.train`."""
-    run = Run(out)
-    recorded: dict[str, Any] = {}
+    changes: Sequence[str] | Mapping[str, Any] = (),
+    resize: tuple[int, int] | None = None,
+    device: str | None = None,
+    resume: bool = False,
+    progress: Progress | bool = True,
+) -> Outcome:
+    """Train a generator, export it, and draw the figures of the run.
+
+    Args:
+        preset: `residual`, `cgan`, `gan`, or the path of a TOML file; with `resume`, the run's own config by default.
+        data: what `load_dataset` takes, of which the training split is used, or a data set. By default those of the
+            run that is resumed, or whose config.toml is the preset; else `digits`.
+        out: the run folder.
+        changes: hyperparameters to change: `{"epochs": 20}` or `["epochs=20"]`.
+        resize: scale the images to this height and width.
+        device: auto, cpu, cuda or cuda:N; auto by default, or, with `resume`, the run's own.
+        resume: continue the run in `out`, to the same weights as if it had never stopped.
+        progress: True for a bar in a terminal or notebook, False for silence, or a listener.
+
+    Raises:
+        DataError: images that cannot be trained on, or that are not to be found.
+        ConfigError: an unknown preset or key, a value out of range, a device that is not there.
+        OutputError: a folder that is not empty, or cannot be written.
+        RunError: a run that cannot be resumed.
+        DivergedError: weights or losses that are no longer finite. The last good checkpoint is kept.
+
+    >>> import digitsmith
+    >>> outcome = digitsmith.train("cgan", "digits", "runs/tour", changes={"epochs": 1}, progress=False)
+    >>> digitsmith.load(outcome.run.folder).sample([5]).shape
+    (1, 28, 28)
+    """
+    run = Run(Path(out))
     if resume:
-        _, recorded = run.read()
+        run.read_config()
+        recorded: RunRecord | None = run.read_record()
     elif preset is None:
-        raise ConfigError("say what to train: the preset residual, cgan or gan, or the path of a .toml file.")
-    config = load_config(preset or run.config, changes)
-    if data is None and preset is not None and not resume:
-        recorded = read_record(preset)  # the config of a run brings its data
-    trained_before = out if resume else preset
-    if isinstance(data, Dataset):
-        source = _IN_MEMORY
-        data = data if resize is None else data.resize(resize)
-    else:
-        source = str(data or recorded.get("data", "digits"))
-        if source == _IN_MEMORY:
-            other = "" if resume else ", or name other data (--data)"
-            raise DataError(f"{trained_before} was trained on a data set in memory: pass it again as data={other}.")
-        if resize is None and recorded:
-            height, width = recorded["image_size"]
-            resize = (height, width)
-        try:
-            data = load_dataset(source, "train", resize=resize)
-        except DataError as error:
-            if not recorded or isinstance(error, DownloadError):
-                raise
-            raise DataError(
-                f"{trained_before} was trained on {source!r}, which is looked for from the folder that you are in: "
-                f"{error} Go to where it is, or name it with --data."
-            ) from error
-    console = Console(quiet=quiet)
-    if recorded and not resume and recorded.get("data_sha256") != data.sha256():
-        console.print(f"{source} does not hold the images any more that the run of {preset} was trained on.")
-    device = device or (recorded.get("device", "auto") if resume else "auto")
-    with torch.random.fork_rng():  # the caller's random state stays as it is
-        return loop.train(
-            config,
-            data,
-            source,
-            run,
-            device=device,
-            resume=resume,
-            command=_command(preset, source, out, changes, resize, device),
-            console=console,
+        raise ConfigError(
+            "say what to train: the preset residual, cgan or gan, or the path of a .toml file.", parameter="preset"
         )
+    else:
+        recorded = find_record(preset) if data is None else None  # the config of a run brings its data
+    config = load_config(preset or run.config, changes)
+    with listening(progress) as listener:
+        images, source = _find_images(data, resize, recorded, run.folder if resume else preset, listener)
+        if recorded and not resume and recorded.data.sha256 != images.sha256():
+            listener.note(f"{source} does not hold the images any more that the run of {preset} was trained on.")
+        if config.networks.conditional and images.labels is not None and (images.labels < 0).any():
+            every, images = len(images), images.labelled()
+            listener.note(f"{every - len(images):,} images have no label and are left out: the model is conditional.")
+        check_data(images, config)
+        where = find_device(device or (recorded.device if resume and recorded else "auto"))
+        trained, held_out = hold_out(images) if config.run.evaluate_every else (images, None)
+        check_data(trained, config)
+        settled = settle(config, trained, where)
+        if settled.networks.styles < config.networks.styles:
+            listener.note(
+                f"Styles of a class: {settled.networks.styles}, not {config.networks.styles}; "
+                f"there is one for 100 images at most."
+            )
+        validation = None if held_out is None else Validation(trained, held_out, settled)
+        record = RunRecord(
+            preset=str(preset or run.config),
+            changes=_as_texts(changes),
+            resize=resize,
+            data=images.record(source),
+            device=str(where),
+            versions=Versions.here("torch", "numpy"),
+            started=datetime.now(UTC),
+        )
+        job = Job(settled, trained, run, where, validation, listener)
+        with torch.random.fork_rng():  # the caller's random state stays as it is
+            state, finished = _run(job, record, resume=resume)
+    draw_figures(run)
+    position = state.position
+    ratio = (position.best_distance or 0) / validation.floor if validation is not None else 0.0
+    return Outcome(run, finished, position.epoch, position.seconds, position.best_epoch, ratio)
 
 
-def _command(
-    preset: str | Path | None,
-    source: str,
-    out: Path,
-    changes: Sequence[str] | Mapping[str, Any],
+def _run(job: Job, record: RunRecord, *, resume: bool) -> tuple[State, bool]:
+    """Start the run or take it up, train, and export at the end."""
+    run, data, config = job.run, job.data, job.config
+    torch.manual_seed(config.run.seed)
+    state = new_state(config, (data.channels, *data.image_size), len(data.classes), job.device)
+    if not resume:
+        folder.start(run, config, record)
+    with folder.locked(run.folder):
+        if resume:
+            folder.require_resumable(run, config, record.data.sha256)
+            record = run.read_record()
+            if run.checkpoint.exists() or run.metrics.stat().st_size:
+                checkpoint.load(run.checkpoint, state)  # else it was killed before its first one, and starts again
+            folder.write_config(run, config)
+        if config.networks.styles > 1 and state.styles is None:
+            started = time.monotonic()
+            state.styles = find_styles(data, config)
+            state.position.seconds = time.monotonic() - started
+        if not run.real.exists():
+            samples.save_real(run, data, config)
+        finished = train_epochs(job, state)
+        if finished:
+            export_state(state, run.model, config, record)
+        stopped = {"state": "finished" if finished else "interrupted", "seconds": round(state.position.seconds, 3)}
+        record.model_copy(update=stopped).save(run.record)
+    return state, finished
+
+
+def _find_images(
+    data: str | Path | Dataset | None,
     resize: tuple[int, int] | None,
-    device: str,
-) -> str:
-    """The command line that does the same."""
-    if isinstance(changes, Mapping):
-        changes = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in changes.items()]
-    words = ["digitsmith", "train", str(preset), "--data", source, "--out", str(out)]
-    words += [word for change in changes for word in ("--set", change)]
-    words += ["--resize", f"{resize[0]}x{resize[1]}"] if resize else []
-    words += ["--device", device] if device != "auto" else []
-    return shlex.join(words)
+    recorded: RunRecord | None,
+    trained_before: str | Path | None,
+    progress: Progress,
+) -> tuple[Dataset, str]:
+    """The images to train on, and what the user calls them; empty for a data set in memory."""
+    if isinstance(data, Dataset):
+        return (data if resize is None else data.resize(resize)), ""
+    source = str(data or (recorded.data.source if recorded else "digits"))
+    if not source:
+        raise DataError(f"{trained_before} was trained on a data set in memory: pass it again.", parameter="data")
+    if resize is None and recorded:
+        resize = recorded.data.image_size
+    try:
+        return load_dataset(source, "train", resize=resize), source
+    except DataError as error:
+        if not recorded or isinstance(error, DownloadError):
+            raise
+        raise DataError(
+            f"{trained_before} was trained on {source!r}, which is looked for from the folder that you are in: "
+            f"{error} Go to where it is, or name it.",
+            parameter="data",
+        ) from error
+
+
+def _as_texts(changes: Sequence[str] | Mapping[str, Any]) -> tuple[str, ...]:
+    """Changes as `key=value`, whose value is written as in TOML, or as a bare word."""
+    if not isinstance(changes, Mapping):
+        return tuple(changes)
+    return tuple(f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in changes.items())

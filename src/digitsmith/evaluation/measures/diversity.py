@@ -9,8 +9,7 @@ from digitsmith.evaluation import metrics
 from digitsmith.evaluation.measures.verdicts import at_least, at_most
 from digitsmith.evaluation.neighbours import Features, nearest
 from digitsmith.evaluation.samples import FeatureSets, Sets
-from digitsmith.models.digitnet import DIGITS
-from digitsmith.models.digitnet import Readings as Predictions
+from digitsmith.models.digitnet import DIGITS, Predictions
 from digitsmith.records.evaluation import ClassRow, Measure
 
 CLOSE = 0.01

@@ -6,8 +6,7 @@ from numpy.typing import NDArray
 from digitsmith.evaluation import metrics
 from digitsmith.evaluation.measures.verdicts import at_least
 from digitsmith.evaluation.samples import Sample
-from digitsmith.models.digitnet import DIGITS
-from digitsmith.models.digitnet import Readings as Predictions
+from digitsmith.models.digitnet import DIGITS, Predictions
 from digitsmith.records.evaluation import Confusion, Measure
 
 CONFIDENT = 0.9

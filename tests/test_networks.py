@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from digitsmith.training.prepare import settle_epochs
+from digitsmith.training.residual import ClassNorm, DoublingConv, HalvingConv, deviation_in_groups
+from digitsmith.training.trainee import Trainee, draw_noise
 from safetensors.torch import load_file
 from torch import nn
 
@@ -18,11 +21,8 @@ from digitsmith.models.noise import noise
 from digitsmith.training.loop import export_checkpoint
 from digitsmith.training.losses import fake_loss, generator_loss, r1_penalty, real_loss
 from digitsmith.training.networks import new_networks
-from digitsmith.training.prepare import settle_epochs
-from digitsmith.training.residual import ClassNorm, DoublingConv, HalvingConv, deviation_in_groups
 from digitsmith.training.state import new_state, update_ema
 from digitsmith.training.step import SCALARS, adversarial_step
-from digitsmith.training.trainee import Trainee, draw_noise
 
 SMALL = {"generator.hidden": [12, 8], "discriminator.hidden": [8, 12], "z_dim": 6}
 
@@ -251,8 +251,8 @@ def test_truncation_scales_the_noise(preset: str) -> None:
     run = digitsmith.train(preset, "digits", "run", changes=[*MICRO, "epochs=1"]).run
     whole = digitsmith.load(run.folder)
     halved = export_checkpoint(run.folder, Path("halved.onnx"), truncation=0.5)
-    assert halved.metadata.training["truncation"] == 0.5
-    z, label = torch.randn(4, whole.metadata.z_dim).numpy(), np.arange(4)
+    assert halved.record.export.truncation == 0.5
+    z, label = torch.randn(4, whole.record.z_dim).numpy(), np.arange(4)
     (expected,) = whole.session.run(["image"], {"z": 0.5 * z, "label": label})
     (image,) = halved.session.run(["image"], {"z": z, "label": label})
     np.testing.assert_allclose(image, expected, atol=1e-4)

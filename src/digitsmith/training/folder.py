@@ -1,0 +1,82 @@
+"""A run folder that is trained in: started, locked, and taken up again."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import tomli_w
+from filelock import FileLock, Timeout
+
+from digitsmith.config.loading import flatten, to_values
+from digitsmith.config.schema import TrainConfig
+from digitsmith.errors import RunError
+from digitsmith.files import require_new, staged_file, writing
+from digitsmith.records.run import Run, RunRecord
+
+
+def start(run: Run, config: TrainConfig, record: RunRecord) -> None:
+    """Make a new run folder.
+
+    Raises:
+        OutputError: the folder holds something already.
+    """
+    require_new(run.folder)
+    write_config(run, config)
+    record.save(run.record)
+    with writing(run.metrics):
+        run.metrics.touch()
+
+
+def write_config(run: Run, config: TrainConfig) -> None:
+    """Save the config whole."""
+    with staged_file(run.config) as staged:
+        staged.write_text(tomli_w.dumps(to_values(config)), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in the same folder; a killed one leaves no lock behind.
+
+    Raises:
+        RunError: another process is training there.
+    """
+    lock = FileLock(folder / ".lock", blocking=False)
+    with writing(folder):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunError(f"another process is training in {folder}: wait for it, or stop it.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def require_resumable(run: Run, config: TrainConfig, data_sha256: str) -> None:
+    """Refuse to resume with hyperparameters or data that differ from the run's own.
+
+    Raises:
+        RunError: a difference, which the message shows.
+    """
+    recorded = run.read_config()
+    before, after = flatten(recorded), flatten(config)
+    different = [
+        f"{key}: {before.get(key)} in the run, {after.get(key)} now"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key) and key not in {"optimizer.epochs", *config.may_change()}
+    ]
+    if run.read_record().data.sha256 != data_sha256:
+        different.append("the training images are not the ones that the run started with")
+    longer = "optimizer.epochs" in config.may_change()
+    had, wanted = recorded.optimizer.epochs, config.optimizer.epochs
+    assert had is not None  # the recorded config is settled, and so is this one
+    assert wanted is not None
+    if wanted < had or (wanted > had and not longer):
+        why = "a run can only be made longer" if longer else "learning rates that fall to the end fix it from the start"
+        different.append(f"optimizer.epochs: {had} in the run, {wanted} now; {why}")
+    if different:
+        raise RunError(
+            f"{run.folder} cannot be resumed with other settings:\n  "
+            + "\n  ".join(different)
+            + "\nResume it with its own, or start a new run in another folder."
+        )

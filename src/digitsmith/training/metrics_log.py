@@ -1,0 +1,65 @@
+"""`metrics.jsonl` and TensorBoard, kept in step with the checkpoint."""
+
+import json
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.tensorboard import SummaryWriter
+
+from digitsmith.data.pixels import to_planes
+from digitsmith.files import staged_file, writing
+from digitsmith.records.run import MetricsLine, Run
+
+_NOT_PLOTTED = {"epoch", "step", "images", "seconds"}
+
+
+class MetricsLog:
+    """Writes lines of metrics, and pictures.
+
+    Args:
+        run: the run folder.
+        step: lines of later steps, which a killed run may have left, are taken out: they will be made again.
+    """
+
+    def __init__(self, run: Run, step: int) -> None:
+        lines = run.metrics.read_text(encoding="utf-8").splitlines(keepends=True) if run.metrics.exists() else []
+        with staged_file(run.metrics) as staged:
+            staged.write_text("".join(line for line in lines if _is_line_until(line, step)), encoding="utf-8")
+        self._path = run.metrics
+        self._file = run.metrics.open("a", encoding="utf-8")
+        with writing(run.tensorboard):
+            self._board = SummaryWriter(str(run.tensorboard), purge_step=step + 1)
+
+    def line(self, line: MetricsLine) -> None:
+        """Append a line."""
+        with writing(self._path):
+            self._file.write(line.model_dump_json(exclude_none=True) + "\n")
+            self._file.flush()
+            for name, value in line.model_dump(exclude_none=True, exclude=_NOT_PLOTTED).items():
+                self._board.add_scalar(name, value, line.step)
+
+    def picture(self, name: str, sheet: NDArray[np.uint8], step: int) -> None:
+        """Log a picture, uint8[height, width] or uint8[height, width, 3]."""
+        with writing(self._path):
+            self._board.add_image(name, to_planes(sheet[None])[0], step)
+
+    def sync(self) -> None:
+        """Flush to disk, so that the lines are there whenever the checkpoint that follows is."""
+        with writing(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._board.flush()
+
+    def close(self) -> None:
+        """Write out what is left."""
+        with writing(self._path):
+            self._file.close()
+            self._board.close()
+
+
+def _is_line_until(line: str, step: int) -> bool:
+    try:
+        return bool(json.loads(line)["step"] <= step)
+    except ValueError:  # the last line of a killed run can be a part
+        return False

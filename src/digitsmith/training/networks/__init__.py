@@ -1,0 +1,41 @@
+"""The two networks, as a config asks for them. They know no loss, no optimizer and no file.
+
+An architecture is a module here, of its name, with two classes, and a class of its keys in `config/schema.py`:
+
+- `Generator(config, shape, labels)`: `(z: float[n, z_dim], label: int64[n] | None) -> float32[n, *shape]` in (-1, 1).
+  Its linear layer `first` sees the noise, in its first `inputs` columns.
+- `Discriminator(config, shape, classes, labels)`: `(image: float32[n, *shape], label) -> Judgement`. Its `joint` says
+  whether it must see real and fake images in one batch.
+
+A module that has something simpler for inference gives it as `folded()`. Inputs are cast to the dtype of the weights.
+"""
+
+import importlib
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from digitsmith.config.schema import TrainConfig
+
+Shape = tuple[int, int, int]
+"""Channels, height and width of an image."""
+
+
+class Judgement(NamedTuple):
+    """What a discriminator says of images."""
+
+    logit: Tensor  # float32[n]; its sigmoid is the probability that the image is real
+    class_logits: Tensor | None  # float[n, classes], from the image alone, if it learns to classify
+
+
+def new_networks(config: TrainConfig, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
+    """A generator and a discriminator with fresh weights, in evaluation mode.
+
+    Where classes have styles, the label of style s of class c is `c * styles + s`.
+    """
+    networks = config.networks
+    module = importlib.import_module(f"{__name__}.{networks.architecture.replace('-', '_')}")
+    labels = classes * networks.styles if networks.conditional else 0
+    generator: nn.Module = module.Generator(networks, shape, labels)
+    discriminator: nn.Module = module.Discriminator(networks, shape, classes if config.loss.auxiliary else 0, labels)
+    return generator.eval(), discriminator.eval()

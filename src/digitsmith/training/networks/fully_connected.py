@@ -1,0 +1,138 @@
+"""Networks of linear layers, with batch norm, leaky ReLU and dropout between them."""
+
+import itertools
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from digitsmith.config.schema import FullyConnectedNetwork, FullyConnectedNetworks
+from digitsmith.training.networks import Judgement, Shape
+
+_ALIGN = 32  # a matrix product whose inner width is a multiple of this is faster: 800 against 794
+
+
+class FullyConnected(nn.Module):
+    """Hidden layers and an output layer. A label joins the input as a one-hot vector.
+
+    Args:
+        inputs: width of the input without the label.
+        outputs: width of the output.
+        labels: number of labels that can join the input; 0 for an unconditional network.
+        config: hidden widths, slope, dropout and batch norm.
+        first_norm: the first hidden layer that is normalised, if `config.batch_norm`.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, labels: int, config: FullyConnectedNetwork, *, first_norm: int = 0
+    ) -> None:
+        super().__init__()
+        self.inputs, self.labels = inputs, labels
+        self.columns = labels + -(inputs + labels) % _ALIGN if labels else 0  # of one-hot, and zeros
+        widths = [inputs + self.columns, *config.hidden]
+        self.hidden = nn.ModuleList(
+            HiddenLayer(before, width, config, batch_norm=config.batch_norm and i >= first_norm)
+            for i, (before, width) in enumerate(itertools.pairwise(widths))
+        )
+        self.last = nn.Linear(widths[-1], outputs)
+        if labels:  # as in a layer without the zeros
+            nn.init.kaiming_uniform_(self.first.weight[:, : inputs + labels], a=math.sqrt(5))
+            nn.init.zeros_(self.first.weight[:, inputs + labels :])
+
+    @property
+    def first(self) -> nn.Linear:
+        """The layer that sees the input."""
+        layer = self.hidden[0].linear
+        assert isinstance(layer, nn.Linear)
+        return layer
+
+    def stack(self, x: Tensor, label: Tensor | None) -> Tensor:
+        """Run all layers: x float[n, inputs], label int64[n] or None, to float32[n, outputs]."""
+        x = x.to(self.first.weight.dtype)
+        if label is not None and self.labels:
+            one_hot = label[:, None] == torch.arange(self.columns, device=label.device)
+            x = torch.cat([x, one_hot.to(x.dtype)], dim=1)
+        for layer in self.hidden:
+            x = layer(x)
+        output: Tensor = self.last(x)
+        return output.float()
+
+
+class HiddenLayer(nn.Module):
+    """A linear layer, batch norm if asked for, leaky ReLU and dropout: float[n, inputs] to float[n, outputs]."""
+
+    def __init__(self, inputs: int, outputs: int, config: FullyConnectedNetwork, *, batch_norm: bool) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs, bias=not batch_norm)  # batch norm cancels a bias, and has its own
+        self.norm = nn.BatchNorm1d(outputs) if batch_norm else nn.Identity()
+        self.slope = config.slope
+        self.dropout = ByteDropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """One layer."""
+        x = self.norm(self.linear(x))
+        x = F.leaky_relu(x, self.slope, inplace=True) if self.slope else F.relu(x, inplace=True)
+        dropped: Tensor = self.dropout(x)
+        return dropped
+
+    def folded(self) -> "HiddenLayer":
+        """For inference, itself: the linear layer does what the norm behind it did."""
+        if isinstance(self.norm, nn.BatchNorm1d):
+            self.linear = nn.utils.fuse_linear_bn_eval(self.linear, self.norm)
+            self.norm = nn.Identity()
+        return self
+
+
+class ByteDropout(nn.Module):
+    """Inverted dropout (Srivastava et al. 2014) whose masks are cut from 64-bit random draws, eight thresholds each.
+
+    Far faster on CPUs than a float for each value. The probability in force is the nearest multiple of 1/256 (0.3
+    becomes 77/256 = 0.3008), and the factor of what is kept is exactly that one's inverse.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.threshold = round(probability * 256)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop values, in training mode; else change nothing."""
+        if not (self.training and self.threshold):
+            return x
+        draws = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device).random_(-(2**63), None)
+        factors = torch.empty_like(x)
+        torch.ge(draws.view(torch.uint8)[: x.numel()].view(x.shape), self.threshold, out=factors)
+        return x * factors.mul_(256 / (256 - self.threshold))
+
+
+class Generator(FullyConnected):
+    """Noise, and a label if conditional, to an image."""
+
+    def __init__(self, config: FullyConnectedNetworks, shape: Shape, labels: int) -> None:
+        inputs = config.z_dim - (config.styles > 1)  # the last number of the noise decides the style
+        super().__init__(inputs, math.prod(shape), labels, config.generator)
+        self.shape = shape
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        """float[n, z_dim], and int64[n], to float32[n, *shape] in (-1, 1)."""
+        return torch.tanh(self.stack(z[:, : self.inputs], label)).view(-1, *self.shape)
+
+
+class Discriminator(FullyConnected):
+    """An image, and its label if conditional, to a judgement.
+
+    Batch norm leaves out the layer that sees the image (Radford et al. 2015, arXiv:1511.06434, section 3).
+
+    Attributes:
+        joint: whether it must see real and fake images in one batch, in both updates. By themselves, each kind would be
+            normalised to the same mean, and what all fakes have in common could never be unlearnt.
+    """
+
+    def __init__(self, config: FullyConnectedNetworks, shape: Shape, classes: int, labels: int) -> None:
+        super().__init__(math.prod(shape), 1 + classes, labels, config.discriminator, first_norm=1)
+        self.joint = config.discriminator.batch_norm
+
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Judgement:
+        """float[n, *shape] in [-1, 1], and int64[n], to float32[n] logits (and float32[n, classes])."""
+        output = self.stack(image.flatten(1), label)
+        return Judgement(output[:, 0], output[:, 1:] if output.shape[1] > 1 else None)

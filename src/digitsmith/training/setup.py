@@ -1,0 +1,86 @@
+"""What is settled before the first step: whether data and device will do, and what the config left open."""
+
+import math
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from digitsmith.config.schema import MOST_EPOCHS, Section, TrainConfig
+from digitsmith.data.dataset import Dataset, check_image_size
+from digitsmith.errors import ConfigError, DataError
+from digitsmith.training.learner import bfloat16_is_fast
+from digitsmith.training.styles import most_styles
+
+_S = TypeVar("_S", bound=Section)
+
+
+def check_data(data: Dataset, config: TrainConfig) -> None:
+    """Refuse images that the config cannot be trained on."""
+    check_image_size(data, "training data")
+    batch_size = config.optimizer.batch_size
+    if len(data) < batch_size:
+        multiple = config.networks.batch_multiple
+        least = f"{multiple}, and a multiple of it" if multiple > 1 else "at least 2"
+        raise DataError(
+            f"{len(data)} training image{'s' * (len(data) != 1)}: fewer than one batch of {batch_size}. "
+            f"Use more images, or a smaller batch (batch_size: {least}).",
+            parameter="data",
+        )
+    if config.networks.conditional:
+        if data.labels is None:
+            raise DataError(
+                "these images have no labels: train without (the preset gan, or conditional=false, for residual with "
+                "styles=1 and auxiliary=0 as well), or add labels.",
+                parameter="data",
+            )
+        if len(np.unique(data.labels)) < 2:
+            raise DataError(
+                "all images are of one class: a conditional model needs two or more; or train the preset gan.",
+                parameter="data",
+            )
+
+
+def settle(config: TrainConfig, data: Dataset, device: torch.device) -> TrainConfig:
+    """The config with everything that it left open: precision, styles that there are images for, epochs and widths."""
+    networks, optimizer, run = config.networks, config.optimizer, config.run
+    if run.precision == "auto":
+        run = _changed(run, precision="bfloat16" if bfloat16_is_fast(device) else "float32")
+    if networks.styles > 1 and data.labels is not None:
+        most = most_styles(int(np.bincount(data.labels).max()))
+        networks = _changed(networks, styles=min(networks.styles, most))
+    if optimizer.steps is not None:
+        epochs = math.ceil(optimizer.steps / (len(data) // optimizer.batch_size))
+        if epochs > MOST_EPOCHS:
+            raise ConfigError(
+                f"{optimizer.steps:,} steps are {epochs:,} epochs of {len(data):,} images: set fewer steps.",
+                parameter="changes",
+            )
+        optimizer = _changed(optimizer, epochs=epochs, steps=None)
+    return _changed(config, networks=networks.sized(data.image_size), optimizer=optimizer, run=run)
+
+
+def _changed(section: _S, **values: object) -> _S:
+    return section.model_copy(update=values)
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name; `auto` is a GPU if there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise _no_device(name) from error
+    if device.type not in ("cpu", "cuda"):
+        raise _no_device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise ConfigError(
+            f"{name}: torch finds {found} CUDA GPUs here; use cpu, or a CUDA build of torch.", parameter="device"
+        )
+    return device
+
+
+def _no_device(name: str) -> ConfigError:
+    return ConfigError(f"{name}: use auto, cpu, cuda or cuda:N.", parameter="device")
