@@ -11,6 +11,7 @@ is fast at that, and writes them as IDX, too.
 """
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -51,25 +52,26 @@ def bare(content: bytes, feeds: list[dict[str, np.ndarray]], blocks: int, thread
 def with_torch(model_name: str, count: int, folder: Path) -> None:
     """Make as many images with torch, and write them."""
     import torch
-    from digitsmith.training.trainee import bfloat16_is_fast
 
     from digitsmith.config.schema import TrainConfig
+    from digitsmith.training.learner import bfloat16_is_fast
     from digitsmith.training.networks import new_networks
     from digitsmith.training.styles import StyledGenerator
 
     model = load(model_name)
-    classes = model.record.classes
-    config = TrainConfig.model_validate(model.record.training.config)
-    generator, _ = new_networks(config, model.record.image_size, len(classes))
-    if config.styles > 1:
-        generator = StyledGenerator(generator, torch.randn(len(classes), config.styles - 1).sort(1).values)
+    record, classes = model.record, model.record.classes
+    config = TrainConfig.model_validate_json(json.dumps(record.training.config))
+    generator, _ = new_networks(config, (record.channels, *record.image_size), len(classes))
+    styles = config.networks.styles
+    if styles > 1:
+        generator = StyledGenerator(generator, torch.randn(len(classes), styles - 1).sort(1).values)
     fast = bfloat16_is_fast(torch.device("cpu"))
-    header = Header(count, model.record.image_size, classes, "train", 0, {}, False)
+    header = Header(count, record.image_size, channels=record.channels, classes=classes)
     writer = idx.Writer(folder, header)
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast):
         for start in range(0, count, BLOCK):
             n = min(BLOCK, count - start)
-            z = torch.from_numpy(noise_block(0, start // BLOCK, config.z_dim, config.z_distribution)[:n])
+            z = torch.from_numpy(noise_block(0, start // BLOCK, record.z_dim, record.z_distribution)[:n])
             label = np.arange(n) % max(len(classes), 1)
             made = generator(z, torch.from_numpy(label) if classes else None)
             writer.write(to_uint8(made.float().numpy()), label if classes else None)

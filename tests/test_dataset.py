@@ -1,36 +1,45 @@
-"""The data set: what it accepts, its grey levels, its sizes and its hash."""
+"""The data set: what it accepts, its levels, its sizes, its labels and its hash."""
 
 import numpy as np
 import pytest
 
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset, numbered_classes
-from digitsmith.data.pixels import to_uint8, to_unit
+from digitsmith.data.pixels import to_planes, to_uint8, to_unit
 from digitsmith.errors import DataError
 from digitsmith.records.base import check_class_names
 
 IMAGES = np.arange(3 * 8 * 8, dtype=np.uint8).reshape(3, 8, 8)
+COLOUR = np.stack([IMAGES, 255 - IMAGES, IMAGES // 2], axis=3)
 LABELS = np.array([0, 1, 0])
 CLASSES = ("zero", "one")
 
 
 def test_every_grey_level_survives_the_way_to_the_network_and_back() -> None:
-    levels = np.arange(256, dtype=np.uint8)
-    unit = to_unit(levels.astype(np.float32))
+    levels = np.arange(256, dtype=np.uint8).reshape(4, 8, 8)
+    unit = to_unit(to_planes(levels).astype(np.float32))
+    assert unit.shape == (4, 1, 8, 8)
     assert unit.dtype == np.float32
     assert (unit.min(), unit.max()) == (-1, 1)
     assert np.array_equal(to_uint8(unit), levels)
 
 
+def test_colours_survive_the_way_to_the_network_and_back() -> None:
+    planes = to_planes(COLOUR)
+    assert planes.shape == (3, 3, 8, 8)
+    assert np.array_equal(planes[:, 2], COLOUR[..., 2])
+    assert np.array_equal(to_uint8(to_unit(planes.astype(np.float32))), COLOUR)
+
+
 def test_network_output_is_rounded_to_the_nearest_level_and_clipped() -> None:
     step = 1 / 127.5
     values = np.array([-7, -1 + 0.4 * step, -1 + 0.6 * step, 1 - 0.4 * step, 1.001, np.inf], np.float32)
-    assert to_uint8(values).tolist() == [0, 0, 1, 255, 255, 255]
+    assert to_uint8(values.reshape(1, 1, 2, 3)).ravel().tolist() == [0, 0, 1, 255, 255, 255]
 
 
 def test_a_data_set_knows_its_length_and_size_and_counts_labels_as_int64() -> None:
     data = Dataset(np.zeros((3, 17, 64), np.uint8), LABELS.astype(np.uint8), CLASSES)
-    assert (len(data), data.image_size) == (3, (17, 64))
+    assert (len(data), data.image_size, data.channels) == (3, (17, 64), 1)
     assert data.labels is not None
     assert data.labels.dtype == np.int64
 
@@ -40,13 +49,16 @@ def test_a_data_set_knows_its_length_and_size_and_counts_labels_as_int64() -> No
     [
         (IMAGES.astype(np.float32), None, (), "uint8"),
         (IMAGES[..., None], None, (), r"3, 8, 8, 1"),
+        (COLOUR[..., [0, 1, 2, 0]], None, (), r"3, 8, 8, 4"),
+        (COLOUR[0, 0], None, (), r"8, 3"),
         (IMAGES, None, CLASSES, "no labels"),
         (IMAGES, LABELS[:2], CLASSES, "3 images"),
         (IMAGES, LABELS[:, None], CLASSES, "3 images"),
         (IMAGES, LABELS.astype(float), CLASSES, "whole-number"),
         (IMAGES, LABELS == 0, CLASSES, "whole-number"),
         (IMAGES, LABELS + 1, CLASSES, "from 1 to 2"),
-        (IMAGES, LABELS - 1, CLASSES, "from -1 to 0"),
+        (IMAGES, LABELS - 2, CLASSES, "from -2 to -1"),
+        (IMAGES, LABELS - 1, (), "from -1 to 0"),
         (IMAGES, np.full(3, 2**64 - 1, np.uint64), CLASSES, "class names"),
         (IMAGES, LABELS, (), "class names"),
         (IMAGES, LABELS, ("one", "one"), "same name"),
@@ -56,6 +68,21 @@ def test_a_data_set_knows_its_length_and_size_and_counts_labels_as_int64() -> No
 def test_what_does_not_fit_together_is_refused(images, labels, classes, message) -> None:
     with pytest.raises(DataError, match=message):
         Dataset(images, labels, classes)
+
+
+def test_those_of_the_images_that_are_labelled() -> None:
+    part = Dataset(COLOUR, np.array([1, -1, 0]), CLASSES)
+    assert part.channels == 3
+    assert np.array_equal(part.labelled().images, COLOUR[[0, 2]])
+    assert part.labelled().labels is not None
+    assert part.labelled().labels.tolist() == [1, 0]
+    assert len(Dataset(IMAGES).labelled()) == len(Dataset(IMAGES, LABELS * 0 - 1, CLASSES).labelled()) == 0
+    whole = Dataset(IMAGES, LABELS, CLASSES)
+    assert whole.labelled() is whole
+
+
+def test_images_of_no_class_have_no_labels() -> None:
+    assert Dataset(IMAGES, np.full(3, -1)).labels is None
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\0", "a\n", "\x7f", "x" * 65, "\ud800"])
@@ -70,7 +97,8 @@ def test_ordinary_class_names_pass(name: str) -> None:
 
 
 def test_labels_without_names_are_numbered_to_the_highest() -> None:
-    assert numbered_classes(np.array([0, 3, 1])) == ("0", "1", "2", "3")
+    assert numbered_classes(np.array([0, 3, -1, 1])) == ("0", "1", "2", "3")
+    assert numbered_classes(np.array([-1])) == numbered_classes(np.array([], int)) == ()
     with pytest.raises(DataError, match="10000"):
         numbered_classes(np.array([10_000]))
 
@@ -81,6 +109,13 @@ def test_resize_keeps_labels_and_gives_the_size_asked_for() -> None:
     assert scaled.images.dtype == np.uint8
     assert np.array_equal(scaled.labels, LABELS)
     assert scaled.classes == CLASSES
+
+
+def test_resize_scales_each_channel_alone() -> None:
+    scaled = Dataset(COLOUR, LABELS, CLASSES).resize((28, 20))
+    assert scaled.images.shape == (3, 28, 20, 3)
+    for channel in range(3):
+        assert np.array_equal(scaled.images[..., channel], Dataset(COLOUR[..., channel].copy()).resize((28, 20)).images)
 
 
 def test_resize_anti_aliases_a_checkerboard_to_mid_grey() -> None:
@@ -107,8 +142,17 @@ def test_the_hash_changes_with_the_content() -> None:
         Dataset(IMAGES.reshape(3, 4, 16), LABELS, CLASSES),
         Dataset(IMAGES),
         Dataset(IMAGES[:2], LABELS[:2], CLASSES),
+        Dataset(np.repeat(IMAGES[..., None], 3, 3), LABELS, CLASSES),
+        Dataset(IMAGES, LABELS * 0 - 1, CLASSES),
     ]
     assert len({data.sha256()} | {other.sha256() for other in others}) == 1 + len(others)
+
+
+def test_the_hash_of_grey_images_stays_what_results_and_runs_have_recorded() -> None:
+    labelled = "cd2fd6312d9d6185d4fce779f3d00e97a9462bae237dc8eed6f62c9ddce2a3cb"
+    unlabelled = "41b67f46fa861d397e0e6cc3bf0a9661d3f2064110ebbec30e765405689c6f51"
+    assert Dataset(IMAGES, LABELS, CLASSES).sha256() == labelled
+    assert Dataset(IMAGES).sha256() == unlabelled
 
 
 def test_the_hash_does_not_depend_on_memory_layout_or_label_type() -> None:
@@ -116,8 +160,9 @@ def test_the_hash_does_not_depend_on_memory_layout_or_label_type() -> None:
     assert Dataset(np.asfortranarray(IMAGES), LABELS.astype(np.uint8), CLASSES).sha256() == data.sha256()
 
 
+@pytest.mark.parametrize("images", [IMAGES, COLOUR], ids=["grey", "colour"])
 @pytest.mark.parametrize("format", formats.FORMATS)
-def test_the_hash_does_not_depend_on_the_file_that_the_content_came_from(tmp_path, format) -> None:
-    data = Dataset(IMAGES, np.array([0, 0, 1]), CLASSES)  # sorted, as class folders do not keep the order
+def test_the_hash_does_not_depend_on_the_file_that_the_content_came_from(tmp_path, format, images) -> None:
+    data = Dataset(images, np.array([0, 0, 1]), CLASSES)  # sorted, as class folders do not keep the order
     formats.write(data, tmp_path / "made", format)
     assert formats.read(tmp_path / "made").sha256() == data.sha256()

@@ -15,6 +15,7 @@ import digitsmith
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import FORMATS
+from digitsmith.data.sources import Source
 from digitsmith.errors import ConfigError, DataError, ResultError
 from digitsmith.evaluation.evaluate import Task, evaluate_images
 from digitsmith.evaluation.extractors import DigitNetFeatures
@@ -56,7 +57,7 @@ def test_split(mnist: RealImages) -> Dataset:
 
 
 def load_real(source: str) -> RealImages:
-    return load_real_images(Choice.of(source), progress=Silent())
+    return load_real_images(Choice(Source(source)), progress=Silent())
 
 
 def judge(data: Dataset, reference: RealImages, n: int = N) -> Evaluation:
@@ -249,14 +250,13 @@ def test_made_digits_are_compared_with_what_their_maker_was_trained_on(micro_run
         assert digitsmith.evaluate(folder).reference.title == "digits:train"
     assert digitsmith.evaluate("npz/train.npz").reference.title == "digits:train"
     assert digitsmith.evaluate("npz", "digits:test").reference.title == "digits:test"
-    assert choose_reference(Subject("digits", digits), None) == Choice(
-        "mnist", "train"
-    )  # the name of a data set, whatever is here
+    assert choose_reference(Subject("digits", digits), None) == Choice(Source("mnist"))  # a name, whatever is here
 
 
 def test_made_digits_whose_makers_data_are_gone_need_a_reference(digits: Dataset) -> None:
     formats.write(digits.take(slice(300)), Path("made"), "npz")
-    Path("made/dataset.json").write_text('{"trained_on": "gone/images"}')
+    generated = {"model": "m", "model_sha256": "0", "trained_on": "gone/images", "seed": 0, "count": 300}
+    Path("made/dataset.json").write_text(json.dumps({"classes": list(DIGITS), "generated": generated}))
     with pytest.raises(ConfigError, match=r"reference: the model that made made was trained on gone/images"):
         digitsmith.evaluate("made")
     Path("made/dataset.json").write_text("[1]")

@@ -8,6 +8,7 @@ import struct
 import tarfile
 import warnings
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +20,20 @@ from PIL import Image
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import FORMATS, Format, Header, Split, format_module
-from digitsmith.errors import DataError, OutputError
+from digitsmith.errors import ConfigError, DataError, DependencyError, OutputError
+from digitsmith.records.dataset import DatasetRecord, GenerationRecord
 
 VARIANTS: list[tuple[Format, bool]] = [(name, False) for name in FORMATS] + [("idx", True)]
-IDS = [name + ".gz" * compress for name, compress in VARIANTS]
+IDS = [name + ".gz" * gzipped for name, gzipped in VARIANTS]
 DIGITS = tuple("0123456789")
 MANY = ("ten", "é", "Ankle boot", ".5", "train", *(f"class {i}" for i in range(12)), "no image of it")
 TRAVERSAL = ("fine", "../x")
 
-every_variant = pytest.mark.parametrize(("format", "compress"), VARIANTS, ids=IDS)
+every_variant = pytest.mark.parametrize(("format", "gzipped"), VARIANTS, ids=IDS)
 every_format = pytest.mark.parametrize("format", FORMATS)
 
 
-def random_images(count: int, size: tuple[int, int] = (8, 8)) -> np.ndarray:
+def random_images(count: int, size: tuple[int, ...] = (8, 8)) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, *size), dtype=np.uint8)
 
 
@@ -42,13 +44,11 @@ def small(classes: tuple[str, ...] = DIGITS) -> Dataset:
 
 
 def save(
-    data: Dataset, folder: Path, format: Format, split: Split = "train", *, compress: bool = False, **header
+    data: Dataset, folder: Path, format: Format, split: Split = "train", *, gzipped: bool = False, **header
 ) -> Path:
     """Write in batches of 7, as generation does."""
     folder.mkdir(exist_ok=True)
-    writer = format_module(format).Writer(
-        folder, Header(len(data), data.image_size, data.classes, split, compress=compress, **header)
-    )
+    writer = format_module(format).Writer(folder, replace(Header.of(data, split, gzip=gzipped), **header))
     for start in range(0, len(data), 7):
         part = slice(start, start + 7)
         writer.write(data.images[part], None if data.labels is None else data.labels[part])
@@ -79,14 +79,14 @@ class TestRoundTrip:
     @pytest.mark.parametrize("split", ["train", "test"])
     @pytest.mark.parametrize("size", [(8, 8), (28, 28), (17, 64)])
     @pytest.mark.parametrize("classes", [DIGITS, ()], ids=["labelled", "unlabelled"])
-    def test_images_and_labels(self, tmp_path, format, compress, split, size, classes) -> None:
+    def test_images_and_labels(self, tmp_path, format, gzipped, split, size, classes) -> None:
         data = Dataset(random_images(30, size), np.repeat(np.arange(10), 3) if classes else None, classes)
-        assert_same(formats.read(save(data, tmp_path / "made", format, split, compress=compress), split), data)
+        assert_same(formats.read(save(data, tmp_path / "made", format, split, gzipped=gzipped), split), data)
 
     @every_variant
-    def test_any_class_names_in_their_own_order(self, tmp_path, format, compress) -> None:
+    def test_any_class_names_in_their_own_order(self, tmp_path, format, gzipped) -> None:
         data = Dataset(random_images(51), np.repeat(np.arange(17), 3), MANY)
-        assert_same(formats.read(save(data, tmp_path / "made", format, compress=compress)), data)
+        assert_same(formats.read(save(data, tmp_path / "made", format, gzipped=gzipped)), data)
 
     @every_format
     def test_mixed_labels_stay_with_their_images(self, tmp_path, format) -> None:
@@ -97,18 +97,54 @@ class TestRoundTrip:
         assert pairs == {(image.tobytes(), i % 3) for i, image in enumerate(data.images)}
 
     @every_variant
-    def test_train_and_test_in_one_folder(self, tmp_path, format, compress) -> None:
+    def test_train_and_test_in_one_folder(self, tmp_path, format, gzipped) -> None:
         train, test = small(), Dataset(255 - small().images, small().labels, DIGITS)
-        save(train, tmp_path / "made", format, "train", compress=compress)
-        save(test, tmp_path / "made", format, "test", compress=compress)
+        save(train, tmp_path / "made", format, "train", gzipped=gzipped)
+        save(test, tmp_path / "made", format, "test", gzipped=gzipped)
         assert_same(formats.read(tmp_path / "made", "train"), train)
         assert_same(formats.read(tmp_path / "made", "test"), test)
 
     @every_variant
-    def test_equal_data_give_equal_files(self, tmp_path, monkeypatch, format, compress) -> None:
-        first = save(small(), tmp_path / "first", format, compress=compress)
+    def test_equal_data_give_equal_files(self, tmp_path, monkeypatch, format, gzipped) -> None:
+        first = save(small(), tmp_path / "first", format, gzipped=gzipped)
         monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)  # no file holds the time that it was made
-        assert contents(save(small(), tmp_path / "second", format, compress=compress)) == contents(first)
+        assert contents(save(small(), tmp_path / "second", format, gzipped=gzipped)) == contents(first)
+
+    @every_variant
+    @pytest.mark.parametrize("split", ["train", "test"])
+    @pytest.mark.parametrize("classes", [DIGITS, ()], ids=["labelled", "unlabelled"])
+    def test_colour(self, tmp_path, format, gzipped, split, classes) -> None:
+        data = Dataset(random_images(30, (8, 9, 3)), np.repeat(np.arange(10), 3) if classes else None, classes)
+        read = formats.read(save(data, tmp_path / "made", format, split, gzipped=gzipped), split)
+        assert read.channels == 3
+        assert_same(read, data)
+
+    @every_format
+    def test_colour_images_without_any_colour_stay_colour(self, tmp_path, format) -> None:
+        data = Dataset(np.repeat(small().images[..., None], 3, axis=3), small().labels, DIGITS)
+        assert_same(formats.read(save(data, tmp_path / "made", format)), data)
+
+    @pytest.mark.parametrize("format", ["npz", "png", "parquet", "webdataset"])
+    @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 3)], ids=["grey", "colour"])
+    def test_unlabelled_images_among_labelled_ones(self, tmp_path, format, shape) -> None:
+        labels = np.array([0, 0, 1, 1, 1, 2, 2, -1, -1, -1])  # sorted as PNG's folders are
+        data = Dataset(random_images(10, shape), labels, ("a", "b", "c"))
+        formats.write(data, tmp_path / "made", format)
+        read = formats.read(tmp_path / "made")
+        assert_same(read, data)
+        assert read.labels is not None
+        assert read.labels.tolist() == labels.tolist()
+
+    @pytest.mark.parametrize("format", ["npz", "png", "parquet", "webdataset"])
+    def test_every_image_unlabelled_and_classes_nevertheless(self, tmp_path, format) -> None:
+        data = Dataset(random_images(3), np.full(3, -1), ("a", "b"))
+        formats.write(data, tmp_path / "made", format)
+        assert_same(formats.read(tmp_path / "made"), data)
+
+    def test_idx_refuses_unlabelled_images_among_labelled_ones(self, tmp_path) -> None:
+        with pytest.raises(DataError, match="use npz, png, parquet or webdataset"):
+            formats.write(Dataset(random_images(3), np.array([0, -1, 0]), ("a",)), tmp_path / "made", "idx")
+        assert not list(tmp_path.iterdir())
 
     @every_format
     def test_a_missing_split_is_told_with_the_one_that_is_there(self, tmp_path, format) -> None:
@@ -131,7 +167,7 @@ class TestRoundTrip:
     @pytest.mark.parametrize("format", ["idx", "npz", "parquet", "webdataset"])
     def test_a_single_file_is_read_by_its_own_path(self, tmp_path, format) -> None:
         folder = save(small(), tmp_path / "made", format)
-        (largest,) = (file for file in folder.iterdir() if "label" not in file.name and file.name != formats.ABOUT)
+        (largest,) = (file for file in folder.iterdir() if "label" not in file.name and file.name != formats.RECORD)
         assert_same(formats.read(largest), small())
 
 
@@ -149,9 +185,55 @@ class TestNothingToRead:
     def test_a_name_that_the_system_refuses(self, tmp_path) -> None:
         refused(tmp_path / ("x" * 300), "xxx")
 
-    def test_an_unknown_format(self) -> None:
-        with pytest.raises(OutputError, match="idx, npz"):
+    def test_an_unknown_format_or_split(self) -> None:
+        with pytest.raises(OutputError, match="idx, npz") as no_format:
             format_module("bmp")
+        with pytest.raises(ConfigError, match="use train or test") as no_split:
+            Header(1, (8, 8), split="val")
+        assert (no_format.value.parameter, no_split.value.parameter) == ("format", "split")
+
+
+class TestRecord:
+    GENERATED = GenerationRecord(model="mnist", model_sha256="0" * 64, seed=3, count=50, labels=("7", "3"))
+
+    @every_format
+    def test_what_the_header_says_is_written_and_read(self, tmp_path, format) -> None:
+        data = Dataset(random_images(3, (8, 8, 3)), np.arange(3), ("a", "b", "é"))
+        folder = save(data, tmp_path / "made", format, generated=self.GENERATED)
+        assert formats.read_record(folder) == DatasetRecord(classes=data.classes, channels=3, generated=self.GENERATED)
+
+    def test_it_is_found_beside_a_file(self, tmp_path) -> None:
+        save(small(), tmp_path, "npz")
+        record = formats.read_record(tmp_path / "train.npz")
+        assert record is not None
+        assert record.classes == DIGITS
+
+    def test_a_folder_without_one(self, tmp_path) -> None:
+        assert formats.read_record(tmp_path) is None
+
+    @pytest.mark.parametrize("format", ["idx", "png", "webdataset"])
+    def test_people_may_write_no_more_than_class_names(self, tmp_path, format) -> None:
+        folder = save(small(("a", "b")), tmp_path / "made", format)
+        names = ["b", "a"] if format == "png" else ["zero", "one"]
+        (folder / formats.RECORD).write_text(json.dumps({"classes": names}))
+        assert formats.read(folder).classes == tuple(names)
+
+    @pytest.mark.parametrize("format", ["npz", "parquet"])
+    def test_names_in_a_file_come_before_those_beside_it(self, tmp_path, format) -> None:
+        folder = save(small(("a", "b")), tmp_path / "made", format)
+        (folder / formats.RECORD).write_text('{"classes": ["c", "d"]}')
+        assert formats.read(folder).classes == ("a", "b")
+
+    def test_names_beside_a_file_without_any_are_used(self, tmp_path) -> None:
+        np.savez(tmp_path / "train.npz", images=random_images(2), labels=[0, 1])
+        (tmp_path / formats.RECORD).write_text('{"classes": ["c", "d"]}')
+        assert formats.read(tmp_path).classes == ("c", "d")
+
+    @every_format
+    def test_colour_that_it_calls_grey_is_refused(self, tmp_path, format) -> None:
+        folder = save(Dataset(random_images(2, (8, 8, 3)), np.arange(2), ("a", "b")), tmp_path / "made", format)
+        (folder / formats.RECORD).write_text('{"classes": ["a", "b"], "channels": 1}')
+        refused(folder, str(folder), "colour", "one channel")
 
 
 class TestTraversal:
@@ -160,7 +242,7 @@ class TestTraversal:
     @pytest.mark.parametrize("format", ["idx", "png", "webdataset"])
     def test_in_dataset_json(self, tmp_path, format) -> None:
         folder = save(small(("fine", "x")), tmp_path / "made", format)
-        (folder / formats.ABOUT).write_text(json.dumps({"classes": TRAVERSAL}))
+        (folder / formats.RECORD).write_text(json.dumps({"classes": TRAVERSAL}))
         refused(folder, "dataset.json", "'../x'")
 
     def test_in_npz(self, tmp_path) -> None:
@@ -175,10 +257,21 @@ class TestTraversal:
         pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "train.parquet")
         refused(tmp_path, "train.parquet", "'../x'")
 
-    @pytest.mark.parametrize("about", ["", "[]", "{}", '{"classes": "0123"}', '{"classes": [0, 1]}', '{"classes": 3}'])
+    @pytest.mark.parametrize(
+        "about",
+        [
+            *("", "[]", "{}", '{"classes": "0123"}', '{"classes": [0, 1]}', '{"classes": 3}'),
+            *(
+                '{"classes": ["a", "b"], "channels": 2}',
+                '{"classes": ["a", "b"], "format": 2}',
+                '{"class": ["a", "b"]}',
+            ),
+            '{"classes": ["a", "b"], "generated": {"model": "mnist"}}',
+        ],
+    )
     def test_a_damaged_dataset_json_is_named(self, tmp_path, about) -> None:
         folder = save(small(("a", "b")), tmp_path / "made", "idx")
-        (folder / formats.ABOUT).write_text(about)
+        (folder / formats.RECORD).write_text(about)
         refused(folder, "dataset.json is damaged")
 
 
@@ -188,22 +281,22 @@ class TestIdx:
         return save(small(), tmp_path / "made", "idx")
 
     @pytest.mark.parametrize(("split", "prefix"), [("train", "train"), ("test", "t10k")])
-    @pytest.mark.parametrize("compress", [False, True])
-    def test_files_have_the_names_of_mnist(self, tmp_path, split, prefix, compress) -> None:
-        folder = save(small(), tmp_path / "made", "idx", split, compress=compress)
-        ending = ".gz" if compress else ""
+    @pytest.mark.parametrize("gzipped", [False, True])
+    def test_files_have_the_names_of_mnist(self, tmp_path, split, prefix, gzipped) -> None:
+        folder = save(small(), tmp_path / "made", "idx", split, gzipped=gzipped)
+        ending = ".gz" if gzipped else ""
         assert {file.name for file in folder.iterdir()} == {
             f"{prefix}-images-idx3-ubyte{ending}",
             f"{prefix}-labels-idx1-ubyte{ending}",
             "dataset.json",
         }
 
-    @pytest.mark.parametrize("compress", [False, True])
-    def test_bytes_are_those_of_the_format(self, tmp_path, compress) -> None:
+    @pytest.mark.parametrize("gzipped", [False, True])
+    def test_bytes_are_those_of_the_format(self, tmp_path, gzipped) -> None:
         data = Dataset(random_images(300, (17, 64)), np.arange(300) % 10, DIGITS)
-        folder = save(data, tmp_path / "made", "idx", compress=compress)
-        unpack = gzip.decompress if compress else bytes
-        ending = ".gz" if compress else ""
+        folder = save(data, tmp_path / "made", "idx", gzipped=gzipped)
+        unpack = gzip.decompress if gzipped else bytes
+        ending = ".gz" if gzipped else ""
         images = unpack((folder / f"train-images-idx3-ubyte{ending}").read_bytes())
         labels = unpack((folder / f"train-labels-idx1-ubyte{ending}").read_bytes())
         assert images[:16] == bytes([0, 0, 8, 3, 0, 0, 1, 44, 0, 0, 0, 17, 0, 0, 0, 64])  # 300 = 1 * 256 + 44
@@ -227,7 +320,7 @@ class TestIdx:
         assert_same(formats.read(folder), small())
 
     def test_without_dataset_json_classes_are_numbered(self, folder) -> None:
-        (folder / formats.ABOUT).unlink()
+        (folder / formats.RECORD).unlink()
         assert_same(formats.read(folder), small())
 
     @pytest.mark.parametrize(
@@ -264,7 +357,25 @@ class TestIdx:
 
     def test_class_names_without_labels_are_refused(self, folder) -> None:
         (folder / "train-labels-idx1-ubyte").unlink()
-        refused(folder, "class names, but no train-labels-idx1-ubyte")
+        refused(folder, "train-images-idx3-ubyte has class names, but no labels")
+
+    def test_colour_has_four_dimensions(self, tmp_path) -> None:
+        data = Dataset(random_images(2, (8, 9, 3)), np.array([0, 1]), DIGITS)
+        folder = save(data, tmp_path / "made", "idx")
+        content = (folder / "train-images-idx4-ubyte").read_bytes()
+        assert content[:20] == bytes([0, 0, 8, 4, 0, 0, 0, 2, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 3])
+        assert content[20:] == data.images.tobytes()
+        assert not (folder / "train-images-idx3-ubyte").exists()
+
+    def test_another_number_of_channels_is_refused(self, folder) -> None:
+        content = bytes([0, 0, 8, 4]) + struct.pack(">IIII", 50, 8, 4, 2) + random_images(50).tobytes()
+        (folder / "train-images-idx3-ubyte").rename(folder / "train-images-idx4-ubyte").write_bytes(content)
+        (folder / formats.RECORD).unlink()
+        refused(folder, "train-images-idx4-ubyte", "[50, 8, 4, 2]")
+
+    def test_grey_and_colour_in_one_folder_are_not_chosen_between(self, folder) -> None:
+        shutil.copy(folder / "train-images-idx3-ubyte", folder / "train-images-idx4-ubyte.gz")
+        refused(folder, "train-images-idx3-ubyte and train-images-idx4-ubyte.gz", "take one file out")
 
     def test_labels_of_one_byte_hold_256_classes(self, tmp_path) -> None:
         names = tuple(f"c{i}" for i in range(257))
@@ -300,7 +411,8 @@ class TestNpz:
             ({"images": random_images(2), "labels": [0, 1], "classes": 7}, "train.npz"),
             ({"images": random_images(2), "labels": [0, 2], "classes": ["a", "b"]}, "labels run from 0 to 2"),
             ({"images": random_images(2) / 255}, "uint8"),
-            ({"images": random_images(2)[..., None].repeat(3, -1)}, "grey"),
+            ({"images": random_images(2)[..., None]}, "grey"),
+            ({"images": random_images(2)[..., None].repeat(4, -1)}, "colour"),
             ({"pictures": random_images(2)}, "it has the arrays pictures, but neither images nor x_train"),
         ],
     )
@@ -341,11 +453,47 @@ class TestPng:
             Image.new("L", (8, 8), level).save(tmp_path / f"{level}.png")
         assert formats.read(tmp_path).images[:, 0, 0].tolist() == [9, 10, 100]
 
-    def test_colour_and_other_formats_become_grey(self, tmp_path) -> None:
+    def test_grey_images_are_grey_in_whatever_files(self, tmp_path) -> None:
         (tmp_path / "0").mkdir()
         Image.new("RGB", (8, 8), "white").save(tmp_path / "0" / "a.JPG")
         Image.new("1", (8, 8), 1).save(tmp_path / "0" / "b.bmp")
-        assert (formats.read(tmp_path).images >= 254).all()
+        Image.new("RGB", (8, 8), "white").convert("P").save(tmp_path / "0" / "c.gif")
+        images = formats.read(tmp_path).images
+        assert images.shape == (3, 8, 8)
+        assert (images >= 254).all()
+
+    def test_one_image_in_colour_makes_all_colour(self, tmp_path) -> None:
+        Image.new("L", (8, 8), 7).save(tmp_path / "0.png")
+        Image.new("RGB", (8, 8), (9, 9, 9)).save(tmp_path / "1.png")
+        Image.new("RGB", (8, 8), (1, 2, 3)).quantize().save(tmp_path / "2.png")
+        images = formats.read(tmp_path).images
+        assert images.shape == (3, 8, 8, 3)
+        assert images[:, 0, 0].tolist() == [[7, 7, 7], [9, 9, 9], [1, 2, 3]]
+
+    def test_a_folder_of_unlabelled_images_beside_class_folders(self, tmp_path) -> None:
+        for level, name in enumerate(("0", "1", "unlabelled")):
+            (tmp_path / name).mkdir()
+            Image.new("L", (8, 8), level).save(tmp_path / name / "a.png")
+        read = formats.read(tmp_path)
+        assert read.classes == ("0", "1")
+        assert read.labels is not None
+        assert read.labels.tolist() == [0, 1, -1]
+        (tmp_path / formats.RECORD).write_text('{"classes": ["0", "1", "unlabelled"]}')
+        read = formats.read(tmp_path)
+        assert read.labels is not None
+        assert read.labels.tolist() == [0, 1, 2]
+
+    def test_a_folder_of_unlabelled_images_alone(self, tmp_path) -> None:
+        (tmp_path / "unlabelled").mkdir()
+        Image.new("L", (8, 8)).save(tmp_path / "unlabelled" / "a.png")
+        assert formats.read(tmp_path).labels is None
+
+    def test_a_class_called_unlabelled_and_images_that_are(self, tmp_path) -> None:
+        data = Dataset(random_images(2), np.array([0, 1]), ("a", "unlabelled"))
+        formats.write(data, tmp_path / "made", "png")
+        assert_same(formats.read(tmp_path / "made"), data)
+        with pytest.raises(DataError, match="use npz, parquet or webdataset"):
+            formats.write(Dataset(data.images, np.array([1, -1]), data.classes), tmp_path / "more", "png")
 
     def test_previews_and_hidden_files_are_not_data(self, tmp_path) -> None:
         folder = save(small(), tmp_path / "made", "png")
@@ -404,6 +552,21 @@ class TestParquet:
         cell = table.column("image")[0].as_py()
         assert cell["path"] == "00001234.png"
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(cell["bytes"]))), small().images[0])
+
+    def test_a_null_is_no_label(self, tmp_path) -> None:
+        content = io.BytesIO()
+        Image.fromarray(small().images[0]).save(content, "PNG")
+        table = pa.table({"image": [content.getvalue()] * 2, "label": pa.array([None, 1], pa.uint8())})
+        pq.write_table(table, tmp_path / "any.parquet")
+        read = formats.read(tmp_path / "any.parquet")
+        assert read.labels is not None
+        assert read.labels.tolist() == [-1, 1]
+
+    def test_without_pyarrow_the_message_says_how_to_get_it(self, tmp_path, monkeypatch) -> None:
+        save(small(), tmp_path, "parquet")
+        monkeypatch.setattr("digitsmith.data.formats.parquet.pa", None)
+        with pytest.raises(DependencyError, match=r"pip install 'digitsmith\[parquet\]'"):
+            formats.read(tmp_path)
 
     def test_a_plain_table_of_bytes_and_labels_is_read(self, tmp_path) -> None:
         content = io.BytesIO()
@@ -469,19 +632,42 @@ class TestWebDataset:
         assert read.labels is not None
         assert read.labels.tolist() == [0, 1, 2]
 
-    @pytest.mark.parametrize("label", [b"cat", b"", b"-1", b"99999999999999999999", b"10000"])
+    @pytest.mark.parametrize("label", [b"cat", b"", b"-2", b"99999999999999999999", b"10000"])
     def test_a_label_that_is_no_class_is_refused(self, tmp_path, label) -> None:
         with tarfile.open(tmp_path / "train-0.tar", "w") as tar:
             self.add(tar, "a.png", self.png())
             self.add(tar, "a.cls", label)
         refused(tmp_path, str(tmp_path))
 
+    def test_a_lost_label_is_told_and_not_taken_for_none(self, tmp_path) -> None:
+        with tarfile.open(tmp_path / "train-0.tar", "w") as tar:
+            self.add(tar, "a.png", self.png())
+            self.add(tar, "a.cls", b"1")
+            self.add(tar, "b.png", self.png())
+        (tmp_path / formats.RECORD).write_text('{"classes": ["a", "b"]}')
+        refused(tmp_path, "1 of 2 images have no label")
+        (tmp_path / formats.RECORD).write_text('{"classes": ["a", "b"], "unlabelled": true}')
+        read = formats.read(tmp_path)
+        assert read.labels is not None
+        assert read.labels.tolist() == [1, -1]
+
+    def test_no_label_at_all_where_there_are_classes_is_refused(self, tmp_path) -> None:
+        with tarfile.open(tmp_path / "train-0.tar", "w") as tar:
+            self.add(tar, "a.png", self.png())
+        (tmp_path / formats.RECORD).write_text('{"classes": ["a", "b"]}')
+        refused(tmp_path, "has class names, but no labels")
+
+    def test_an_unlabelled_sample_has_no_cls(self, tmp_path) -> None:
+        formats.write(Dataset(random_images(2), np.array([0, -1]), ("a",)), tmp_path / "made", "webdataset")
+        with tarfile.open(tmp_path / "made" / "train-000000.tar") as tar:
+            assert tar.getnames() == ["000000000.png", "000000000.cls", "000000001.png"]
+
     def test_a_sample_without_its_label_is_refused(self, tmp_path) -> None:
         with tarfile.open(tmp_path / "train-0.tar", "w") as tar:
             self.add(tar, "a.png", self.png())
             self.add(tar, "a.cls", b"1")
             self.add(tar, "b.png", self.png())
-        refused(tmp_path, "2 images, but 1 labels")
+        refused(tmp_path, "1 of 2 images have no label (.cls)")
 
     def test_images_of_two_sizes_are_refused(self, tmp_path) -> None:
         with tarfile.open(tmp_path / "train-0.tar", "w") as tar:

@@ -1,6 +1,7 @@
 """Image i depends on the seed and i, whatever the batch, the shard, the format or the threads."""
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -8,19 +9,18 @@ import pytest
 
 import digitsmith
 from digitsmith.data import formats
-from digitsmith.data.dataset import Dataset
-from digitsmith.errors import ConfigError, ModelError, OutputError
-from digitsmith.generation import generate as generation
-from digitsmith.generation.generate import Request
+from digitsmith.errors import ConfigError, DigitsmithError, ModelError, OutputError
+from digitsmith.generation.batches import batches, make_images, plan
+from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net
 from digitsmith.models.generator import Model
-from digitsmith.models.noise import BLOCK, MAX_INDEX, drawn_labels, noise
-from digitsmith.records.run import Run
+from digitsmith.models.noise import BLOCK, MAX_INDEX, Span, drawn_labels, noise, spans
+from tiny_models import a_model
 
 
 @pytest.fixture(scope="module")
-def model(micro_run: Run) -> Model:
-    return digitsmith.load(micro_run.folder)
+def model() -> Model:
+    return a_model()
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def whole(model: Model) -> np.ndarray:
 
 
 def made(model: Model, request: Request) -> tuple[np.ndarray, np.ndarray]:
-    images, labels = zip(*generation.batches(model, request), strict=True)
-    return np.concatenate(images), np.concatenate(labels)
+    batch = make_images(model, request)
+    return batch.images, batch.labels
 
 
 @pytest.mark.parametrize(("start", "count"), [(0, 1), (0, 256), (255, 2), (256, 300), (699, 1), (3, 690)])
@@ -49,7 +49,7 @@ def test_an_image_depends_on_its_own_label_only(model: Model, whole: np.ndarray)
 @pytest.mark.parametrize("draw", [False, True])
 def test_the_shards_together_are_the_whole(model: Model, shards: int, draw: bool) -> None:
     images, labels = made(model, Request(700, seed=5, draw=draw))
-    parts = [made(model, Request(700, seed=5, draw=draw, shard=(i + 1, shards))) for i in range(shards)]
+    parts = [made(model, Request(700, seed=5, draw=draw, shard=(i, shards))) for i in range(1, shards + 1)]
     np.testing.assert_array_equal(np.concatenate([part[0] for part in parts]), images)
     np.testing.assert_array_equal(np.concatenate([part[1] for part in parts]), labels)
     np.testing.assert_array_equal(images, model.sample(labels, seed=5))
@@ -62,7 +62,7 @@ def test_every_format_holds_the_same_images(model: Model, whole: np.ndarray, for
     order = np.lexsort((np.arange(700), np.arange(700) % 10)) if format == "png" else np.arange(700)
     np.testing.assert_array_equal(data.images, whole[order])
     np.testing.assert_array_equal(data.labels, order % 10)
-    assert data.classes == model.metadata.classes
+    assert data.classes == model.record.classes
     assert Path("made/preview.png").is_file()
 
 
@@ -75,8 +75,8 @@ def test_labels_are_balanced_chosen_or_drawn(model: Model) -> None:
     assert (drawn[::2] != 1).any()
 
 
-def test_an_unconditional_model_makes_images_without_labels_and_says_so(micro_gan: Run) -> None:
-    model = digitsmith.load(micro_gan.folder)
+def test_an_unconditional_model_makes_images_without_labels_and_says_so() -> None:
+    model = a_model(classes=())
     assert not model.conditional
     digitsmith.generate("made", 300, model=model)
     data = digitsmith.load_dataset("made")
@@ -86,10 +86,47 @@ def test_an_unconditional_model_makes_images_without_labels_and_says_so(micro_ga
     assert '"labelled": false' in Path("made/dataset.json").read_text()
     np.testing.assert_array_equal(data.images[100:200], model.sample(count=100, start=100))
     for wrong in ({"labels": [3]}, {"draw": True}):
-        with pytest.raises(ModelError, match="is unconditional"):
+        with pytest.raises(ModelError, match="is unconditional") as caught:
             digitsmith.generate("other", 3, model=model, **wrong)
-    with pytest.raises(ModelError, match="knows no labels"):
+        assert caught.value.parameter in wrong
+    with pytest.raises(ModelError, match="is unconditional and knows none") as caught:
         model.sample([3])
+    assert caught.value.parameter == "labels"
+
+
+def test_colour_images_are_made_as_well() -> None:
+    model = a_model(image_size=(32, 64), channels=3)
+    images, labels = made(model, Request(300, seed=2))
+    assert images.shape == (300, 32, 64, 3)
+    np.testing.assert_array_equal(images, model.sample(labels, seed=2))
+
+
+def test_a_plan_is_carried_out_piece_by_piece_in_any_order_and_process(model: Model) -> None:
+    planned = pickle.loads(pickle.dumps(plan(model, Request(700, seed=5, draw=True, shard=(2, 2)))))
+    assert len(planned) == 350
+    pieces = {span.start: planned.make(model, span) for span in reversed(list(planned.spans()))}
+    assert sorted(pieces) == [350, 512]
+    images, labels = made(model, Request(700, seed=5, draw=True))
+    np.testing.assert_array_equal(np.concatenate([pieces[350].images, pieces[512].images]), images[350:])
+    np.testing.assert_array_equal(np.concatenate([pieces[350].labels, pieces[512].labels]), labels[350:])
+
+
+def test_progress_counts_the_images_that_are_made(model: Model) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    class Listener:
+        def update(self, work: str, done: int, total: int, detail: str = "") -> None:
+            told.append((work, done, total))
+
+        def note(self, text: str) -> None:
+            raise AssertionError
+
+    expected = [("making images", done, 600) for done in (256, 512, 600)]
+    digitsmith.generate("made", 600, model=model, progress=Listener())
+    assert told == expected
+    told.clear()
+    make_images(model, Request(600), Listener())
+    assert told == expected
 
 
 def test_a_generated_folder_says_where_it_came_from(model: Model) -> None:
@@ -98,36 +135,61 @@ def test_a_generated_folder_says_where_it_came_from(model: Model) -> None:
     assert model.sha256 in text
     assert '"seed": 3' in text
     assert '"first": 5' in text
+    assert '"trained_on": "scans"' in text
     digitsmith.generate("some", 10, model=model, labels=[7, "3"], draw=True)
     about = json.loads(Path("some/dataset.json").read_text())
     assert (about["labels"], about["drawn"]) == (["7", "3"], True)
 
 
-def test_requests_that_cannot_be_met_leave_nothing(model: Model) -> None:
-    for wrong, error, message in [
-        ({"count": 0}, ModelError, "at least one image"),
-        ({"count": -5}, ModelError, "at least one image"),
-        ({"count": MAX_INDEX + 1}, ModelError, "one seed has images"),
-        ({"count": 3, "labels": [10]}, ModelError, "no label 10. Its labels: 0 1 2"),
-        ({"count": 3, "labels": ["seven"]}, ModelError, "no label 'seven'"),
-        ({"count": 3, "labels": [-1]}, ModelError, "no label -1"),
-        ({"count": 3, "labels": []}, ModelError, "no label is asked for"),
-        ({"count": 3, "seed": -1}, ConfigError, "seed -1"),
-        ({"count": 3, "shard": (0, 2)}, ConfigError, "counted from 1/2"),
-        ({"count": 3, "shard": (3, 2)}, ConfigError, "counted from 1/2"),
-        ({"count": 1, "shard": (1, 2)}, ConfigError, "is empty"),
-        ({"count": 3, "format": "bmp"}, OutputError, "no format 'bmp'"),
-    ]:
-        with pytest.raises(error, match=message):
-            digitsmith.generate("made", model=model, **wrong)
-        assert not list(Path().iterdir())
+@pytest.mark.parametrize(
+    ("wrong", "error", "parameter", "message"),
+    [
+        ({"count": 0}, ModelError, "count", "at least one image"),
+        ({"count": -5}, ModelError, "count", "at least one image"),
+        ({"count": MAX_INDEX + 1}, ModelError, "count", "one seed has images"),
+        ({"labels": [10]}, ModelError, "labels", "no label 10; it has 0 1 2"),
+        ({"labels": ["seven"]}, ModelError, "labels", "no label 'seven'"),
+        ({"labels": [-1]}, ModelError, "labels", "no label -1"),
+        ({"labels": []}, ModelError, "labels", "name at least one"),
+        ({"seed": -1}, ConfigError, "seed", "-1 is out of range"),
+        ({"shard": (0, 2)}, ConfigError, "shard", "counted from 1/2"),
+        ({"shard": (3, 2)}, ConfigError, "shard", "counted from 1/2"),
+        ({"count": 1, "shard": (1, 2)}, ConfigError, "shard", "is empty"),
+        ({"format": "npz", "gzip": True}, ConfigError, "gzip", "npz needs none"),
+        ({"min_confidence": 1.0}, ConfigError, "min_confidence", "above 0 and below 1"),
+        ({"min_confidence": -0.5}, ConfigError, "min_confidence", "above 0 and below 1"),
+        ({"min_confidence": 0.999999, "count": 20}, ModelError, "min_confidence", "lower it, or choose a better model"),
+        ({"model": "none.onnx"}, ModelError, "model", "there is no model 'none.onnx'"),
+    ],
+)
+def test_requests_that_cannot_be_met_leave_nothing(
+    model: Model, wrong: dict[str, object], error: type[DigitsmithError], parameter: str, message: str
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        digitsmith.generate("made", **{"count": 3, "model": model} | wrong)
+    assert caught.value.parameter == parameter
+    assert not caught.value.message.startswith(parameter)
+    assert not list(Path().iterdir())
+
+
+def test_an_unknown_format_leaves_nothing(model: Model) -> None:
+    with pytest.raises(OutputError, match="no format 'bmp'"):
+        digitsmith.generate("made", 3, model=model, format="bmp")
+    assert not list(Path().iterdir())
+
+
+def test_digits_are_asked_for_by_confidence_only() -> None:
+    letters = a_model("letters", classes=tuple("abcdefghij"))
+    with pytest.raises(ConfigError, match="the classes of letters are a b") as caught:
+        digitsmith.generate("made", 10, model=letters, min_confidence=0.5)
+    assert caught.value.parameter == "min_confidence"
 
 
 def test_an_interrupted_generation_leaves_nothing(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Model, *_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Model, "block", full)
+    monkeypatch.setattr(Model, "make", full)
     with pytest.raises(OutputError, match="cannot write made: No space left on device"):
         digitsmith.generate("made", 1000, model=model)
     assert not list(Path().iterdir())
@@ -144,6 +206,8 @@ def test_noise_comes_in_blocks_and_has_the_named_distribution() -> None:
     assert uniform.max() < 1
     assert abs(uniform.std() - 3**-0.5) < 0.02
     assert not np.array_equal(noise(2, 0, 10, 20, "normal"), z[:10])
+    assert list(spans(1, 250, 600)) == [Span(1, 250, 6), Span(1, 256, 256), Span(1, 512, 88)]
+    assert [(span.block, span.first) for span in spans(1, 250, 600)] == [(0, 250), (1, 0), (2, 0)]
     choices = np.array([4, 6])
     np.testing.assert_array_equal(drawn_labels(1, 250, 20, choices), drawn_labels(1, 0, 300, choices)[250:270])
 
@@ -154,19 +218,18 @@ def test_the_series_of_a_seed_is_fixed_for_good() -> None:
     assert drawn_labels(7, 1000, 8, np.arange(10)).tolist() == [7, 9, 8, 4, 9, 6, 6, 5]
 
 
-def test_confident_digits_are_all_read_as_labelled_and_the_rest_is_made_anew() -> None:
+def test_confident_digits_are_all_recognised_as_labelled_and_the_rest_is_made_again() -> None:
     model = digitsmith.load()
     plain, labels = made(model, Request(1000, seed=4))
-    refusals: list[int] = []
-    chosen = list(generation.batches(model, Request(1000, seed=4, min_confidence=0.9), refusals.append))
-    images = np.concatenate([batch for batch, _ in chosen])
-    readings = digit_net().read(images)
-    assert (readings.digits == labels).all()
-    assert readings.confidence.min() >= 0.9
-    same = (images == plain).all((1, 2))
-    before = digit_net().read(plain)
+    chosen = make_images(model, Request(1000, seed=4, min_confidence=0.9))
+    after, before = digit_net().predict(chosen.images), digit_net().predict(plain)
+    assert (after.digits == labels).all()
+    assert after.confidence.min() >= 0.9
+    same = (chosen.images == plain).all((1, 2))
     np.testing.assert_array_equal(same, (before.digits == labels) & (before.confidence >= 0.9))
-    assert sum(refusals) >= (~same).sum() > 0
+    assert chosen.refused >= (~same).sum() > 0
+    parts = batches(model, plan(model, Request(1000, seed=4, min_confidence=0.9)))
+    assert sum(batch.refused for batch in parts) == chosen.refused
 
 
 def test_confident_digits_do_not_depend_on_the_shard() -> None:
@@ -177,20 +240,12 @@ def test_confident_digits_do_not_depend_on_the_shard() -> None:
 
 
 def test_the_files_say_how_many_were_refused() -> None:
-    header = generation.generate(digitsmith.load(), Path("made"), Request(400, min_confidence=0.9))
+    digitsmith.generate("made", 400, min_confidence=0.9)
     about = json.loads(Path("made/dataset.json").read_text())
     assert about["min_confidence"] == 0.9
-    assert about["refused"] == header.about["refused"] > 0
+    assert about["refused"] == make_images(digitsmith.load(), Request(400, min_confidence=0.9)).refused > 0
 
 
-def test_a_confidence_that_cannot_be_had_is_refused(micro_run: Run, digits: Dataset) -> None:
-    with pytest.raises(ConfigError, match="above 0 and below 1"):
-        digitsmith.generate("made", 10, min_confidence=1.0)
-    with pytest.raises(ModelError, match="lower --min-confidence"):  # a second of training makes few sure digits
-        digitsmith.generate("made", 2000, model=micro_run.folder, min_confidence=0.999999)
-    letters = Dataset(digits.images, digits.labels, tuple("abcdefghij"))
-    changes = ["generator.hidden=[8]", "discriminator.hidden=[8]", "epochs=1"]
-    run = digitsmith.train("cgan", letters, "letters", changes=changes).run
-    with pytest.raises(ConfigError, match="reads digits; the classes of letters are a b"):
-        digitsmith.generate("made", 10, model=run.folder, min_confidence=0.5)
-    assert not Path("made").exists()
+def test_gzip_is_for_idx() -> None:
+    digitsmith.generate("made", 3, model=a_model(), gzip=True)
+    assert Path("made/train-images-idx3-ubyte.gz").read_bytes()[:2] == b"\x1f\x8b"

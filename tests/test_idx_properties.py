@@ -16,17 +16,19 @@ from digitsmith.errors import DataError
 
 tolerant = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
+COLOUR = arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, max_side=12).map(lambda shape: (*shape, 3)))
 IMAGES = arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, max_side=20))
 EDGE_SIZES = st.sampled_from([0, 1, 2, 28, 255, 256, 2**31 - 1, 2**31, 2**32 - 1])
 
 
 @tolerant
-@given(images=IMAGES, compress=st.booleans(), data=st.data())
-def test_any_images_and_labels_come_back(tmp_path_factory, images, compress, data) -> None:
+@given(images=IMAGES | COLOUR, gzipped=st.booleans(), data=st.data())
+def test_any_images_and_labels_come_back(tmp_path_factory, images, gzipped, data) -> None:
     folder = tmp_path_factory.mktemp("idx")
     labels = data.draw(arrays(np.int64, len(images), elements=st.integers(0, 255)))
     cut = data.draw(st.integers(0, len(images)))
-    writer = idx.Writer(folder, Header(len(images), images.shape[1:], tuple(map(str, range(256))), compress=compress))
+    whole = Dataset(images, labels, tuple(map(str, range(256))))
+    writer = idx.Writer(folder, Header.of(whole, gzip=gzipped))
     writer.write(images[:cut], labels[:cut])
     writer.write(images[cut:], labels[cut:])
     writer.close()
@@ -64,7 +66,7 @@ def damaged(content: bytes, changes: list[tuple[str, float, bytes]]) -> bytes:
 def reads_or_refuses(path: Path, content: bytes) -> None:
     """Any other exception is a failure, and so is an array that is not what the bytes say."""
     path.write_bytes(content)
-    for dimensions in (1, 2, 3):
+    for dimensions in (1, 2, 3, 4):
         array, message = None, ""
         try:
             array = idx.read_array(path, dimensions)
@@ -88,7 +90,7 @@ def test_any_bytes_read_or_are_refused(tmp_path, content) -> None:
 
 @tolerant
 @given(
-    kind=st.sampled_from([8, 9, 12]), sizes=st.lists(EDGE_SIZES, min_size=1, max_size=3), rest=st.binary(max_size=60)
+    kind=st.sampled_from([8, 9, 12]), sizes=st.lists(EDGE_SIZES, min_size=1, max_size=4), rest=st.binary(max_size=60)
 )
 def test_any_header_reads_or_is_refused_without_taking_the_memory_it_claims(tmp_path, kind, sizes, rest) -> None:
     header = bytes([0, 0, kind, len(sizes)]) + np.array(sizes, ">u4").tobytes()
@@ -114,7 +116,7 @@ def test_a_damaged_gzip_file_reads_or_is_refused(tmp_path, valid, changes) -> No
 
 
 @tolerant
-@given(changes=damages(), images=IMAGES)
+@given(changes=damages(), images=IMAGES | COLOUR)
 def test_a_damaged_data_set_reads_or_is_refused(tmp_path_factory, changes, images) -> None:
     folder = tmp_path_factory.mktemp("idx") / "made"
     formats.write(Dataset(images, np.arange(len(images)), tuple(map(str, range(len(images))))), folder, "idx")

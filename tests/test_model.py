@@ -1,6 +1,5 @@
-"""Model files: what is exported is the generator, and what is no model of ours is refused."""
+"""Generator files: they are sampled as they say, and what is no model of ours is refused."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import torch
 from onnx import TensorProto, helper, numpy_helper
-from safetensors.torch import load_file
 
 import digitsmith
 from digitsmith.errors import DigitsmithError, ModelError
@@ -18,64 +15,7 @@ from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.generator import images_per_run, load, shipped
 from digitsmith.models.noise import MAX_INDEX, noise
 from digitsmith.records.model import GeneratorRecord
-from digitsmith.records.run import Run
-from digitsmith.training.export import OPSET, TOLERANCE
-from digitsmith.training.loop import export_checkpoint
-from digitsmith.training.networks import Generator
 from tiny_models import a_model, a_proto, a_record
-
-
-def trained_generator(run: Run) -> Generator:
-    config, record = run.read()
-    generator = Generator(config, tuple(record["image_size"]), len(record["classes"])).eval()
-    tensors = load_file(run.checkpoint)
-    generator.load_state_dict({k.removeprefix("generator."): v for k, v in tensors.items()
-                               if k.startswith("generator.") and ".optimizer." not in k})  # fmt: skip
-    return generator
-
-
-@pytest.mark.parametrize("conditional", [True, False])
-def test_the_file_computes_what_the_torch_generator_does(micro_run: Run, micro_gan: Run, conditional: bool) -> None:
-    run = micro_run if conditional else micro_gan
-    model, generator = digitsmith.load(run.folder), trained_generator(run)
-    for n in (1, 2, 500):  # the batch is dynamic
-        z = torch.randn(n, 100)
-        feed = {"z": z.numpy()}
-        label = torch.arange(n) % 10
-        if conditional:
-            feed["label"] = label.numpy()
-        (image,) = model.session.run(["image"], feed)
-        assert image.shape == (n, 1, 28, 28)
-        with torch.no_grad():
-            expected = generator(z, label if conditional else None).numpy()
-        assert np.abs(image - expected).max() < TOLERANCE
-
-
-def test_the_file_is_plain_onnx_with_metadata(micro_run: Run) -> None:
-    proto = onnx.load(micro_run.model)
-    onnx.checker.check_model(proto, full_check=True)
-    assert [(opset.domain, opset.version) for opset in proto.opset_import] == [("", OPSET)]
-    assert [i.name for i in proto.graph.input] == ["z", "label"]
-    assert b"site-packages" not in micro_run.model.read_bytes()  # no traces of the machine
-    record = digitsmith.load(micro_run.model).record
-    assert record.classes == tuple("0123456789")
-    assert (record.image_size, record.channels) == ((28, 28), 1)
-    assert (record.z_dim, record.z_distribution) == (100, "normal")
-    training = record.training
-    assert training.data.sha256 == digitsmith.load_dataset("digits").sha256()
-    assert training.config == micro_run.read()[0].model_dump(mode="json")
-    assert training.steps == 44
-    assert training.command.startswith("digitsmith train cgan --data digits")
-    proto.metadata_props.clear()
-    assert record.export.graph_sha256 == hashlib.sha256(proto.SerializeToString()).hexdigest()
-
-
-def test_half_the_size_makes_almost_the_same_digits(micro_run: Run) -> None:
-    half = export_checkpoint(micro_run.folder, Path("half.onnx"), weights="float16")
-    assert Path("half.onnx").stat().st_size < 0.6 * micro_run.model.stat().st_size
-    labels = np.arange(100) % 10
-    full, rounded = (m.sample(labels).astype(int) for m in (digitsmith.load(micro_run.folder), half))
-    assert np.abs(full - rounded).max() <= 3  # grey levels
 
 
 def test_the_shipped_model_makes_what_it_is_asked_for() -> None:

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import socket
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -16,15 +17,17 @@ import numpy as np
 import pytest
 
 from digitsmith.data import formats, sources
+from digitsmith.data.catalogue import REMOTES, Remote
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.sources import Remote, load_dataset
-from digitsmith.errors import ConfigError, DataError, DownloadError
+from digitsmith.data.sources import Source, load_dataset
+from digitsmith.errors import ConfigError, DataError, DependencyError, DownloadError
+from digitsmith.progress import Silent
 
 TRAIN = Dataset(
     np.random.default_rng(0).integers(0, 256, (1500, 12, 16), dtype=np.uint8), np.arange(1500) % 3, ("0", "1", "2")
 )
 TEST = Dataset(TRAIN.images[:30] ^ 255, TRAIN.labels[:30][::-1].copy(), TRAIN.classes)
-SPLITS = {"train": TRAIN, "test": TEST}
+SPLITS: dict[formats.Split, Dataset] = {"train": TRAIN, "test": TEST}
 IMAGES = {"train": "train-images-idx3-ubyte.gz", "test": "t10k-images-idx3-ubyte.gz"}
 LABELS = {"train": "train-labels-idx1-ubyte.gz", "test": "t10k-labels-idx1-ubyte.gz"}
 
@@ -49,6 +52,7 @@ class Mirror:
     Attributes:
         files: what it serves.
         ranges: whether it can go on in the middle of a file.
+        length: whether it says how long a file is.
         cuts: for each file, after how many bytes it hangs up, request by request.
         requests: the name and Range header of each request.
         sent: how many bytes it sent of each file.
@@ -56,6 +60,7 @@ class Mirror:
 
     files: dict[str, bytes]
     ranges: bool = True
+    length: bool = True
     cuts: dict[str, list[int]] = field(default_factory=dict)
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     sent: dict[str, int] = field(default_factory=dict)
@@ -71,7 +76,8 @@ class Mirror:
         if start and start >= len(content):
             return request.send_error(416)
         request.send_response(206 if start else 200)
-        request.send_header("Content-Length", str(len(content) - start))
+        if self.length:
+            request.send_header("Content-Length", str(len(content) - start))
         if start:
             request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         request.end_headers()
@@ -80,6 +86,17 @@ class Mirror:
         request.wfile.write(part)
         self.sent[name] = self.sent.get(name, 0) + len(part)
         return None
+
+
+class Heard(Silent):
+    """A listener that remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.updates: list[tuple[str, int, int]] = []
+
+    def update(self, work: str, done: int, total: int, detail: str = "") -> None:
+        assert detail.endswith(" MB") or done == total == 1
+        self.updates.append((work, done, total))
 
 
 @pytest.fixture
@@ -132,7 +149,7 @@ def offer(monkeypatch) -> Callable[..., None]:
 
     def put(*mirrors: str, **changes) -> None:
         remote = Remote("tiny", mirrors, IMAGES, LABELS, sha256=SHA256)
-        monkeypatch.setitem(sources.REMOTES, "tiny", replace(remote, **changes))
+        monkeypatch.setitem(REMOTES, "tiny", replace(remote, **changes))
 
     return put
 
@@ -243,6 +260,27 @@ class TestDownload:
             assert part in str(caught.value)
         assert not list((home / "tiny").iterdir())
 
+    def test_progress_is_told_of_every_byte(self, serve, offer) -> None:
+        offer(serve(FILES, cuts={IMAGE_FILE: [2 * CHUNK]}).url)
+        heard = Heard()
+        load_dataset("tiny", progress=heard)
+        size = len(FILES[IMAGE_FILE])
+        images = [(done, total) for work, done, total in heard.updates if work == f"downloading {IMAGE_FILE}"]
+        assert images == [(min(end, size), size) for end in range(CHUNK, size + CHUNK, CHUNK)]
+        assert heard.updates[-1] == (f"downloading {LABEL_FILE}", len(FILES[LABEL_FILE]), len(FILES[LABEL_FILE]))
+
+    def test_progress_ends_where_the_server_does_not_say_how_long_a_file_is(self, serve, offer) -> None:
+        offer(serve(FILES, length=False).url)
+        heard = Heard()
+        assert_same(load_dataset("tiny", progress=heard), TRAIN)
+        assert heard.updates[0] == (f"downloading {IMAGE_FILE}", 0, 1)
+        assert heard.updates[-1] == (f"downloading {LABEL_FILE}", 1, 1)
+
+    def test_silence_on_request(self, serve, offer, capsys) -> None:
+        offer(serve(FILES).url)
+        load_dataset("tiny", progress=False)
+        assert capsys.readouterr() == ("", "")
+
     def test_right_content_by_md5_is_taken(self, serve, offer) -> None:
         offer(
             serve(FILES).url, sha256={}, md5={name: hashlib.md5(content).hexdigest() for name, content in FILES.items()}
@@ -348,7 +386,7 @@ class TestLayouts:
 
 
 def test_every_named_data_set_has_a_check_for_each_file_that_it_fetches() -> None:
-    for remote in sources.REMOTES.values():
+    for remote in REMOTES.values():
         fetched = [remote.archive] if remote.archive else [*remote.images.values(), *remote.labels.values()]
         assert set(fetched) <= set(remote.sha256) | set(remote.md5)
         assert all(mirror.endswith("/") for mirror in remote.mirrors)
@@ -367,6 +405,11 @@ class TestDigits:
         assert images.max() == 255
         assert images[:, :, 0].mean() < 10 < images.mean()
 
+    def test_without_scikit_learn_the_message_says_how_to_get_it(self, monkeypatch) -> None:
+        monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+        with pytest.raises(DependencyError, match=r"pip install 'digitsmith\[train\]'"):
+            load_dataset("digits")
+
     def test_no_test_image_is_in_the_training_set(self) -> None:
         train, test = load_dataset("digits"), load_dataset("digits", "test")
         assert not {image.tobytes() for image in train.images} & {image.tobytes() for image in test.images}
@@ -379,9 +422,8 @@ class TestPaths:
     @pytest.fixture
     def folder(self, tmp_path) -> Path:
         for split, data in SPLITS.items():
-            header = formats.Header(len(data), data.image_size, data.classes, split)  # type: ignore[arg-type]
             (tmp_path / "mine").mkdir(exist_ok=True)
-            writer = formats.format_module("idx").Writer(tmp_path / "mine", header)
+            writer = formats.format_module("idx").Writer(tmp_path / "mine", formats.Header.of(data, split))
             writer.write(data.images, data.labels)
             writer.close()
         return tmp_path / "mine"
@@ -396,6 +438,22 @@ class TestPaths:
         assert_same(load_dataset(f"{folder}:train", "test"), TRAIN)
         assert len(load_dataset("digits:test")) == 359
 
+    def test_a_source_is_a_name_and_a_split(self) -> None:
+        assert Source.parse("mnist") == Source("mnist", "train")
+        assert Source.parse("mnist", "test") == Source("mnist", "test")
+        assert Source.parse("a:b/scans:test", "train") == Source("a:b/scans", "test")
+        assert Source.parse("scans:tset") == Source("scans:tset", "train")
+        assert str(Source("scans", "test")) == "scans:test"
+        assert Source("scans", "test").other == Source("scans", "train")
+        assert Source("scans").other.other == Source("scans")
+
+    def test_an_unknown_split_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match="no split 'val': use train or test") as caught:
+            load_dataset("digits", "val")
+        assert caught.value.parameter == "split"
+        with pytest.raises(DataError, match=r"mnist has no split 'val': use mnist:train or mnist:test"):
+            load_dataset("mnist:val")
+
     def test_a_path_that_is_not_there(self, tmp_path) -> None:
         with pytest.raises(DataError, match="there is no file or folder"):
             load_dataset(tmp_path / "nowhere")
@@ -408,24 +466,25 @@ class TestPaths:
 
 
 class TestSizes:
-    @pytest.mark.parametrize("size", [(7, 28), (28, 65), (100, 100)])
+    @pytest.mark.parametrize("size", [(7, 28), (28, 129), (200, 200)])
     def test_images_that_models_do_not_take_are_refused_with_the_mend(self, tmp_path, size) -> None:
         data = Dataset(np.zeros((2, *size), np.uint8))
         formats.write(data, tmp_path / "mine", "npz")
-        with pytest.raises(DataError, match=rf"images of {size[0]}x{size[1]}.*--resize 28x28"):
+        with pytest.raises(DataError, match=rf"resize: mine: images of {size[0]}x{size[1]}.*for example to 28x28"):
             load_dataset("mine")
         assert load_dataset("mine", resize=(28, 20)).image_size == (28, 20)
 
-    @pytest.mark.parametrize("size", [(8, 8), (17, 64)])
+    @pytest.mark.parametrize("size", [(8, 8), (17, 128)])
     def test_images_that_models_take_are_left_alone(self, tmp_path, size) -> None:
         data = Dataset(np.full((2, *size), 7, np.uint8))
         formats.write(data, tmp_path / "mine", "npz")
         assert_same(load_dataset("mine"), data)
 
-    @pytest.mark.parametrize("size", [(7, 28), (28, 65), (0, 0)])
+    @pytest.mark.parametrize("size", [(7, 28), (28, 129), (0, 0)])
     def test_a_size_out_of_range_cannot_be_asked_for(self, size) -> None:
-        with pytest.raises(ConfigError, match=rf"--resize {size[0]}x{size[1]}: use sides from 8 to 64"):
+        with pytest.raises(ConfigError, match=rf"{size[0]}x{size[1]}: use sides from 8 to 128") as caught:
             load_dataset("digits", resize=size)
+        assert caught.value.parameter == "resize"
 
     def test_resize_keeps_the_labels(self) -> None:
         data, small = load_dataset("digits:test"), load_dataset("digits:test", resize=(8, 8))

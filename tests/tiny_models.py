@@ -12,7 +12,6 @@ from digitsmith.records.model import ExportRecord, GeneratorRecord, TrainingReco
 DIGITS = tuple("0123456789")
 
 TRAINING = TrainingRecord(
-    command="digitsmith train cgan --data scans",
     data=DataRecord(source="scans", sha256="ab" * 32, images=100, image_size=(28, 28), classes=("0", "ten")),
     device="cpu",
     versions=Versions(digitsmith="0", python="3", libraries={"torch": "2"}),

@@ -9,12 +9,9 @@ import argparse
 import dataclasses
 import json
 import statistics
-import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import torch
 from rich.console import Console
 
@@ -22,10 +19,10 @@ from digitsmith.data.sources import load_dataset
 from digitsmith.evaluation.real import shipped_arrays
 from digitsmith.files import staged_file
 from digitsmith.models.check import METADATA_KEY
-from digitsmith.models.digitnet import DigitNet
+from digitsmith.models.digitnet import SIDE, DigitNet
 from digitsmith.records.base import Versions
 from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
-from digitsmith.training.export import OPSET, strip
+from digitsmith.training.export import to_onnx
 
 RECIPE = Recipe(layers=((16, 1), (32, 2), (64, 1), (64, 2), (128, 1), (128, 1)), epochs=25)
 SEEDS = (0, 1, 2)
@@ -72,16 +69,8 @@ def export_classifier(net: Classifier, path: Path, record: dict[str, Any]) -> No
     The graph takes `image: float32[n, 1, 28, 28]` in [-1, 1], and gives `features: float32[n, width]` and
     `logits: float32[n, classes]`.
     """
-    net = net.cpu().eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            net, (torch.zeros(2, 1, 28, 28),), dynamo=True, opset_version=OPSET, input_names=["image"],
-            output_names=["features", "logits"], dynamic_shapes=({0: torch.export.Dim("n", min=1)},), verbose=False,
-        )  # fmt: skip
-    assert program is not None
-    proto: onnx.ModelProto = program.model_proto
-    strip(proto, "digitnet")
+    image = torch.zeros(2, 1, SIDE, SIDE)
+    proto = to_onnx(net.cpu().eval(), (image,), ["image"], ["features", "logits"], name="digitnet")
     proto.metadata_props.add(key=METADATA_KEY, value=json.dumps(record, sort_keys=True))
     with staged_file(path) as staged:
         staged.write_bytes(proto.SerializeToString())

@@ -28,7 +28,7 @@ from digitsmith.generation.batches import Batch, make_images
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net
 from digitsmith.models.generator import Model
-from digitsmith.records.base import Record, Versions
+from digitsmith.records.base import Record
 from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.model import FilterRow, ShippedMeasure, ShippedProtocol, ShippedRecord
 from digitsmith.records.run import Run
@@ -127,15 +127,16 @@ def measure(model: Model, seed: int, real_accuracy: float) -> SeedRecord:
 
 def protocol(result: Evaluation) -> ShippedProtocol:
     """How all was measured."""
+    measured = result.protocol
     return ShippedProtocol(
-        images=result.protocol.images,
-        unseen_sha256=result.held_out.sha256,
-        features_sha256=result.protocol.features_sha256,
-        digitnet_sha256=result.protocol.digitnet_sha256,
+        images=measured.images,
         sets=SETS,
         reference=result.reference.title,
         held_out=result.held_out.title,
-        versions=Versions.here("numpy", "onnxruntime"),
+        held_out_sha256=result.held_out.sha256,
+        features_sha256=measured.features_sha256,
+        digitnet_sha256=measured.digitnet_sha256,
+        versions=measured.versions,
         classifier=RECIPE,
         classifier_images=CLASSIFIER_IMAGES,
     )

@@ -200,7 +200,7 @@ def generate(
     digitsmith generate made --count 60000 --model runs/mnist --seed 1
     digitsmith generate clean --count 60000 --min-confidence 0.9
     """
-    from digitsmith.data.formats import read_about
+    from digitsmith.data.formats import read_record
     from digitsmith.models.generator import DEFAULT, load
 
     loaded = load(model or DEFAULT)
@@ -209,18 +209,20 @@ def generate(
         out, count, model=loaded, labels=chosen, draw=draw, seed=seed, shard=_parse_shard(shard),
         min_confidence=min_confidence, format=format, split=split, gzip=gzip,
     )  # fmt: skip
-    about = read_about(out)
-    assert about is not None
-    names = " ".join(dict.fromkeys(about.get("labels", ())))
+    found = read_record(out)
+    assert found is not None
+    assert found.generated is not None
+    generated = found.generated
+    names = " ".join(dict.fromkeys(generated.labels))
     what = f"labels {names}" if names else "no labels, as this model is unconditional"
-    height, width = about["image_size"]
+    height, width = loaded.record.image_size
     typer.echo(
-        f"{about['count']:,} images of {height}x{width}, {what}, in {out}\n  {out / 'preview.png'}  the first of them"
+        f"{generated.count:,} images of {height}x{width}, {what}, in {out}\n  {out / 'preview.png'}  the first of them"
     )
-    if "refused" in about:
-        refused = about["refused"]
+    if generated.min_confidence:
+        refused = generated.refused
         others = "other was" if refused == 1 else "others were"
-        typer.echo(f"{refused:,} {others} refused, {refused / (about['count'] + refused):.1%} of all that were made.")
+        typer.echo(f"{refused:,} {others} refused, {refused / (generated.count + refused):.1%} of all that were made.")
 
 
 @app.command()
@@ -407,7 +409,8 @@ def models() -> None:
 @app.command()
 def data() -> None:
     """List the data sets that can be asked for by name, and where downloads are kept."""
-    from digitsmith.data.sources import TITLES, data_home
+    from digitsmith.data.catalogue import TITLES
+    from digitsmith.data.sources import data_home
 
     for name, title in TITLES.items():
         typer.echo(f"{name:14} {title}")

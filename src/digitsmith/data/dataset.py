@@ -63,7 +63,9 @@ class Dataset:
             object.__setattr__(self, "classes", check_class_names(self.classes))
         except ValueError as error:
             raise DataError(f"{error}.") from error
-        if len(labels) and not (labels.min() >= UNLABELLED and labels.max() < len(self.classes)):
+        if not self.classes and (labels == UNLABELLED).all():
+            object.__setattr__(self, "labels", None)
+        elif len(labels) and not (labels.min() >= UNLABELLED and labels.max() < len(self.classes)):
             raise DataError(
                 f"labels run from {labels.min()} to {labels.max()}, but there are {len(self.classes)} class names: "
                 f"labels index class names from 0, and -1 is unlabelled."
@@ -127,7 +129,7 @@ def numbered_classes(labels: NDArray[np.integer[Any]]) -> tuple[str, ...]:
     """Class names for labels that come with none: '0', '1', … to the highest label."""
     if labels.dtype.kind not in "iu":
         raise DataError(f"labels must be whole numbers; these are {labels.dtype}.")
-    highest = int(labels.max(initial=0))
+    highest = int(labels.max()) if len(labels) else UNLABELLED
     if highest > 9999:
         raise DataError(f"a label of {highest} is no class index: labels count classes from 0.")
     return tuple(str(i) for i in range(highest + 1))

@@ -4,17 +4,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import requests
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from digitsmith.errors import DataError, DownloadError
 from digitsmith.files import writing
+from digitsmith.progress import Progress
 
 _ATTEMPTS = 3  # for each mirror
 _TIMEOUT = (10, 30)  # seconds to connect, and between two packets
 
 
-def download(mirrors: Sequence[str], file: str, folder: Path, check: Callable[[Path], None]) -> Path:
+def download(
+    mirrors: Sequence[str], file: str, folder: Path, check: Callable[[Path], None], progress: Progress
+) -> Path:
     """Download a file into a folder, under its own name only when it is whole and right.
 
     Args:
@@ -22,6 +23,7 @@ def download(mirrors: Sequence[str], file: str, folder: Path, check: Callable[[P
         file: its name, on the mirrors and in the folder.
         folder: made if it is not there.
         check: raises `DataError` if a file is not what it should be; then the next attempt starts afresh.
+        progress: is told of the bytes, as "downloading FILE".
 
     Returns:
         The file's path.
@@ -36,7 +38,7 @@ def download(mirrors: Sequence[str], file: str, folder: Path, check: Callable[[P
     for mirror in mirrors:
         for _ in range(_ATTEMPTS):
             try:
-                _append(mirror + file, part)
+                _append(mirror + file, part, progress)
                 check(part)
             except requests.RequestException as error:
                 failures.append(f"{mirror}{file}: {_reason(error)}")
@@ -51,26 +53,26 @@ def download(mirrors: Sequence[str], file: str, folder: Path, check: Callable[[P
     raise DownloadError("\n".join(f"  {failure}" for failure in dict.fromkeys(failures)))
 
 
-def _append(url: str, part: Path) -> None:
+def _append(url: str, part: Path, progress: Progress) -> None:
     """Append to `part` what is still missing of the file at `url`, or start it again if the server cannot go on."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with (
-        requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response,
-        Progress(*columns, console=Console(stderr=True), transient=True) as progress,
-    ):
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
             return  # nothing is missing; if what is there is wrong, the check will say so
         response.raise_for_status()
         goes_on = response.status_code == requests.codes.partial_content
+        done = have if goes_on else 0
         length = response.headers.get("Content-Length")
-        total = None if length is None else int(length) + have * goes_on
-        task = progress.add_task(url, total=total, completed=have * goes_on)
+        total = None if length is None else done + int(length)
+        work = f"downloading {part.stem}"
         with writing(part), part.open("ab" if goes_on else "wb") as file:
             for chunk in response.iter_content(2**16):
                 file.write(chunk)
-                progress.advance(task, len(chunk))
+                done += len(chunk)
+                progress.update(work, *((0, 1) if total is None else (done, total)), f"{done / 1e6:.1f} MB")
+        if total is None:
+            progress.update(work, 1, 1)
 
 
 def _reason(error: requests.RequestException) -> str:

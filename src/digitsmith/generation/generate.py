@@ -4,12 +4,11 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data.formats import Format, Header, Split, format_module, write_about
+from digitsmith.data.formats import Format, Header, Split, format_module, write_record
 from digitsmith.data.grid import save_png, tile
 from digitsmith.errors import ConfigError
 from digitsmith.files import staged_folder
@@ -17,6 +16,7 @@ from digitsmith.generation.batches import WORK, Plan, batches, plan
 from digitsmith.generation.request import Request
 from digitsmith.models.generator import DEFAULT, Model, load
 from digitsmith.progress import Progress, listening
+from digitsmith.records.dataset import GenerationRecord
 
 _PREVIEW = 100
 
@@ -76,7 +76,14 @@ def generate(
     request = Request(count, labels, draw, seed, shard, min_confidence)
     planned = plan(model, request)
     header = Header(
-        len(planned), model.record.image_size, model.record.classes, split, planned.start, _about(model, planned), gzip
+        len(planned),
+        model.record.image_size,
+        channels=model.record.channels,
+        classes=model.record.classes,
+        split=split,
+        start=planned.start,
+        generated=_describe(model, planned),
+        gzip=gzip,
     )
     shown: list[NDArray[np.uint8]] = []
     done = refused = 0
@@ -88,26 +95,25 @@ def generate(
                 done, refused = done + len(batch.images), refused + batch.refused
                 progress.update(WORK, done, len(planned))
         if planned.screen:
-            write_about(staged, replace(header, about=_about(model, planned, refused)))  # again, now that it is known
+            write_record(
+                staged, replace(header, generated=_describe(model, planned, refused))
+            )  # again, now that it is known
         save_png(staged / "preview.png", tile(np.stack(shown), columns=10), scale=2)
     return Path(folder)
 
 
-def _about(model: Model, planned: Plan, refused: int = 0) -> dict[str, Any]:
+def _describe(model: Model, planned: Plan, refused: int = 0) -> GenerationRecord:
     """Where the images came from, to be kept beside them."""
-    training = model.record.training
-    about: dict[str, Any] = {
-        "model": model.name,
-        "model_sha256": model.sha256,
-        "trained_on": training.data.source if training else "",
-        "seed": planned.seed,
-        "first": planned.start,
-        "count": len(planned),
-        "image_size": list(model.record.image_size),
-    }
-    if planned.labels:
-        about["labels"] = [model.record.classes[i] for i in planned.labels.choices]
-        about["drawn"] = planned.labels.drawn
-    if planned.screen:
-        about |= {"min_confidence": planned.screen.min_confidence, "refused": refused}
-    return about
+    training, labels = model.record.training, planned.labels
+    return GenerationRecord(
+        model=model.name,
+        model_sha256=model.sha256,
+        trained_on=training.data.source if training else "",
+        seed=planned.seed,
+        first=planned.start,
+        count=len(planned),
+        labels=tuple(model.record.classes[i] for i in labels.choices) if labels else (),
+        drawn=bool(labels and labels.drawn),
+        min_confidence=planned.screen.min_confidence if planned.screen else 0.0,
+        refused=refused,
+    )

@@ -32,7 +32,7 @@ class Request:
         check_range(0, self.count, self.seed)
         i, n = self.shard
         if not 1 <= i <= n:
-            raise ConfigError(f"there is no shard {i}/{n}: they are counted from 1/{n} to {n}/{n}.", parameter="shard")
+            raise ConfigError(f"{i}/{n} does not exist: they are counted from 1/{n} to {n}/{n}.", parameter="shard")
         start, stop = self.count * (i - 1) // n, self.count * i // n
         if start == stop:
             raise ConfigError(f"{i}/{n} of {self.count} images is empty: use at most {self.count}.", parameter="shard")

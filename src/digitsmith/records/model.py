@@ -53,7 +53,7 @@ class ShippedMeasure(Record):
     key: str
     title: str
     unit: Literal["", "%", "x"] = Field(description="%: a share, from 0 to 1, to be shown as percentage.")
-    real: float = Field(description="What unseen real images get, measured in the same way.")
+    real: float = Field(description="What held-out real images get, measured in the same way.")
     values: Annotated[tuple[float, ...], Field(min_length=1)] = Field(
         description="One for each seed; the first is the model's."
     )
@@ -78,8 +78,8 @@ class ShippedProtocol(Record):
     images: int = Field(description="In each set.")
     sets: int = Field(description="Of images that share no noise; each value is a mean over them.")
     reference: str = Field(description="The real images that sets are compared with: source:split.")
-    held_out: str = Field(description="The unseen real images, likewise.")
-    unseen_sha256: str = Field(description="Of the unseen real images.")
+    held_out: str = Field(description="Other real images, whose measures are the real-data values, likewise.")
+    held_out_sha256: str
     features_sha256: str = Field(description="Of the network that gives the features.")
     digitnet_sha256: str
     versions: Versions

@@ -103,9 +103,8 @@ def train_classifier(
     fast = bfloat16_is_fast(device)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = (
-            Classifier(recipe.layers, len(data.classes), data.channels).to(device).to(memory_format=torch.channels_last)
-        )  # type: ignore[call-overload]
+        net = Classifier(recipe.layers, len(data.classes), data.channels).to(device)
+        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         images = torch.tensor(to_planes(data.images), device=device)
         labels = torch.tensor(data.labels, device=device)
         batch_size = min(recipe.batch_size, len(data))

@@ -175,7 +175,7 @@ def _find_images(
     if resize is None and recorded:
         resize = recorded.data.image_size
     try:
-        return load_dataset(source, "train", resize=resize), source
+        return load_dataset(source, "train", resize=resize, progress=progress), source
     except DataError as error:
         if not recorded or isinstance(error, DownloadError):
             raise

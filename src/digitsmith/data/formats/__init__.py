@@ -1,5 +1,6 @@
-"""Data sets on disk: one module for each format, all with the same two things.
+"""Data sets on disk: one module for each format, all with the same three things.
 
+- `holds(path, split)` says whether there are files of the format.
 - `read(path, split)` gives a whole `Dataset`.
 - `Writer(folder, header)` takes batches as they come, in constant memory.
 
@@ -8,27 +9,29 @@ A data set is a folder, in which each split has files of its own; `read` also ta
 
 import contextlib
 import importlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from digitsmith.data.dataset import Dataset, numbered_classes
-from digitsmith.errors import DataError, MissingSplitError, OutputError
+from digitsmith.data.dataset import UNLABELLED, Dataset, numbered_classes
+from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError
 from digitsmith.files import staged_folder
-from digitsmith.records.base import check_class_names
+from digitsmith.records.base import Channels, check_class_names, first_problem
+from digitsmith.records.dataset import DatasetRecord, GenerationRecord
 
 Format = Literal["idx", "npz", "png", "parquet", "webdataset"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 Split = Literal["train", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
-ABOUT = "dataset.json"
-"""Beside the files of formats that cannot hold them: class names, and where the images came from."""
+RECORD = "dataset.json"
+"""The file of a data set's `DatasetRecord`, beside its images. Class names in the image files themselves come first."""
 
 
 @dataclass(frozen=True)
@@ -38,27 +41,45 @@ class Header:
     Attributes:
         count: number of images to come.
         image_size: height and width.
-        classes: class names; empty for unlabelled images.
+        channels: 1 for grey, 3 for colour.
+        classes: class names; empty if no image is labelled.
+        unlabelled: whether labels may be -1 where there are classes.
         split: names the files.
         start: index of the first image, for formats that name each image.
-        about: where the images came from.
-        compress: gzip the files (IDX only; the others compress by themselves, or are meant to be mapped).
+        generated: where the images came from, if a model made them.
+        gzip: compress the files (IDX only; the others compress by themselves, or are meant to be mapped).
     """
 
     count: int
     image_size: tuple[int, int]
+    channels: Channels = 1
     classes: tuple[str, ...] = ()
+    unlabelled: bool = False
     split: Split = "train"
     start: int = 0
-    about: dict[str, Any] = field(default_factory=dict)
-    compress: bool = False
+    generated: GenerationRecord | None = None
+    gzip: bool = False
+
+    def __post_init__(self) -> None:
+        check_split(self.split)
+
+    @classmethod
+    def of(cls, data: Dataset, split: Split = "train", *, gzip: bool = False) -> "Header":
+        """The header of a whole data set."""
+        unlabelled = data.labels is not None and bool((data.labels == UNLABELLED).any())
+        return cls(len(data), data.image_size, data.channels, data.classes, unlabelled, split, gzip=gzip)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of all images together: [n, h, w] or [n, h, w, 3]."""
+        return (self.count, *self.image_size, *((3,) if self.channels == 3 else ()))
 
 
 class Writer(Protocol):
     """Writes batches of one split into a folder."""
 
     def write(self, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> None:
-        """Append images uint8[n, h, w], and their labels int64[n] if the header has classes."""
+        """Append images, uint8[n, h, w] or uint8[n, h, w, 3], and their labels, int64[n], if the header has classes."""
 
     def close(self) -> None:
         """Finish the files."""
@@ -74,11 +95,21 @@ def format_module(name: str) -> _FormatModule:
     """The module of a format.
 
     Raises:
-        OutputError: an unknown format, or one whose library is not installed.
+        OutputError: an unknown format.
     """
     if name not in FORMATS:
-        raise OutputError(f"there is no format {name!r}: use {', '.join(FORMATS)}.")
+        raise OutputError(f"there is no format {name!r}: use {', '.join(FORMATS)}.", parameter="format")
     return cast(_FormatModule, importlib.import_module(f"digitsmith.data.formats.{name}"))
+
+
+def check_split(split: str) -> None:
+    """Refuse what is neither train nor test.
+
+    Raises:
+        ConfigError: another split.
+    """
+    if split not in SPLITS:
+        raise ConfigError(f"there is no split {split!r}: use train or test.", parameter="split")
 
 
 def write(data: Dataset, folder: Path, format: Format, split: Split = "train") -> None:
@@ -86,11 +117,12 @@ def write(data: Dataset, folder: Path, format: Format, split: Split = "train") -
 
     Raises:
         OutputError: the folder holds something already, or cannot be written.
+        DataError: the format cannot hold such labels.
+        DependencyError: the format's library is not installed.
     """
-    header = Header(len(data), data.image_size, data.classes, split)
     with (
         staged_folder(folder) as staged,
-        contextlib.closing(format_module(format).Writer(staged, header)) as writer,
+        contextlib.closing(format_module(format).Writer(staged, Header.of(data, split))) as writer,
     ):
         writer.write(data.images, data.labels)
 
@@ -99,7 +131,8 @@ def read(path: Path, split: Split = "train") -> Dataset:
     """Read a data set in whatever format it has.
 
     Raises:
-        DataError: nothing there that we can read, or a file that is damaged.
+        DataError: nothing there that Digitsmith can read, or a file that is damaged.
+        DependencyError: the format's library is not installed.
     """
     try:
         return _read(path, split)
@@ -127,57 +160,63 @@ def _read(path: Path, split: Split) -> Dataset:
 
 def assemble(
     path: Path,
+    record: DatasetRecord | None,
     images: NDArray[np.uint8],
-    labels: NDArray[np.integer[Any]] | None = None,
+    labels: NDArray[np.integer[Any]] | None,
     classes: tuple[str, ...] | None = None,
 ) -> Dataset:
-    """Put together what was read from `path`; labels without class names are numbered.
+    """Put together what was read from `path` and what its record says.
+
+    Args:
+        path: for the errors.
+        record: gives class names, if the files have none, and makes grey images colour, if it says so.
+        images: uint8[n, h, w] or uint8[n, h, w, 3].
+        labels: whole numbers, [n]; -1 is unlabelled.
+        classes: names from the files themselves. Without any, labels are numbered.
 
     Raises:
-        DataError: parts that do not fit together; it names the path.
+        DataError: parts that do not fit together.
     """
+    if record and record.channels == 3 and images.ndim == 3:
+        images = np.repeat(images[..., None], 3, axis=3)
+    elif record and record.channels == 1 and images.ndim == 4:
+        raise DataError(f"{path} has colour images, but its {RECORD} says that they have one channel: correct it.")
+    names = classes or (record.classes if record else ())
+    if labels is None and names:
+        raise DataError(f"{path} has class names, but no labels: add them, or take the names out of {RECORD}.")
     try:
         if labels is None:
             return Dataset(images)
-        return Dataset(images, cast(NDArray[np.int64], labels), classes or numbered_classes(labels))
+        return Dataset(images, cast(NDArray[np.int64], labels), names or numbered_classes(labels))
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def write_about(folder: Path, header: Header) -> None:
-    """Write class names and provenance beside files that cannot hold them."""
-    about = {"classes": list(header.classes), "labelled": bool(header.classes), **header.about}
-    (folder / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+def write_record(folder: Path, header: Header) -> None:
+    """Write what the image files cannot hold into the folder's `dataset.json`."""
+    DatasetRecord(
+        classes=header.classes, channels=header.channels, unlabelled=header.unlabelled, generated=header.generated
+    ).save(folder / RECORD)
 
 
-def read_classes(folder: Path) -> tuple[str, ...] | None:
-    """Class names from beside the files; None if nothing says."""
-    about = read_about(folder)
-    if about is None:
+def read_record(path: Path) -> DatasetRecord | None:
+    """What the `dataset.json` in a folder, or beside a file, says; None if there is none.
+
+    Raises:
+        DataError: it is no `DatasetRecord`.
+    """
+    file = (path.parent if path.is_file() else path) / RECORD
+    if not file.is_file():
         return None
     try:
-        return as_classes(about["classes"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder, error) from error
-
-
-def read_about(folder: Path) -> dict[str, Any] | None:
-    """Class names and provenance from beside the files; None if nothing says."""
-    path = folder / ABOUT
-    if not path.is_file():
-        return None
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, OSError) as error:
-        raise _damaged(folder, error) from error
-
-
-def _damaged(folder: Path, error: Exception) -> DataError:
-    return DataError(f"{folder / ABOUT} is damaged ({error}): mend it, or remove it to go without class names.")
+        return DatasetRecord.model_validate_json(file.read_bytes())
+    except (ValidationError, OSError) as error:
+        why = first_problem(error) if isinstance(error, ValidationError) else error.strerror
+        raise DataError(f"{file} is damaged ({why}): correct it, or remove it to go without class names.") from error
 
 
 def as_classes(names: Sequence[object]) -> tuple[str, ...]:
-    """Class names from a file; raises `ValueError` if they cannot be any."""
+    """Class names from an image file; raises `ValueError` if they cannot be any."""
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise ValueError("class names are no list of strings")
     return check_class_names([str(name) for name in names])

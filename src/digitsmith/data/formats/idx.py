@@ -1,7 +1,8 @@
 """IDX, the format of MNIST (LeCun, Cortes & Burges 1998): big-endian header, then bytes. Plain or gzipped.
 
 Files carry MNIST's own names, so that any program for MNIST reads them: `train-images-idx3-ubyte`,
-`train-labels-idx1-ubyte`, and `t10k-…` for the test split.
+`train-labels-idx1-ubyte`, and `t10k-…` for the test split. Colour images, uint8[n, h, w, 3], are in
+`train-images-idx4-ubyte`. A label is an unsigned byte, so an unlabelled image among labelled ones cannot be written.
 """
 
 import gzip
@@ -14,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.formats import Header, Split, assemble, read_classes, write_about
+from digitsmith.data.formats import Header, Split, assemble, read_record, write_record
 from digitsmith.errors import DataError
 
 PREFIXES = {"train": "train", "test": "t10k"}
 _TYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype("u1"), 0x0C: np.dtype(">i4")}
 _MAX_BYTES = 2**34
+_IMAGES = {3: "images-idx3-ubyte", 4: "images-idx4-ubyte"}
+_LABELS = "labels-idx1-ubyte"
 
 
 def read_array(path: Path, dimensions: int) -> NDArray[Any]:
@@ -27,7 +30,7 @@ def read_array(path: Path, dimensions: int) -> NDArray[Any]:
 
     Args:
         path: the file; gzip is told by its content, not its name.
-        dimensions: how many the array must have: 3 for images, 1 for labels, 2 for QMNIST's labels.
+        dimensions: how many the array must have: 3 for grey images, 4 for colour, 1 for labels, 2 for QMNIST's.
 
     Returns:
         uint8 of the shape in the header; labels may be big-endian int32.
@@ -76,60 +79,63 @@ def _read(path: Path, file: IO[bytes], dimensions: int) -> NDArray[Any]:
 
 def holds(path: Path, split: Split) -> bool:
     """Whether there are IDX images of this split."""
-    return _find(path, split, "images-idx3-ubyte") is not None
+    return bool(_images(path, split))
 
 
 def read(path: Path, split: Split) -> Dataset:
     """Read images and, if there are any, labels: a folder, or the images' file of one."""
-    images_path = _find(path, split, "images-idx3-ubyte")
-    if images_path is None:
-        raise DataError(f"{path} has no {PREFIXES[split]}-images-idx3-ubyte, plain or .gz.")
-    images = read_array(images_path, 3).astype(np.uint8, copy=False)
-    labels_path = _find(path, split, "labels-idx1-ubyte")
-    classes = read_classes(path if path.is_dir() else path.parent)
-    if labels_path is None:
-        if classes:
-            raise DataError(f"{path} has class names, but no {PREFIXES[split]}-labels-idx1-ubyte.")
-        return assemble(images_path, images)
-    labels = read_array(labels_path, 1).astype(np.int64)
-    if len(images) != len(labels):
+    found = _images(path, split)
+    if len(found) > 1:
+        raise DataError(f"{path} has grey and colour images, {found[3].name} and {found[4].name}: take one file out.")
+    ((dimensions, images_path),) = found.items()
+    images = read_array(images_path, dimensions).astype(np.uint8, copy=False)
+    labels_name = images_path.name.removesuffix(".gz").replace(_IMAGES[dimensions], _LABELS)
+    labels_path = _plain_or_gzipped(images_path.parent, labels_name)
+    labels = None if labels_path is None else read_array(labels_path, 1).astype(np.int64)
+    if labels is not None and len(images) != len(labels):
         raise DataError(f"{images_path} has {len(images)} images, but {labels_path} {len(labels)} labels.")
-    return assemble(images_path, images, labels, classes)
+    return assemble(images_path, read_record(images_path), images, labels)
 
 
-def _find(path: Path, split: Split, kind: str) -> Path | None:
-    """The file of a kind, plain or gzipped: in a folder, or beside the images' file if that was named."""
-    folder, name = path, f"{PREFIXES[split]}-{kind}"
+def _images(path: Path, split: Split) -> dict[int, Path]:
+    """The files of images in a folder, or the file itself, by their number of dimensions."""
     if path.is_file():
-        if "images-idx3-ubyte" not in path.name:
-            return None
-        if kind == "images-idx3-ubyte":
-            return path
-        folder, name = path.parent, path.name.removesuffix(".gz").replace("images-idx3-ubyte", kind)
-    return next((found for ending in ("", ".gz") if (found := folder / f"{name}{ending}").is_file()), None)
+        return {dimensions: path for dimensions, name in _IMAGES.items() if name in path.name}
+    files = {dimensions: _plain_or_gzipped(path, f"{PREFIXES[split]}-{name}") for dimensions, name in _IMAGES.items()}
+    return {dimensions: file for dimensions, file in files.items() if file is not None}
+
+
+def _plain_or_gzipped(folder: Path, name: str) -> Path | None:
+    return next((file for ending in ("", ".gz") if (file := folder / f"{name}{ending}").is_file()), None)
 
 
 class Writer:
     """Writes MNIST's two files."""
 
     def __init__(self, folder: Path, header: Header) -> None:
-        prefix, ending = PREFIXES[header.split], ".gz" if header.compress else ""
-        self._images = _open(folder / f"{prefix}-images-idx3-ubyte{ending}")
-        self._images.write(_header(header.count, *header.image_size))
+        prefix, ending = PREFIXES[header.split], ".gz" if header.gzip else ""
+        self._images = _open(folder / f"{prefix}-{_IMAGES[len(header.shape)]}{ending}")
+        self._images.write(_header(*header.shape))
         self._labels: IO[bytes] | None = None
         if header.classes:
             if len(header.classes) > 256:
                 raise DataError(
                     f"{len(header.classes)} classes do not fit into IDX labels of one byte: use npz or parquet."
                 )
-            self._labels = _open(folder / f"{prefix}-labels-idx1-ubyte{ending}")
+            self._labels = _open(folder / f"{prefix}-{_LABELS}{ending}")
             self._labels.write(_header(header.count))
-        write_about(folder, header)
+        write_record(folder, header)
 
     def write(self, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> None:
-        """Append a batch."""
+        """Append a batch.
+
+        Raises:
+            DataError: unlabelled images among labelled ones.
+        """
         self._images.write(np.ascontiguousarray(images).data)
         if self._labels is not None and labels is not None:
+            if labels.min(initial=0) < 0:
+                raise DataError("IDX has no label for unlabelled images: use npz, png, parquet or webdataset.")
             self._labels.write(labels.astype(np.uint8).data)
 
     def close(self) -> None:

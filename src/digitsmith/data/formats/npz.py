@@ -1,6 +1,7 @@
-"""NPZ: NumPy arrays in a zip file, `train.npz` and `test.npz`, with arrays `images`, `labels` and `classes`.
+"""NPZ: NumPy arrays in a zip file, `train.npz` and `test.npz`.
 
-Keras' layout, `x_train`, `y_train`, `x_test`, `y_test` in one file, is read too.
+Its arrays are `images`, uint8[n, h, w] or uint8[n, h, w, 3]; `labels`, int64[n], where -1 is unlabelled; and `classes`,
+strings. Keras' layout, `x_train`, `y_train`, `x_test`, `y_test` in one file, is read too.
 """
 
 import shutil
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.formats import Header, Split, as_classes, assemble, write_about
+from digitsmith.data.formats import Header, Split, as_classes, assemble, read_record, write_record
 from digitsmith.errors import DataError
 
 _DAMAGES = (  # what zipfile and NumPy raise on files that are no NPZ, or a damaged or hostile one
@@ -32,9 +33,10 @@ def holds(path: Path, split: Split) -> bool:
 def read(path: Path, split: Split) -> Dataset:
     """Read a file, or the split's file in a folder."""
     path = path / f"{split}.npz" if path.is_dir() else path
+    record = read_record(path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return assemble(path, *_from_arrays(arrays, split))
+            return assemble(path, record, *_from_arrays(arrays, split))
     except _DAMAGES as error:
         raise DataError(f"{path} cannot be read ({error}).") from error
 
@@ -57,8 +59,8 @@ class Writer:
         self._header = header
         self._zip = zipfile.ZipFile(folder / f"{header.split}.npz", "w", zipfile.ZIP_STORED)
         self._labels = tempfile.TemporaryFile(dir=folder)
-        self._images = self._start("images", np.dtype(np.uint8), (header.count, *header.image_size))
-        write_about(folder, header)
+        self._images = self._start("images", np.dtype(np.uint8), header.shape)
+        write_record(folder, header)
 
     def _start(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> IO[bytes]:
         entry = zipfile.ZipInfo(f"{name}.npy")  # with a fixed time stamp: equal images, equal files

@@ -1,6 +1,7 @@
 """Parquet, in the layout that Hugging Face `datasets` reads as images: `train.parquet`, `test.parquet`.
 
-Columns: `image`, a struct of PNG bytes and a path, and `label`, int64; class names are in the schema's metadata.
+Columns: `image`, a struct of PNG bytes and a path, and `label`, int64, where -1 or null is unlabelled. Class names are
+in the schema's metadata.
 """
 
 import json
@@ -10,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data.dataset import Dataset
-from digitsmith.data.formats import Header, Split, as_classes, assemble, write_about
+from digitsmith.data.dataset import UNLABELLED, Dataset
+from digitsmith.data.formats import Header, Split, as_classes, assemble, read_record, write_record
 from digitsmith.data.formats.png import decode, encode, stack
-from digitsmith.errors import DataError, OutputError
+from digitsmith.errors import DataError, DependencyError
 
 try:
     import pyarrow as pa
@@ -27,7 +28,7 @@ _ROWS_PER_GROUP = 4096
 
 def _require_pyarrow() -> None:
     if pa is None:
-        raise OutputError("Parquet needs pyarrow: pip install 'digitsmith[parquet]'.")
+        raise DependencyError("Parquet needs pyarrow: pip install 'digitsmith[parquet]'.")
 
 
 def holds(path: Path, split: Split) -> bool:
@@ -39,6 +40,7 @@ def read(path: Path, split: Split) -> Dataset:
     """Read a file, or the split's file in a folder."""
     _require_pyarrow()
     path = path / f"{split}.parquet" if path.is_dir() else path
+    record = read_record(path)
     try:
         table = pq.read_table(path, memory_map=True)
         if "image" not in table.column_names:
@@ -47,9 +49,12 @@ def read(path: Path, split: Split) -> Dataset:
         contents = [cell["bytes"] if isinstance(cell, dict) else cell for cell in cells]
         images = stack((f"{path}, row {i}", decode(content, f"{path}, row {i}")) for i, content in enumerate(contents))
         if "label" not in table.column_names:
-            return assemble(path, images)
-        labels = table.column("label").to_numpy().astype(np.int64, casting="same_kind")
-        return assemble(path, images, labels, _classes(table.schema.metadata or {}))
+            return assemble(path, record, images, None)
+        column = table.column("label")
+        if column.null_count:
+            column = column.cast(pa.int64()).fill_null(UNLABELLED)
+        labels = column.to_numpy().astype(np.int64, casting="same_kind")
+        return assemble(path, record, images, labels, _classes(table.schema.metadata or {}))
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} cannot be read ({error}).") from error
 
@@ -77,7 +82,7 @@ class Writer:
         self._schema = pa.schema(columns, metadata=metadata)
         self._file = pq.ParquetWriter(folder / f"{header.split}.parquet", self._schema, compression="none")
         self._rows: list[dict[str, Any]] = []
-        write_about(folder, header)
+        write_record(folder, header)
 
     def write(self, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> None:
         """Append a batch."""

@@ -1,7 +1,11 @@
 """PNG files in a folder for each class, under `train/` and `test/`, or without them.
 
-Unlabelled images lie in the split's folder itself. Class names are the folders' names; their order is the natural one
-(9 before 10) unless a `dataset.json` beside them says otherwise.
+Class names are the folders' names; their order is the natural one (9 before 10) unless a `dataset.json` says otherwise.
+Images in a folder `unlabelled` have no label, unless `dataset.json` has a class of that name. Without class folders,
+all images in the split's folder have none.
+
+Images are grey if each pixel of all of them is, whatever the mode of the files: many people save grey digits as RGB. If
+one is in colour, or `dataset.json` says 3 channels, all become colour.
 """
 
 import io
@@ -13,18 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from digitsmith.data.dataset import Dataset
-from digitsmith.data.formats import Header, Split, read_classes, write_about
+from digitsmith.data.dataset import UNLABELLED, Dataset
+from digitsmith.data.formats import Header, Split, assemble, read_record, write_record
 from digitsmith.errors import DataError
 
 _ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff"})
 _PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF")
 _MODES = ("1", "L", "P", "RGB")
 _MAX_PIXELS = 2**20
+_UNLABELLED_FOLDER = "unlabelled"
 
 
 def decode(content: bytes, what: str) -> NDArray[np.uint8]:
-    """Decode an image file to grey, uint8[h, w].
+    """Decode an image file: uint8[h, w] if all its pixels are grey, else uint8[h, w, 3].
 
     Raises:
         DataError: no image, or one that is absurdly large; `what` names it.
@@ -35,23 +40,26 @@ def decode(content: bytes, what: str) -> NDArray[np.uint8]:
                 raise DataError(f"{what} has {image.width} x {image.height} pixels: too large for a digit.")
             if image.mode not in _MODES or "transparency" in image.info:
                 raise DataError(
-                    f"{what} is transparent or has more than 8 bits (mode {image.mode}): save it as 8-bit grey."
+                    f"{what} is transparent or has more than 8 bits (mode {image.mode}): save it as 8-bit grey or RGB."
                 )
-            return np.asarray(image.convert("L"))
+            if image.mode in ("1", "L"):
+                return np.asarray(image.convert("L"))
+            pixels = np.asarray(image.convert("RGB"))
+            return pixels[..., 0] if (pixels == pixels[..., :1]).all() else pixels
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         why = "of no format that is known" if isinstance(error, UnidentifiedImageError) else str(error)
         raise DataError(f"{what} is no image that can be read ({why}): replace it, or take it out.") from error
 
 
 def encode(image: NDArray[np.uint8]) -> bytes:
-    """Encode uint8[h, w] as PNG."""
+    """Encode uint8[h, w] or uint8[h, w, 3] as PNG."""
     content = io.BytesIO()
     Image.fromarray(image).save(content, format="PNG", compress_level=1)
     return content.getvalue()
 
 
 def stack(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
-    """Stack images of one size, each with its name for the error.
+    """Stack images of one size, each with its name for the error; in colour if one of them is.
 
     Raises:
         DataError: two sizes.
@@ -60,13 +68,14 @@ def stack(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
     first = ""
     for name, image in images:
         first = first or name
-        if stacked and image.shape != stacked[0].shape:
+        if stacked and image.shape[:2] != stacked[0].shape[:2]:
             sizes = [f"{shape[0]} x {shape[1]}" for shape in (stacked[0].shape, image.shape)]
             raise DataError(
-                f"images of two sizes: {first} is {sizes[0]}, {name} is {sizes[1]}. Scale them to one before "
-                f"(--resize takes images of one size)."
+                f"images of two sizes: {first} is {sizes[0]}, {name} is {sizes[1]}. Scale them to one size first."
             )
         stacked.append(image)
+    if any(image.ndim == 3 for image in stacked):
+        stacked = [image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2) for image in stacked]
     return np.stack(stacked) if stacked else np.zeros((0, 1, 1), np.uint8)
 
 
@@ -83,24 +92,27 @@ def read(path: Path, split: Split) -> Dataset:
     folder = _folder(path, split)
     if folder is None:
         raise DataError(f"{path} has no folder {split}.")
-    names = read_classes(path) or read_classes(folder) or ()
+    record = read_record(path) or read_record(folder)
+    names = record.classes if record else ()
     folders = {entry.name for entry in folder.iterdir() if entry.is_dir()}
     found = {name for name in folders if name in names or not name.startswith(".")}
-    classes = names or tuple(sorted(found, key=_natural))
-    if found - set(classes):
+    classes = names or tuple(sorted(found - {_UNLABELLED_FOLDER}, key=_natural))
+    if unknown := found - {*classes, _UNLABELLED_FOLDER}:
+        raise DataError(f"{folder} has folders that are no class of its dataset.json: {', '.join(sorted(unknown))}.")
+    beside = [entry.name for entry in folder.iterdir() if entry.is_file() and _is_image(entry)]
+    if classes and beside:
         raise DataError(
-            f"{folder} has folders that are no class of its dataset.json: {', '.join(sorted(found - set(classes)))}."
+            f"{folder / min(beside)} lies beside the class folders: move it into one, or into a folder "
+            f"{_UNLABELLED_FOLDER}, or take it out."
         )
+    places = [(folder / name, label) for label, name in enumerate(classes) if name in found]
     if not classes:
-        files = _image_files(folder)
-        return Dataset(stack((str(file), decode(file.read_bytes(), str(file))) for file in files))
-    if beside := [entry.name for entry in folder.iterdir() if entry.is_file() and _is_image(entry)]:
-        raise DataError(f"{folder / min(beside)} lies beside the class folders: move it into one, or take it out.")
-    labelled = [
-        (file, label) for label, name in enumerate(classes) if name in found for file in _image_files(folder / name)
-    ]
-    images = stack((str(file), decode(file.read_bytes(), str(file))) for file, _ in labelled)
-    return Dataset(images, np.array([label for _, label in labelled], np.int64), classes)
+        places.append((folder, UNLABELLED))
+    if _UNLABELLED_FOLDER in found - set(classes):
+        places.append((folder / _UNLABELLED_FOLDER, UNLABELLED))
+    files = [(file, label) for place, label in places for file in _image_files(place)]
+    images = stack((str(file), decode(file.read_bytes(), str(file))) for file, _ in files)
+    return assemble(path, record, images, np.array([label for _, label in files], np.int64), classes)
 
 
 def _folder(path: Path, split: Split) -> Path | None:
@@ -134,15 +146,23 @@ class Writer:
     """Writes a PNG for each image, named by its index."""
 
     def __init__(self, folder: Path, header: Header) -> None:
-        self._header, self._index = header, header.start
-        self._folders = [folder / header.split / name for name in header.classes] or [folder / header.split]
-        for class_folder in self._folders:
+        self._index = header.start
+        if header.unlabelled and _UNLABELLED_FOLDER in header.classes:
+            raise DataError(
+                f"a class is called {_UNLABELLED_FOLDER}, the name of PNG's folder for images without a label: "
+                f"use npz, parquet or webdataset."
+            )
+        split_folder = folder / header.split
+        unlabelled = split_folder / _UNLABELLED_FOLDER if header.classes else split_folder
+        self._folders = [*(split_folder / name for name in header.classes), unlabelled]  # the last is that of label -1
+        for class_folder in self._folders if header.unlabelled or not header.classes else self._folders[:-1]:
             class_folder.mkdir(parents=True)
-        write_about(folder, header)
+        write_record(folder, header)
 
     def write(self, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> None:
         """Append a batch."""
-        for image, label in zip(images, np.zeros(len(images), np.int64) if labels is None else labels, strict=True):
+        labels = np.full(len(images), UNLABELLED) if labels is None else labels
+        for image, label in zip(images, labels, strict=True):
             (self._folders[label] / f"{self._index:08d}.png").write_bytes(encode(image))
             self._index += 1
 

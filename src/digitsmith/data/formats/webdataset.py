@@ -1,4 +1,7 @@
-"""WebDataset: tar shards `train-000000.tar`, …; each sample is a `.png` and, if labelled, a `.cls`, the class index."""
+"""WebDataset: tar shards `train-000000.tar`, …; each sample is a `.png` and, if labelled, a `.cls`, the class index.
+
+Where only some samples are labelled, `dataset.json` says so: else a sample without a `.cls` is taken for a fault.
+"""
 
 import io
 import tarfile
@@ -8,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data.dataset import Dataset
-from digitsmith.data.formats import Header, Split, assemble, read_classes, write_about
+from digitsmith.data.dataset import UNLABELLED, Dataset
+from digitsmith.data.formats import Header, Split, assemble, read_record, write_record
 from digitsmith.data.formats.png import decode, encode, stack
 from digitsmith.errors import DataError
 
@@ -25,22 +28,27 @@ def holds(path: Path, split: Split) -> bool:
 def read(path: Path, split: Split) -> Dataset:
     """Read one shard, or all shards of a split in a folder."""
     shards = [path] if path.is_file() else _shards(path, split)
+    missing = 0
     images: list[tuple[str, NDArray[np.uint8]]] = []
     labels: list[int] = []
     for shard in shards:
         try:
             for name, image, label in _samples(shard):
                 images.append((name, decode(image, name)))
-                if label is not None:
-                    labels.append(int(label))
+                labels.append(UNLABELLED if label is None else int(label))
+                missing += label is None
         except (tarfile.TarError, OSError, EOFError, ValueError) as error:
             raise DataError(f"{shard} cannot be read ({error}).") from error
-    if not labels:
-        return assemble(path, stack(images))
-    if len(labels) != len(images):
-        raise DataError(f"{path}: {len(images)} images, but {len(labels)} labels (.cls).")
-    classes = read_classes(path if path.is_dir() else path.parent)
-    return assemble(path, stack(images), np.array(labels), classes)
+    record = read_record(path)
+    meant = record is not None and record.unlabelled
+    if missing == len(images) and not meant:
+        return assemble(path, record, stack(images), None)
+    if missing and not meant:
+        raise DataError(
+            f"{path}: {missing} of {len(images)} images have no label (.cls): add them, or say that they are meant to "
+            f'be unlabelled, in dataset.json: {{"classes": […], "unlabelled": true}}.'
+        )
+    return assemble(path, record, stack(images), np.array(labels))
 
 
 def _samples(shard: Path) -> Iterator[tuple[str, bytes, bytes | None]]:
@@ -87,7 +95,7 @@ class Writer:
         self._index = header.start
         self._written = 0
         self._tar: tarfile.TarFile | None = None
-        write_about(folder, header)
+        write_record(folder, header)
 
     def write(self, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> None:
         """Append a batch."""
@@ -97,7 +105,7 @@ class Writer:
                 name = f"{self._split}-{self._written // SAMPLES_PER_SHARD:06d}.tar"
                 self._tar = tarfile.open(self._folder / name, "w", format=tarfile.USTAR_FORMAT)
             self._add("png", encode(image))
-            if labels is not None:
+            if labels is not None and labels[i] != UNLABELLED:
                 self._add("cls", str(labels[i]).encode())
             self._index += 1
             self._written += 1

@@ -1,0 +1,133 @@
+"""The named data sets: a new one is one entry in `REMOTES`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from digitsmith.data.formats import Split
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A data set of IDX files on the web.
+
+    Attributes:
+        title: one line about it.
+        mirrors: base addresses, tried in turn.
+        images: file name of each split's images, on the mirror and in the cache.
+        labels: file name of each split's labels.
+        sha256: of the decompressed files, where it is known; gzip bytes differ between mirrors.
+        md5: of the files as the mirrors serve them, where that is known instead.
+        archive: name of the zip file that holds all of them, if they come in one.
+        transposed: images lie on their side.
+        label_column: the labels are int32[n, k], and this column is the class.
+        classes: class names, if not 0, 1, ….
+    """
+
+    title: str
+    mirrors: tuple[str, ...]
+    images: Mapping[Split, str]
+    labels: Mapping[Split, str]
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    md5: Mapping[str, str] = field(default_factory=dict)
+    archive: str = ""
+    transposed: bool = False
+    label_column: int | None = None
+    classes: tuple[str, ...] = ()
+
+
+_MNIST_IMAGES: dict[Split, str] = {"train": "train-images-idx3-ubyte.gz", "test": "t10k-images-idx3-ubyte.gz"}
+_MNIST_LABELS: dict[Split, str] = {"train": "train-labels-idx1-ubyte.gz", "test": "t10k-labels-idx1-ubyte.gz"}
+
+REMOTES: dict[str, Remote] = {
+    "mnist": Remote(
+        "70,000 handwritten digits, 28x28 (LeCun, Cortes & Burges; CC BY-SA 3.0)",
+        (
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            "http://yann.lecun.com/exdb/mnist/",
+        ),
+        _MNIST_IMAGES,
+        _MNIST_LABELS,
+        sha256={
+            "train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "train-labels-idx1-ubyte.gz": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "t10k-images-idx3-ubyte.gz": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "t10k-labels-idx1-ubyte.gz": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        },
+    ),
+    "fashion-mnist": Remote(
+        "70,000 pictures of clothes, 28x28 (Xiao, Rasul & Vollgraf 2017; MIT)",
+        (
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        ),
+        _MNIST_IMAGES,
+        _MNIST_LABELS,
+        md5={
+            "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+            "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+            "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+        },
+        classes=(
+            "T-shirt",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
+    ),
+    "kmnist": Remote(
+        "70,000 cursive Japanese characters of 10 classes, 28x28 (Clanuwat et al. 2018; CC BY-SA 4.0)",
+        ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+        _MNIST_IMAGES,
+        _MNIST_LABELS,
+        md5={
+            "train-images-idx3-ubyte.gz": "bdb82020997e1d708af4cf47b453dcf7",
+            "train-labels-idx1-ubyte.gz": "e144d726b3acfaa3e44228e80efcd344",
+            "t10k-images-idx3-ubyte.gz": "5c965bf0a639b31b8f53240b1b52f4d7",
+            "t10k-labels-idx1-ubyte.gz": "7320c461ea6c1c855c0b718fb2a4b134",
+        },
+        classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+    ),
+    "emnist-digits": Remote(
+        "280,000 handwritten digits, 28x28 (Cohen et al. 2017); a download of 540 MB",
+        (
+            "https://biometrics.nist.gov/cs_links/EMNIST/",
+            "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/",
+        ),
+        {
+            "train": "emnist-digits-train-images-idx3-ubyte.gz",
+            "test": "emnist-digits-test-images-idx3-ubyte.gz",
+        },
+        {
+            "train": "emnist-digits-train-labels-idx1-ubyte.gz",
+            "test": "emnist-digits-test-labels-idx1-ubyte.gz",
+        },
+        md5={"gzip.zip": "58c8d27c78d21e728a6bc7b3cc06412e"},
+        archive="gzip.zip",
+        transposed=True,
+    ),
+    "qmnist": Remote(
+        "120,000 handwritten digits, MNIST's with 50,000 more to test on, 28x28 (Yadav & Bottou 2019; BSD)",
+        ("https://raw.githubusercontent.com/facebookresearch/qmnist/master/",),
+        {"train": "qmnist-train-images-idx3-ubyte.gz", "test": "qmnist-test-images-idx3-ubyte.gz"},
+        {"train": "qmnist-train-labels-idx2-int.gz", "test": "qmnist-test-labels-idx2-int.gz"},
+        md5={
+            "qmnist-train-images-idx3-ubyte.gz": "ed72d4157d28c017586c42bc6afe6370",
+            "qmnist-train-labels-idx2-int.gz": "0058f8dd561b90ffdd0f734c6a30e5e4",
+            "qmnist-test-images-idx3-ubyte.gz": "1394631089c404de565df7b7aeaf9412",
+            "qmnist-test-labels-idx2-int.gz": "5b5b05890a5e13444e108efe57b788aa",
+        },
+        label_column=0,
+    ),
+}
+
+TITLES: dict[str, str] = {
+    "digits": "1,797 handwritten digits that come with scikit-learn, scaled from 8x8 to 28x28; no download"
+} | {name: remote.title for name, remote in REMOTES.items()}

@@ -1,0 +1,34 @@
+"""What a folder of images says of itself, in its `dataset.json`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from digitsmith.records.base import Channels, ClassNames, Record
+
+
+class GenerationRecord(Record):
+    """How generated images were made."""
+
+    model: str = Field(description="Its name.")
+    model_sha256: str
+    trained_on: str = Field(default="", description="Source of the model's training data; empty if it does not say.")
+    seed: int
+    first: Annotated[int, Field(ge=0)] = Field(default=0, description="Index of the first image.")
+    count: Annotated[int, Field(ge=0)]
+    labels: tuple[str, ...] = Field(default=(), description="Classes asked for; empty for an unconditional model.")
+    drawn: bool = Field(default=False, description="Each label was drawn at random; else the labels take turns.")
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0, description="Images recognised with a lower probability were made anew; 0 took all."
+    )
+    refused: Annotated[int, Field(ge=0)] = Field(default=0, description="How many were made anew.")
+
+
+class DatasetRecord(Record):
+    """What the image files cannot say. People may write it by hand: `{"classes": ["zero", "one"]}` will do."""
+
+    format: Literal[1] = 1
+    classes: ClassNames = Field(description="In the order of their labels; empty if no image is labelled.")
+    channels: Channels | None = Field(default=None, description="1 grey, 3 colour; null: as the files show.")
+    unlabelled: bool = Field(default=False, description="Besides labelled images there are some without a label.")
+    generated: GenerationRecord | None = None
