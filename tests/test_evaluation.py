@@ -1,5 +1,6 @@
 """Evaluations say what is true of images: built cases, each of which must be caught by the measure that is for it."""
 
+import base64
 import io
 import json
 from collections.abc import Callable
@@ -494,3 +495,31 @@ def test_every_work_is_reported_to_its_end(digits: Dataset) -> None:
     digitsmith.evaluate("mnist", "digits", count=200, progress=told)
     assert len(told.last) >= 5
     assert all(done == total for done, total in told.last.values())
+
+
+def coloured(data: Dataset) -> Dataset:
+    """Digits in dark ink of many colours on bright paper of many colours."""
+    random = np.random.default_rng(0)
+    ink, paper = (random.integers(*limits, (len(data), 1, 1, 3)) for limits in ((0, 100), (180, 256)))
+    levels = data.images[..., None] / 255
+    return Dataset((levels * ink + (1 - levels) * paper).astype(np.uint8), data.labels, data.classes)
+
+
+def test_colour_images_are_measured_and_shown_in_colour(digits: Dataset) -> None:
+    test = digitsmith.load_dataset("digits:test")
+    parts = RealData(coloured(digits), coloured(test), record("colour"), record("more colour"))
+    reference = predict_real(parts)
+    assert (reference.channels, reference.scale) == (3, load_real("digits").scale)
+    result = judge(coloured(digits).take(slice(300)), reference, 300)
+    assert result.measure("agreement").value > 0.9
+    assert result.measure("copies").value == 1  # they are among the training images, colour for colour
+    assert any("as ink against paper" in note for note in result.notes)
+    assert not any("invert them" in note for note in result.notes)
+    for picture in result.pictures.values():
+        with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+            assert image.mode == "RGB"
+
+
+def test_colour_images_are_not_compared_with_grey_ones(digits: Dataset) -> None:
+    with pytest.raises(DataError, match=r"reference: .*28x28 in colour, digits:train of 28x28 in grey"):
+        digitsmith.evaluate(coloured(digits), "digits")
