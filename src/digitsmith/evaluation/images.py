@@ -58,7 +58,7 @@ class Subject:
         return None if digits is None else np.sort(digits)
 
 
-def open_subject(subject: str | Path | Model | Dataset) -> Subject:
+def open_subject(subject: str | Path | Model | Dataset, progress: Progress) -> Subject:
     """A shipped model, a run folder or an `.onnx` file as a model; anything else as a data set.
 
     Raises:
@@ -75,7 +75,7 @@ def open_subject(subject: str | Path | Model | Dataset) -> Subject:
     if name in shipped():
         return Subject(name, load(name))
     try:
-        return Subject(name, load_dataset(name))
+        return Subject(name, load_dataset(name, progress=progress))
     except DataError as error:
         if path.exists() or path.suffix or path.name != name:  # meant as a path
             raise
