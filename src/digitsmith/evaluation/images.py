@@ -14,6 +14,7 @@ from digitsmith.errors import DataError
 from digitsmith.evaluation.samples import digit_labels, digits_in
 from digitsmith.models.digitnet import as_digits
 from digitsmith.models.generator import Model, load, shipped
+from digitsmith.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
