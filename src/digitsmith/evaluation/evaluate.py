@@ -71,13 +71,13 @@ def evaluate(
     """
     check_seed(seed)
     with listening(progress) as listener:
-        opened = open_subject(subject)
+        opened = open_subject(subject, listener)
         real = load_real_images(choose_reference(opened, reference), fetch=fetch, progress=listener)
         labels = real.reference.labels
         if opened.digits is not None and labels is not None and len(opened.digits) < len(digits_in(labels)):
             real = restrict(real, opened.digits)
         weights = None if inception_weights is None else Path(inception_weights)
-        extractor = feature_extractor(features, weights, real.scale)
+        extractor = feature_extractor(features, weights, real.scale, listener)
         task = Task(opened, real, extractor, _how_many(count, opened, real, extractor), seed)
         if labels is not None:
             _require_all_digits(task)

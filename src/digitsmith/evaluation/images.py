@@ -14,6 +14,7 @@ from digitsmith.errors import DataError
 from digitsmith.evaluation.samples import digit_labels, digits_in
 from digitsmith.models.digitnet import as_digits
 from digitsmith.models.generator import Model, load, shipped
+from digitsmith.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,7 @@ class Subject:
         return None if digits is None else np.sort(digits)
 
 
-def open_subject(subject: str | Path | Model | Dataset) -> Subject:
+def open_subject(subject: str | Path | Model | Dataset, progress: Progress) -> Subject:
     """A shipped model, a run folder or an `.onnx` file as a model; anything else as a data set.
 
     Raises:
@@ -75,7 +76,7 @@ def open_subject(subject: str | Path | Model | Dataset) -> Subject:
     if name in shipped():
         return Subject(name, load(name))
     try:
-        return Subject(name, load_dataset(name))
+        return Subject(name, load_dataset(name, progress=progress))
     except DataError as error:
         if path.exists() or path.suffix or path.name != name:  # meant as a path
             raise

@@ -79,8 +79,8 @@ def tstr(
     if seeds < 2:
         raise ConfigError(f"{seeds} is too few for a spread: use 3.", parameter="seeds")
     with listening(progress) as listener:
-        opened = open_subject(subject)
-        data = load_real(choose_reference(opened, reference))
+        opened = open_subject(subject, listener)
+        data = load_real(choose_reference(opened, reference), listener)
         _require_fitting(opened, data)
         return _Experiment(opened, data, count).run(seeds, listener)
 
