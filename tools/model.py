@@ -117,7 +117,7 @@ def measure(model: Model, seed: int, real_accuracy: float) -> SeedRecord:
         measures.append(ShippedMeasure(key=m.key, title=m.title, unit=m.unit, real=m.real, values=(mean,)))
     accuracy = accuracy_on_real(make_dataset(model, Request(CLASSIFIER_IMAGES, seed=seed))[0], seed)
     title = f"TSTR accuracy, {CLASSIFIER_IMAGES:,} images"
-    measures.append(ShippedMeasure(key="taught", title=title, unit="%", real=real_accuracy, values=(accuracy,)))
+    measures.append(ShippedMeasure(key="tstr", title=title, unit="%", real=real_accuracy, values=(accuracy,)))
     return SeedRecord(
         graph_sha256=graph_sha256(model),
         validation_distance=model.record.training.validation_distance,
@@ -153,7 +153,7 @@ def filtering(model: Model, least: float, seed: int, unfiltered: float) -> Filte
         min_confidence=least,
         refused=refused / (IMAGES + refused),
         **{key: result.measure(key).value for key in keys},
-        taught=accuracy,
+        tstr=accuracy,
     )
 
 

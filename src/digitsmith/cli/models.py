@@ -4,7 +4,7 @@ import typer
 
 import digitsmith
 
-_SHOWN = ("frechet_ratio", "agreement", "recall", "taught")
+_SHOWN = ("frechet_ratio", "agreement", "recall", "tstr")
 
 
 def models() -> None:

@@ -71,7 +71,7 @@ class FilterRow(Record):
     coverage: float
     spread: float
     agreement: float
-    taught: float
+    tstr: float
 
 
 class ShippedProtocol(Record):
