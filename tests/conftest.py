@@ -10,6 +10,11 @@ MICRO = ["generator.hidden=[24,32]", "discriminator.hidden=[32,24]", "batch_size
 """A training of a second, on the embedded digits."""
 
 
+def micro(preset: str) -> list[str]:
+    """Changes that make a preset's training a micro run."""
+    return [change.replace("hidden", "widths") for change in MICRO] if preset == "residual" else MICRO
+
+
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
     return digitsmith.load_dataset("digits")

@@ -41,7 +41,7 @@ class Model:
     """
 
     def __init__(self, name: str, content: bytes) -> None:
-        self.name = name
+        self.name, self.content = name, content
         self.record = _check(name, content)
         self.sha256 = hashlib.sha256(content).hexdigest()
         options = onnxruntime.SessionOptions()

@@ -86,7 +86,7 @@ def export_state(
         ),
     )
     generator = _scale_noise(state.chosen, truncation)
-    folded = _fold(generator)
+    folded = _fold(copy.deepcopy(generator))
     if half:
         _round(folded)
     proto = _to_onnx(folded, record)
@@ -116,13 +116,13 @@ def _scale_noise(generator: nn.Module, truncation: float) -> nn.Module:
     return scaled
 
 
-def _fold(generator: nn.Module) -> nn.Module:
-    """A copy in which every module that has something simpler for inference, of the same function, is that."""
-    folded = copy.deepcopy(generator).eval()
-    for name, module in list(folded.named_modules()):
-        if callable(simpler := getattr(module, "folded", None)):
-            folded.set_submodule(name, simpler())
-    return folded
+def _fold(module: nn.Module) -> nn.Module:
+    """Put what is simpler for inference, of the same function, in the place of every module that has it."""
+    if callable(simpler := getattr(module, "folded", None)):
+        module = simpler()
+    for name, child in module.named_children():
+        setattr(module, name, _fold(child))
+    return module
 
 
 @torch.no_grad()

@@ -7,7 +7,8 @@ An architecture is a module here, of its name, with two classes, and a class of 
 - `Discriminator(config, shape, classes, labels)`: `(image: float32[n, *shape], label) -> Judgement`. Its `joint` says
   whether it must see real and fake images in one batch.
 
-A module that has something simpler for inference gives it as `folded()`. Inputs are cast to the dtype of the weights.
+A module that has something simpler for inference gives it as `folded()`, and takes its own weights from those of the
+simpler one by `unfold(stored)`. Inputs are cast to the dtype of the weights.
 """
 
 import importlib

@@ -5,7 +5,7 @@ convolution behind a doubling or before an average, for less than half of the wo
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -40,8 +40,14 @@ class StyleEmbedding(nn.Embedding):
 
     def folded(self) -> nn.Embedding:
         """For inference: one table."""
-        table = (self.weight.repeat_interleave(self.styles, dim=0) + self.own).detach()
-        return nn.Embedding(len(table), table.shape[1], _weight=table)
+        return _embedding(self.weight.repeat_interleave(self.styles, dim=0) + self.own)
+
+    @torch.no_grad()
+    def unfold(self, stored: Mapping[str, Tensor]) -> None:
+        """From that table: what its classes have in common is their mean."""
+        table = stored["weight"].view(-1, self.styles, self.embedding_dim)
+        self.weight.copy_(table.mean(1))
+        self.own.copy_((table - table.mean(1, keepdim=True)).flatten(0, 1))
 
 
 def embeddings(labels: int, styles: int) -> Embeddings:
@@ -66,14 +72,47 @@ class ClassNorm(nn.Module):
         scale, shift = self.scale.weight, self.shift.weight  # [1, width], where there is one class only
         if label is not None:
             scale, shift = self.scale(label), self.shift(label)
-        if self.training:
-            x = self.norm(x)
-        else:  # one multiplication and one addition for each value, and no more
-            assert self.norm.running_mean is not None
-            assert self.norm.running_var is not None
-            scale = scale * torch.rsqrt(self.norm.running_var + self.norm.eps)
-            shift = shift - scale * self.norm.running_mean
+        x = self.norm(x)
         return x * scale.to(x.dtype)[:, :, None, None] + shift.to(x.dtype)[:, :, None, None]
+
+    def folded(self) -> nn.Module:
+        """For inference, itself, with scales and shifts that do what the norm did; or one for all images alike."""
+        mean, variance = self.norm.running_mean, self.norm.running_var
+        assert mean is not None
+        assert variance is not None
+        scale, shift = ((e.folded() if isinstance(e, StyleEmbedding) else e).weight for e in (self.scale, self.shift))
+        scale = scale * (variance + self.norm.eps).rsqrt()
+        shift = shift - scale * mean
+        if len(scale) == 1:
+            return Affine(scale, shift)
+        self.scale, self.shift, self.norm = _embedding(scale), _embedding(shift), nn.Identity()  # type: ignore[assignment]
+        return self
+
+    @torch.no_grad()
+    def unfold(self, stored: Mapping[str, Tensor]) -> None:
+        """From the one for all images alike; tables are taken as they are."""
+        if "scale" in stored:
+            self.scale.weight.copy_(stored["scale"].flatten(1))
+            self.shift.weight.copy_(stored["shift"].flatten(1))
+
+    @torch.no_grad()
+    def calibrate(self, mean: Tensor, deviation: Tensor) -> None:
+        """Make the same of a normalised input as of one with this mean and deviation, float[width]."""
+        for scale, shift in zip(self.scale.parameters(), self.shift.parameters(), strict=True):
+            shift.add_(scale * mean)
+            scale.mul_(deviation)
+
+
+class Affine(nn.Module):
+    """A scale and a shift, float[1, width], of each channel."""
+
+    def __init__(self, scale: Tensor, shift: Tensor) -> None:
+        super().__init__()
+        self.scale, self.shift = (nn.Parameter(x.detach()[:, :, None, None].clone()) for x in (scale, shift))
+
+    def forward(self, x: Tensor, _: Tensor | None) -> Tensor:
+        """float[n, width, h, w] to the same."""
+        return x * self.scale + self.shift
 
 
 class GeneratorBlock(nn.Module):
@@ -111,6 +150,11 @@ class GeneratorBlock(nn.Module):
         self.conv1 = nn.utils.fuse_conv_bn_eval(self.conv1, self.norm2)
         self.norm2 = nn.Identity()  # type: ignore[assignment]
         return self
+
+    @torch.no_grad()
+    def unfold(self, stored: Mapping[str, Tensor]) -> None:
+        """From that convolution: its bias is the norm's."""
+        self.norm2.bias.copy_(stored["conv1.bias"])
 
 
 class DiscriminatorBlock(nn.Module):
@@ -156,6 +200,16 @@ class DoublingConv(nn.Conv2d):
         transposed.weight = nn.Parameter(kernel)
         return transposed
 
+    @torch.no_grad()
+    def unfold(self, stored: Mapping[str, Tensor]) -> None:
+        """From that kernel, or from one of 3x3 as it is."""
+        kernel = stored["weight"]
+        if kernel.shape[2:] == (4, 4):
+            shifts = 4 * _mean_of_shifts(torch.eye(9).view(9, 1, 3, 3)).flatten(1)  # [9, 16], of each unit kernel
+            values = kernel.transpose(0, 1).flip(2, 3).flatten(2) @ torch.linalg.pinv(shifts)
+            kernel = values.unflatten(2, (3, 3))
+        self.weight.copy_(kernel)
+
 
 class HalvingConv(nn.Conv2d):
     """A 3x3 convolution, then averages over squares of two by two; at the end of an odd side, over what there is.
@@ -188,6 +242,10 @@ def deviation_in_groups(x: Tensor) -> Tensor:
     deviation = (variance + 1e-8).sqrt().mean(1)  # [groups]
     per_image = deviation.repeat_interleave(grouped.shape[1]).to(x.dtype)
     return per_image[:, None, None, None].expand(n, 1, height, width)
+
+
+def _embedding(table: Tensor) -> nn.Embedding:
+    return nn.Embedding(len(table), table.shape[1], _weight=table.detach())
 
 
 def _mean_of_shifts(kernel: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -82,6 +83,12 @@ class HiddenLayer(nn.Module):
             self.linear = nn.utils.fuse_linear_bn_eval(self.linear, self.norm)
             self.norm = nn.Identity()
         return self
+
+    @torch.no_grad()
+    def unfold(self, stored: Mapping[str, Tensor]) -> None:
+        """From that linear layer: its bias is the norm's, if there is one."""
+        owner = self.norm if isinstance(self.norm, nn.BatchNorm1d) else self.linear
+        owner.bias.copy_(stored["linear.bias"])
 
 
 class ByteDropout(nn.Module):
