@@ -7,7 +7,7 @@ BIN := .venv/bin
 # 1,438 images are a fortieth of MNIST: too few for styles, and for the preset's 5,000 steps, which would learn them by
 # heart. Networks half as wide take a third of the time.
 FEW_IMAGES := --set styles=1 --set steps=1200 --set batch_size=64
-SMALL := --set 'generator.hidden=[64,32]' --set 'discriminator.hidden=[32,64,64]'
+SMALL := --set 'generator.widths=[64,32]' --set 'discriminator.widths=[32,64,64]'
 
 .PHONY: quickstart test check docs format bench build model digitnet clean
 
