@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import typer
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 from digitsmith.cli.app import app
 from digitsmith.config.loading import describe_keys, flatten, load_config, presets
 from digitsmith.data.catalogue import TITLES
+from digitsmith.records import base, dataset, evaluation, model, run, study
 
 ROOT = Path(__file__).parent.parent
 PARTS, SITE = ROOT / "build/parts", ROOT / "build/site"
@@ -27,7 +29,8 @@ PARTS, SITE = ROOT / "build/parts", ROOT / "build/site"
 def main() -> None:
     """Write, build, check."""
     PARTS.mkdir(parents=True, exist_ok=True)
-    for name, lines in {"keys": keys(), "data-sets": data_sets(), "commands": commands()}.items():
+    parts = {"keys": keys(), "data-sets": data_sets(), "commands": commands(), "records": records()}
+    for name, lines in parts.items():
         (PARTS / f"{name}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     command = [str(Path(sys.executable).parent / "zensical"), "build", "--strict", "--clean"]
     if subprocess.run(command, cwd=ROOT).returncode:
@@ -61,6 +64,33 @@ def commands() -> Iterator[str]:
         if not children:
             shown = CliRunner().invoke(app, [*words, "--help"], prog_name="digitsmith", terminal_width=100).stdout
             yield from ("", f"## digitsmith {' '.join(words)}", "", "```text", shown.strip(), "```")
+
+
+def records() -> Iterator[str]:
+    """Every record, with its fields."""
+    for module in (evaluation, study, model, run, dataset, base):
+        for kind in vars(module).values():
+            if not (isinstance(kind, type) and issubclass(kind, base.Record) and kind.__module__ == module.__name__):
+                continue
+            yield from ("", f"## {kind.__name__} {{ #{kind.__module__}.{kind.__name__} }}", "", kind.__doc__ or "", "")
+            if kind.model_fields:
+                yield from (row("field", "type", "meaning"), row("---", "---", "---"))
+            for name, field in kind.model_fields.items():
+                yield row(code(name), code(spelled(field.annotation)), field.description or "")
+
+
+def spelled(annotation: Any) -> str:
+    """A type without its limits, as people write it."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return spelled(arguments[0])
+    if origin is Literal:
+        return " | ".join(map(repr, arguments))
+    if origin in (Union, UnionType):
+        return " | ".join(map(spelled, arguments))
+    if origin:
+        return f"{origin.__name__}[{', '.join('...' if one is ... else spelled(one) for one in arguments)}]"
+    return "None" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
 
 
 def code(value: object) -> str:
