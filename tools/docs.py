@@ -100,8 +100,8 @@ def code(value: object) -> str:
 
 
 def row(*cells: str) -> str:
-    """A row of a table; a bar within a cell must not end it."""
-    return "| " + " | ".join(" ".join(cell.split()).replace("|", r"\|") for cell in cells) + " |"
+    """A row of a table. A bar within code does not end a cell."""
+    return "| " + " | ".join(" ".join(cell.split()) for cell in cells) + " |"
 
 
 class Page(HTMLParser):
