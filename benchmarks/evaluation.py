@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from digitsmith.data.sources import at_hand
+from digitsmith.data.sources import Source, at_hand
 from digitsmith.evaluation.metrics import precision_recall
 from digitsmith.evaluation.real import load_real_images
 from digitsmith.evaluation.reference import Choice
@@ -42,7 +42,7 @@ def main() -> None:
     for _ in range(2):
         megabytes, took = peak("evaluate", "mnist")
         print(f"digitsmith evaluate mnist, {what} the search for copies: {took:.1f} s, peak {megabytes:,.0f} MB")
-    mnist = load_real_images(Choice("mnist", "train"), progress=Silent())
+    mnist = load_real_images(Choice(Source("mnist")), progress=Silent())
     real, generated = (split.predictions.features.astype(np.float64) for split in (mnist.reference, mnist.held_out))
     times = [(seconds(precision_recall, real, generated), seconds(products, real, generated)) for _ in range(rounds)]
     ratios = sorted(whole / needed for whole, needed in times)

@@ -66,7 +66,7 @@ def with_torch(model_name: str, count: int, folder: Path) -> None:
     if styles > 1:
         generator = StyledGenerator(generator, torch.randn(len(classes), styles - 1).sort(1).values)
     fast = bfloat16_is_fast(torch.device("cpu"))
-    header = Header(count, record.image_size, channels=record.channels, classes=classes)
+    header = Header(count, record.image_size, record.channels, classes)
     writer = idx.Writer(folder, header)
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast):
         for start in range(0, count, BLOCK):

@@ -1,13 +1,39 @@
-"""Shared fixtures: the embedded digits, and one micro run that many tests look at."""
+"""Shared fixtures: the embedded digits, and micro runs that many tests look at."""
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 import digitsmith
+from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
+from digitsmith.errors import DigitsmithError
 from digitsmith.records.run import Run
 
-MICRO = ["generator.hidden=[24,32]", "discriminator.hidden=[32,24]", "batch_size=64", "epochs=2", "log_every=10"]
-"""A training of a second, on the embedded digits."""
+
+def micro(preset: str) -> list[str]:
+    """Changes that make a preset's training on the embedded digits one of a second."""
+    if preset == "residual":
+        small = ["generator.widths=[8,8]", "discriminator.widths=[8,8]", "z_dim=8"]
+    else:
+        small = ["generator.hidden=[24,32]", "discriminator.hidden=[32,24]"]
+    return [*small, "batch_size=64", "epochs=2", "log_every=10"]
+
+
+MICRO = micro("cgan")
+"""Of the fully connected presets."""
+
+
+@contextlib.contextmanager
+def refused(kind: type[DigitsmithError], match: str, parameter: str = "") -> Iterator[None]:
+    """Expect an error that says what is wrong, names the parameter at fault, and no option of the command line."""
+    with pytest.raises(kind, match=match) as caught:
+        yield
+    assert caught.value.parameter == parameter
+    assert " --" not in f" {caught.value}"
 
 
 def micro(preset: str) -> list[str]:
@@ -21,12 +47,38 @@ def digits() -> Dataset:
 
 
 @pytest.fixture(scope="session")
+def few(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set in a folder: 320 of the digits, five batches of a micro training."""
+    folder = tmp_path_factory.mktemp("data") / "few"
+    formats.write(digits.take(np.arange(320)), folder, "npz")
+    return folder
+
+
+def _trained(preset: str, factory: pytest.TempPathFactory) -> Run:
+    out = factory.mktemp("runs") / preset
+    return digitsmith.train(preset, "digits", out, changes=micro(preset), progress=False).run
+
+
+@pytest.fixture(scope="session")
 def micro_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run of the conditional preset with small networks."""
-    return digitsmith.train("cgan", "digits", tmp_path_factory.mktemp("runs") / "cgan", changes=MICRO).run
+    return _trained("cgan", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def micro_gan(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The same for the unconditional preset."""
-    return digitsmith.train("gan", "digits", tmp_path_factory.mktemp("runs") / "gan", changes=MICRO).run
+    return _trained("gan", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def micro_residual(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same for the residual preset; there are too few images for styles."""
+    return _trained("residual", tmp_path_factory)
+
+
+@pytest.fixture
+def weights_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings leave neither an ONNX file nor figures, which take longer than all steps of a micro run."""
+    monkeypatch.setattr("digitsmith.training.train.export_state", lambda *_: None)
+    monkeypatch.setattr("digitsmith.training.train.draw_figures", lambda _: None)

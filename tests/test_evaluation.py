@@ -1,5 +1,6 @@
 """Evaluations say what is true of images: built cases, each of which must be caught by the measure that is for it."""
 
+import base64
 import io
 import json
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import digitsmith
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import FORMATS
+from digitsmith.data.sources import Source
 from digitsmith.errors import ConfigError, DataError, ResultError
 from digitsmith.evaluation.evaluate import Task, evaluate_images
 from digitsmith.evaluation.extractors import DigitNetFeatures
@@ -56,7 +58,7 @@ def test_split(mnist: RealImages) -> Dataset:
 
 
 def load_real(source: str) -> RealImages:
-    return load_real_images(Choice.of(source), progress=Silent())
+    return load_real_images(Choice(Source(source)), progress=Silent())
 
 
 def judge(data: Dataset, reference: RealImages, n: int = N) -> Evaluation:
@@ -249,14 +251,13 @@ def test_made_digits_are_compared_with_what_their_maker_was_trained_on(micro_run
         assert digitsmith.evaluate(folder).reference.title == "digits:train"
     assert digitsmith.evaluate("npz/train.npz").reference.title == "digits:train"
     assert digitsmith.evaluate("npz", "digits:test").reference.title == "digits:test"
-    assert choose_reference(Subject("digits", digits), None) == Choice(
-        "mnist", "train"
-    )  # the name of a data set, whatever is here
+    assert choose_reference(Subject("digits", digits), None) == Choice(Source("mnist"))  # a name, whatever is here
 
 
 def test_made_digits_whose_makers_data_are_gone_need_a_reference(digits: Dataset) -> None:
     formats.write(digits.take(slice(300)), Path("made"), "npz")
-    Path("made/dataset.json").write_text('{"trained_on": "gone/images"}')
+    generated = {"model": "m", "model_sha256": "0", "trained_on": "gone/images", "seed": 0, "count": 300}
+    Path("made/dataset.json").write_text(json.dumps({"classes": list(DIGITS), "generated": generated}))
     with pytest.raises(ConfigError, match=r"reference: the model that made made was trained on gone/images"):
         digitsmith.evaluate("made")
     Path("made/dataset.json").write_text("[1]")
@@ -494,3 +495,31 @@ def test_every_work_is_reported_to_its_end(digits: Dataset) -> None:
     digitsmith.evaluate("mnist", "digits", count=200, progress=told)
     assert len(told.last) >= 5
     assert all(done == total for done, total in told.last.values())
+
+
+def coloured(data: Dataset) -> Dataset:
+    """Digits in dark ink of many colours on bright paper of many colours."""
+    random = np.random.default_rng(0)
+    ink, paper = (random.integers(*limits, (len(data), 1, 1, 3)) for limits in ((0, 100), (180, 256)))
+    levels = data.images[..., None] / 255
+    return Dataset((levels * ink + (1 - levels) * paper).astype(np.uint8), data.labels, data.classes)
+
+
+def test_colour_images_are_measured_and_shown_in_colour(digits: Dataset) -> None:
+    test = digitsmith.load_dataset("digits:test")
+    parts = RealData(coloured(digits), coloured(test), record("colour"), record("more colour"))
+    reference = predict_real(parts)
+    assert (reference.channels, reference.scale) == (3, load_real("digits").scale)
+    result = judge(coloured(digits).take(slice(300)), reference, 300)
+    assert result.measure("agreement").value > 0.9
+    assert result.measure("copies").value == 1  # they are among the training images, colour for colour
+    assert any("as ink against paper" in note for note in result.notes)
+    assert not any("invert them" in note for note in result.notes)
+    for picture in result.pictures.values():
+        with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+            assert image.mode == "RGB"
+
+
+def test_colour_images_are_not_compared_with_grey_ones(digits: Dataset) -> None:
+    with pytest.raises(DataError, match=r"reference: .*28x28 in colour, digits:train of 28x28 in grey"):
+        digitsmith.evaluate(coloured(digits), "digits")

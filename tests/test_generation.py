@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import digitsmith
 from digitsmith.data import formats
 from digitsmith.errors import ConfigError, DigitsmithError, ModelError, OutputError
-from digitsmith.generation.batches import batches, make_images, plan
+from digitsmith.generation.batches import batches, make_dataset, plan
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net
 from digitsmith.models.generator import Model
@@ -29,8 +30,8 @@ def whole(model: Model) -> np.ndarray:
 
 
 def made(model: Model, request: Request) -> tuple[np.ndarray, np.ndarray]:
-    batch = make_images(model, request)
-    return batch.images, batch.labels
+    data, _ = make_dataset(model, request)
+    return data.images, data.labels
 
 
 @pytest.mark.parametrize(("start", "count"), [(0, 1), (0, 256), (255, 2), (256, 300), (699, 1), (3, 690)])
@@ -83,7 +84,7 @@ def test_an_unconditional_model_makes_images_without_labels_and_says_so() -> Non
     assert data.labels is None
     assert data.classes == ()
     assert not Path("made/train-labels-idx1-ubyte").exists()
-    assert '"labelled": false' in Path("made/dataset.json").read_text()
+    assert json.loads(Path("made/dataset.json").read_text())["classes"] == []
     np.testing.assert_array_equal(data.images[100:200], model.sample(count=100, start=100))
     for wrong in ({"labels": [3]}, {"draw": True}):
         with pytest.raises(ModelError, match="is unconditional") as caught:
@@ -94,11 +95,15 @@ def test_an_unconditional_model_makes_images_without_labels_and_says_so() -> Non
     assert caught.value.parameter == "labels"
 
 
-def test_colour_images_are_made_as_well() -> None:
-    model = a_model(image_size=(32, 64), channels=3)
-    images, labels = made(model, Request(300, seed=2))
-    assert images.shape == (300, 32, 64, 3)
-    np.testing.assert_array_equal(images, model.sample(labels, seed=2))
+@pytest.mark.parametrize("format", formats.FORMATS)
+def test_colour_images_are_generated_in_every_format(format: formats.Format) -> None:
+    model = a_model(image_size=(16, 40), channels=3, classes=("0", "1"))
+    digitsmith.generate("made", 60, model=model, seed=2, labels=[1], format=format)
+    data = formats.read(Path("made"))
+    assert data.images.shape == (60, 16, 40, 3)
+    np.testing.assert_array_equal(data.images, model.sample([1] * 60, seed=2))
+    preview = np.asarray(Image.open("made/preview.png"))
+    np.testing.assert_array_equal(preview[4:36:2, 4:84:2], data.images[0])
 
 
 def test_a_plan_is_carried_out_piece_by_piece_in_any_order_and_process(model: Model) -> None:
@@ -125,7 +130,7 @@ def test_progress_counts_the_images_that_are_made(model: Model) -> None:
     digitsmith.generate("made", 600, model=model, progress=Listener())
     assert told == expected
     told.clear()
-    make_images(model, Request(600), Listener())
+    make_dataset(model, Request(600), Listener())
     assert told == expected
 
 
@@ -137,8 +142,8 @@ def test_a_generated_folder_says_where_it_came_from(model: Model) -> None:
     assert '"first": 5' in text
     assert '"trained_on": "scans"' in text
     digitsmith.generate("some", 10, model=model, labels=[7, "3"], draw=True)
-    about = json.loads(Path("some/dataset.json").read_text())
-    assert (about["labels"], about["drawn"]) == (["7", "3"], True)
+    generated = formats.read_record(Path("some")).generated
+    assert (generated.labels, generated.drawn) == (("7", "3"), True)
 
 
 @pytest.mark.parametrize(
@@ -221,15 +226,15 @@ def test_the_series_of_a_seed_is_fixed_for_good() -> None:
 def test_confident_digits_are_all_recognised_as_labelled_and_the_rest_is_made_again() -> None:
     model = digitsmith.load()
     plain, labels = made(model, Request(1000, seed=4))
-    chosen = make_images(model, Request(1000, seed=4, min_confidence=0.9))
+    chosen, refused = make_dataset(model, Request(1000, seed=4, min_confidence=0.9))
     after, before = digit_net().predict(chosen.images), digit_net().predict(plain)
     assert (after.digits == labels).all()
     assert after.confidence.min() >= 0.9
     same = (chosen.images == plain).all((1, 2))
     np.testing.assert_array_equal(same, (before.digits == labels) & (before.confidence >= 0.9))
-    assert chosen.refused >= (~same).sum() > 0
+    assert refused >= (~same).sum() > 0
     parts = batches(model, plan(model, Request(1000, seed=4, min_confidence=0.9)))
-    assert sum(batch.refused for batch in parts) == chosen.refused
+    assert sum(batch.refused for batch in parts) == refused
 
 
 def test_confident_digits_do_not_depend_on_the_shard() -> None:
@@ -241,9 +246,9 @@ def test_confident_digits_do_not_depend_on_the_shard() -> None:
 
 def test_the_files_say_how_many_were_refused() -> None:
     digitsmith.generate("made", 400, min_confidence=0.9)
-    about = json.loads(Path("made/dataset.json").read_text())
-    assert about["min_confidence"] == 0.9
-    assert about["refused"] == make_images(digitsmith.load(), Request(400, min_confidence=0.9)).refused > 0
+    generated = formats.read_record(Path("made")).generated
+    assert generated.min_confidence == 0.9
+    assert generated.refused == make_dataset(digitsmith.load(), Request(400, min_confidence=0.9))[1] > 0
 
 
 def test_gzip_is_for_idx() -> None:

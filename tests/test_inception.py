@@ -23,7 +23,7 @@ from digitsmith.evaluation import inception
 from digitsmith.evaluation.extractors import DigitNetFeatures, FeatureExtractor, features_of
 from digitsmith.evaluation.inception import VARIABLE, WEIGHTS, WEIGHTS_SHA256, InceptionV3, to_rgb
 from digitsmith.evaluation.samples import Sample, predict
-from digitsmith.progress import Silent
+from digitsmith.progress import Progress, Silent
 
 
 class StandIn(nn.Module):
@@ -188,7 +188,7 @@ def test_the_published_weights_are_fetched_once_and_checked(
     monkeypatch.setattr(inception, "WEIGHTS_SHA256", hashlib.sha256(weights.read_bytes()).hexdigest())
     fetched: list[str] = []
 
-    def download(mirrors: tuple[str, ...], file: str, folder: Path, check: Callable[[Path], None]) -> Path:
+    def download(mirrors: tuple[str, ...], file: str, folder: Path, check: Callable[[Path], None], _: Progress) -> Path:
         fetched.append(mirrors[0] + file)
         folder.mkdir(parents=True)
         target = folder / file

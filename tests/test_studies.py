@@ -7,6 +7,7 @@ import pytest
 
 import digitsmith
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.sources import Source
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.images import Subject, open_subject
 from digitsmith.evaluation.reference import Choice, load_real
@@ -51,8 +52,8 @@ def test_wrong_labels_are_of_little_use_and_filtering_mends_it(digits: Dataset) 
 
 
 def test_a_model_makes_as_many_images_of_each_label_as_are_real() -> None:
-    data = load_real(Choice("digits", "train"))
-    experiment = studies._Experiment(open_subject("mnist"), data, 300)
+    data = load_real(Choice(Source("digits")), Silent())
+    experiment = studies._Experiment(open_subject("mnist", Silent()), data, 300)
     real, generated = experiment.real, experiment.generated(3, Silent())
     assert (generated.labels == real.labels).all()
     filtered = experiment.filtered(3, Silent())
@@ -65,7 +66,7 @@ def test_images_without_a_label_are_left_out(digits: Dataset) -> None:
     assert digits.labels is not None
     labels = np.where(np.arange(len(digits)) % 2 == 0, -1, digits.labels)
     some = Dataset(digits.images, labels, digits.classes)
-    data = load_real(Choice("digits", "train"))
+    data = load_real(Choice(Source("digits")), Silent())
     data = dataclasses.replace(data, reference=some, held_out=some)
     experiment = studies._Experiment(Subject("some", some), data, None)
     for known in (experiment.real, experiment.test, experiment.generated(0, Silent())):

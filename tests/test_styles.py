@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from digitsmith.training.prepare import settle_styles
 from safetensors.torch import load_file
 from torch import nn
 
@@ -18,7 +19,6 @@ from digitsmith.errors import ConfigError
 from digitsmith.models.noise import noise
 from digitsmith.training import loop
 from digitsmith.training.loop import export_checkpoint
-from digitsmith.training.prepare import settle_styles
 from digitsmith.training.styles import StyledGenerator, find_styles
 
 STYLED = [*MICRO, "styles=2", "epochs=4", "z_dim=8"]

@@ -44,7 +44,7 @@ def card(shipped: ShippedRecord, generator: GeneratorRecord) -> str:
 def filtered(row: FilterRow) -> str:
     """A row of the table on `--min-confidence`."""
     least = f"{row.min_confidence:g}" if row.min_confidence else "none"
-    shares = [f"{share:.2%}" for share in (row.agreement, row.recall, row.coverage, row.taught)]
+    shares = [f"{share:.2%}" for share in (row.agreement, row.recall, row.coverage, row.tstr)]
     return f"| {least} | {row.refused:.1%} | {row.frechet_ratio:.2f} | {row.spread:.2f} | {' | '.join(shares)} |"
 
 

@@ -12,11 +12,12 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 
 from digitsmith.data.sources import load_dataset
-from digitsmith.evaluation.reference import write_shipped
+from digitsmith.evaluation.real import shipped_arrays
 from digitsmith.files import staged_file
 from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.digitnet import SIDE, DigitNet
@@ -59,7 +60,8 @@ def main() -> None:
     }
     export_classifier(nets[0], arguments.folder / "digitnet.onnx", record)
     digit_net = DigitNet((arguments.folder / "digitnet.onnx").read_bytes())
-    write_shipped(arguments.folder / "mnist.npz", digit_net)
+    with staged_file(arguments.folder / "mnist.npz") as staged, staged.open("wb") as file:
+        np.savez_compressed(file, **shipped_arrays(digit_net))
 
 
 def export_classifier(net: Classifier, path: Path, record: dict[str, Any]) -> None:

@@ -14,31 +14,31 @@ N` does one seed's part and stops, so that several processes can share the work.
 import argparse
 import base64
 import dataclasses
-import json
 import statistics
 from pathlib import Path
 
-from digitsmith.records.evaluation import Evaluation
 from rich.console import Console
 
 import digitnet
 import digitsmith
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
-from digitsmith.generation.batches import Batch, make_images
+from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net
 from digitsmith.models.generator import Model
 from digitsmith.records.base import Record
+from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.model import FilterRow, ShippedMeasure, ShippedProtocol, ShippedRecord
 from digitsmith.records.run import Run
+from digitsmith.records.study import ClassifierRecord
 from digitsmith.training.classifier import classify, train_classifier
 
 PRESET, DATA, SEEDS = "residual", "mnist", (0, 1, 2)
 SETS, IMAGES, CLASSIFIER_IMAGES = 5, 10_000, 60_000
 FILTERS = (0.0, 0.9)
 CLASSIFIER = dataclasses.replace(digitnet.RECIPE, epochs=6)
-RECIPE = json.loads(json.dumps(dataclasses.asdict(CLASSIFIER)))  # lists in place of tuples, as in a record
+RECIPE = ClassifierRecord(**dataclasses.asdict(CLASSIFIER))
 ROOT = Path(__file__).parent.parent
 ZOO = ROOT / "src/digitsmith/models/zoo"
 
@@ -57,7 +57,7 @@ class SeedRecord(Record):
 class RealRecord(Record):
     """The accuracy of the classifier that is trained on the real images, whatever the model."""
 
-    classifier: dict[str, object]
+    classifier: ClassifierRecord
     accuracy: float
 
 
@@ -96,7 +96,10 @@ def measured(run: Run, seed: int) -> SeedRecord:
     path = run.folder / "measured.json"
     if path.exists():
         before = SeedRecord.model_validate_json(path.read_bytes())
-        if (before.graph_sha256, before.protocol.digitnet_sha256) == (graph_sha256(model), digit_net().sha256):
+        if (before.graph_sha256, before.protocol.evaluation.digitnet_sha256) == (
+            graph_sha256(model),
+            digit_net().sha256,
+        ):
             return before
     record = measure(model, seed, accuracy_of_real(run.folder.parent / f"real-{seed}.json", seed))
     record.save(path)
@@ -112,9 +115,9 @@ def measure(model: Model, seed: int, real_accuracy: float) -> SeedRecord:
     for m in results[0].measures:
         mean = statistics.mean(result.measure(m.key).value for result in results)
         measures.append(ShippedMeasure(key=m.key, title=m.title, unit=m.unit, real=m.real, values=(mean,)))
-    accuracy = accuracy_on_real(as_dataset(model, make_images(model, Request(CLASSIFIER_IMAGES, seed=seed))), seed)
-    title = f"Classifier trained on {CLASSIFIER_IMAGES:,} of them, accuracy on real digits (TSTR)"
-    measures.append(ShippedMeasure(key="taught", title=title, unit="%", real=real_accuracy, values=(accuracy,)))
+    accuracy = accuracy_on_real(make_dataset(model, Request(CLASSIFIER_IMAGES, seed=seed))[0], seed)
+    title = f"TSTR accuracy, {CLASSIFIER_IMAGES:,} images"
+    measures.append(ShippedMeasure(key="tstr", title=title, unit="%", real=real_accuracy, values=(accuracy,)))
     return SeedRecord(
         graph_sha256=graph_sha256(model),
         validation_distance=model.record.training.validation_distance,
@@ -127,16 +130,11 @@ def measure(model: Model, seed: int, real_accuracy: float) -> SeedRecord:
 
 def protocol(result: Evaluation) -> ShippedProtocol:
     """How all was measured."""
-    measured = result.protocol
     return ShippedProtocol(
-        images=measured.images,
+        reference=result.reference,
+        held_out=result.held_out,
+        evaluation=result.protocol,
         sets=SETS,
-        reference=result.reference.title,
-        held_out=result.held_out.title,
-        held_out_sha256=result.held_out.sha256,
-        features_sha256=measured.features_sha256,
-        digitnet_sha256=measured.digitnet_sha256,
-        versions=measured.versions,
         classifier=RECIPE,
         classifier_images=CLASSIFIER_IMAGES,
     )
@@ -144,24 +142,19 @@ def protocol(result: Evaluation) -> ShippedProtocol:
 
 def filtering(model: Model, least: float, seed: int, unfiltered: float) -> FilterRow:
     """What `min_confidence` does to digits in equal numbers: nearness, variety and usefulness."""
-    made = make_images(model, Request(IMAGES, seed=seed, min_confidence=least))
-    result = digitsmith.evaluate(as_dataset(model, made), DATA, count=IMAGES)
+    data, refused = make_dataset(model, Request(IMAGES, seed=seed, min_confidence=least))
+    result = digitsmith.evaluate(data, DATA, count=IMAGES)
     accuracy = unfiltered
     if least:
-        more = make_images(model, Request(CLASSIFIER_IMAGES, seed=seed, min_confidence=least))
-        accuracy = accuracy_on_real(as_dataset(model, more), seed)
+        more, _ = make_dataset(model, Request(CLASSIFIER_IMAGES, seed=seed, min_confidence=least))
+        accuracy = accuracy_on_real(more, seed)
     keys = ("frechet_ratio", "recall", "coverage", "spread", "agreement")
     return FilterRow(
         min_confidence=least,
-        refused=made.refused / (IMAGES + made.refused),
+        refused=refused / (IMAGES + refused),
         **{key: result.measure(key).value for key in keys},
-        taught=accuracy,
+        tstr=accuracy,
     )
-
-
-def as_dataset(model: Model, made: Batch) -> Dataset:
-    """Images that a model made, with its class names."""
-    return Dataset(made.images, made.labels, model.record.classes)
 
 
 def graph_sha256(model: Model) -> str:
@@ -192,8 +185,8 @@ def ship(found: list[SeedRecord], run: Run) -> None:
     model = Model("mnist", content)
     assert graph_sha256(model) == first.graph_sha256
     (ZOO / "mnist.onnx").write_bytes(content)
-    for name in ("made", "hardest", "closest_pairs"):
-        picture = ROOT / "docs/images" / f"model-{name.replace('_', '-')}.png"
+    for name, shown in (("generated", "made"), ("hardest", "hardest"), ("closest_pairs", "closest-pairs")):
+        picture = ROOT / "docs/images" / f"model-{shown}.png"
         picture.write_bytes(base64.b64decode(first.pictures[name]))
     measures = []
     for of_seeds in zip(*(of_seed.measures for of_seed in found), strict=True):

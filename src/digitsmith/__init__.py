@@ -10,7 +10,6 @@ torch (`pip install 'digitsmith[train]'`).
 """
 
 import importlib
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
     from digitsmith.training.export import export
     from digitsmith.training.train import Outcome, train
 
-__version__ = _version("digitsmith")
+    __version__: str
+
 __all__ = [
     "Dataset", "DigitsmithError", "Evaluation", "Model", "Outcome", "Study",
     "evaluate", "export", "generate", "load", "load_dataset", "train", "tstr", "write_report",
@@ -54,6 +54,10 @@ _EXTRAS = {"training": "train", "studies": "train", "report": "report"}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("digitsmith")
     if name not in _HOMES:
         raise AttributeError(f"module 'digitsmith' has no attribute {name!r}")
     home = _HOMES[name]
@@ -61,11 +65,12 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(f"digitsmith.{home}"), name)
     except ImportError as error:
         extra = _EXTRAS.get(home.partition(".")[0])
-        if extra is None:
+        missing = error.name or ""
+        if extra is None or missing.startswith("digitsmith"):  # no optional library, but a fault of ours
             raise
         from digitsmith.errors import DependencyError
 
-        raise DependencyError(f"{name} needs {error.name}: pip install 'digitsmith[{extra}]'.") from error
+        raise DependencyError(f"{name} needs {missing or error}: pip install 'digitsmith[{extra}]'.") from error
 
 
 def __dir__() -> list[str]:

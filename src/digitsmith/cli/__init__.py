@@ -1,4 +1,4 @@
-"""The command line: parse, call one function, print."""
+"""The command line: each command parses its arguments, calls one public function, and prints what came of it."""
 
 from digitsmith.cli.app import main
 

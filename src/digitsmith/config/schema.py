@@ -50,6 +50,9 @@ class ResidualNetwork(Section):
     slope: Slope = Field(default=0.2, description="Slope of the leaky ReLUs below zero.")
 
 
+_ARCHITECTURE = "What both networks are made of: fully-connected linear layers, or residual blocks of convolutions."
+
+
 class _Networks(Section):
     batch_multiple: ClassVar[int] = 1  # images of a batch come in whole multiples of it
 
@@ -81,7 +84,7 @@ class _Networks(Section):
 class FullyConnectedNetworks(_Networks):
     """Two networks of linear layers."""
 
-    architecture: Literal["fully-connected"] = Field(description="Linear layers.")
+    architecture: Literal["fully-connected"] = Field(description=_ARCHITECTURE)
     generator: FullyConnectedNetwork
     discriminator: FullyConnectedNetwork
 
@@ -91,7 +94,7 @@ class ResidualNetworks(_Networks):
 
     batch_multiple: ClassVar[int] = 2 * GROUP  # half a batch, which the R1 penalty sees, is whole groups
 
-    architecture: Literal["residual"] = Field(description="Residual blocks of convolutions.")
+    architecture: Literal["residual"] = Field(description=_ARCHITECTURE)
     generator: ResidualNetwork = ResidualNetwork()
     discriminator: ResidualNetwork = ResidualNetwork()
 

@@ -9,7 +9,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.errors import DataError
 from digitsmith.evaluation import notes
 from digitsmith.evaluation.extractors import FeatureExtractor, FeatureSpace, feature_extractor, features_of
-from digitsmith.evaluation.images import Subject, draw_images, generate_images, open_subject
+from digitsmith.evaluation.images import Subject, draw_images, open_subject
 from digitsmith.evaluation.measures.collapse import find_collapse
 from digitsmith.evaluation.measures.diversity import DigitStatistics, digit_diversity, diversity, near_duplicates
 from digitsmith.evaluation.measures.fidelity import fidelity
@@ -20,6 +20,7 @@ from digitsmith.evaluation.pictures import closest_pairs, contact_sheets
 from digitsmith.evaluation.real import RealImages, load_real_images, pixel_distances, restrict
 from digitsmith.evaluation.reference import choose_reference, require_same_kind
 from digitsmith.evaluation.samples import FeatureSets, Sample, Sets, digit_labels, digits_in, predict
+from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import DIGITS, Predictions, digit_net
 from digitsmith.models.generator import Model
@@ -70,13 +71,13 @@ def evaluate(
     """
     check_seed(seed)
     with listening(progress) as listener:
-        opened = open_subject(subject)
+        opened = open_subject(subject, listener)
         real = load_real_images(choose_reference(opened, reference), fetch=fetch, progress=listener)
         labels = real.reference.labels
         if opened.digits is not None and labels is not None and len(opened.digits) < len(digits_in(labels)):
             real = restrict(real, opened.digits)
         weights = None if inception_weights is None else Path(inception_weights)
-        extractor = feature_extractor(features, weights, real.scale)
+        extractor = feature_extractor(features, weights, real.scale, listener)
         task = Task(opened, real, extractor, _how_many(count, opened, real, extractor), seed)
         if labels is not None:
             _require_all_digits(task)
@@ -229,7 +230,7 @@ def _images(task: Task, progress: Progress) -> Dataset:
         wanted: list[int | str] | None = None
         if known is not None and (known >= 0).any() and subject.digits is not None:
             wanted = [DIGITS[digit] for digit in np.resize(known[known >= 0], n)]
-        images = generate_images(subject.content, Request(n, wanted, seed=task.seed), progress)
+        images, _ = make_dataset(subject.content, Request(n, wanted, seed=task.seed), progress)
     require_same_kind(images, subject.name, (real.image_size, real.channels), real.reference.record.title)
     return images
 

@@ -49,20 +49,23 @@ class DigitNetFeatures:
         return predict(images, self._scale, "digit-net features", progress).features
 
 
-def feature_extractor(features: FeatureSpace, inception_weights: Path | None, scale: float) -> FeatureExtractor:
+def feature_extractor(
+    features: FeatureSpace, inception_weights: Path | None, scale: float, progress: Progress
+) -> FeatureExtractor:
     """The extractor of a name.
 
     Args:
         features: its name.
         inception_weights: a file for Inception v3, instead of the published ones.
         scale: at which the digit-net sees images.
+        progress: is told of a download.
 
     Raises:
         ConfigError: weights for an extractor that takes none.
         DependencyError: libraries that it needs are not installed.
     """
     if features == "inception":
-        return InceptionV3(inception_weights)
+        return InceptionV3(inception_weights, progress)
     if inception_weights is not None:
         raise ConfigError(
             "weights of Inception v3 are of use with its features only (features: inception).",

@@ -12,8 +12,6 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.errors import DataError
 from digitsmith.evaluation.samples import digit_labels, digits_in
-from digitsmith.generation.batches import make_images
-from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import as_digits
 from digitsmith.models.generator import Model, load, shipped
 from digitsmith.progress import Progress
@@ -61,7 +59,7 @@ class Subject:
         return None if digits is None else np.sort(digits)
 
 
-def open_subject(subject: str | Path | Model | Dataset) -> Subject:
+def open_subject(subject: str | Path | Model | Dataset, progress: Progress) -> Subject:
     """A shipped model, a run folder or an `.onnx` file as a model; anything else as a data set.
 
     Raises:
@@ -78,7 +76,7 @@ def open_subject(subject: str | Path | Model | Dataset) -> Subject:
     if name in shipped():
         return Subject(name, load(name))
     try:
-        return Subject(name, load_dataset(name))
+        return Subject(name, load_dataset(name, progress=progress))
     except DataError as error:
         if path.exists() or path.suffix or path.name != name:  # meant as a path
             raise
@@ -86,12 +84,6 @@ def open_subject(subject: str | Path | Model | Dataset) -> Subject:
             f"{error.message} Or name a model: {', '.join(shipped())}, a run folder or an .onnx file.",
             parameter="subject",
         ) from error
-
-
-def generate_images(model: Model, request: Request, progress: Progress) -> Dataset:
-    """Generate a data set in memory."""
-    made = make_images(model, request, progress)
-    return Dataset(made.images, made.labels, model.record.classes)
 
 
 def draw_images(data: Dataset, n: int, seed: int) -> Dataset:

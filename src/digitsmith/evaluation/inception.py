@@ -48,13 +48,14 @@ class InceptionV3:
         dimensions: of a feature.
     """
 
-    def __init__(self, weights: Path | None = None) -> None:
+    def __init__(self, weights: Path | None = None, progress: Progress | None = None) -> None:
         """Load the network.
 
         Args:
             weights: a state dict of torch-fidelity's `FeatureExtractorInceptionV3`, saved by `torch.save`. Default: the
                 file that `DIGITSMITH_INCEPTION` names; else the published weights (95 MB), downloaded once into the
                 folder `inception` of `DIGITSMITH_DATA_HOME`.
+            progress: is told of the download.
 
         Raises:
             DependencyError: torch-fidelity, torchvision or torch is missing or broken.
@@ -63,7 +64,7 @@ class InceptionV3:
         """
         network = _import_network()
         given = weights or os.environ.get(VARIABLE)
-        self._path = Path(given) if given else _published()
+        self._path = Path(given) if given else _published(progress or Silent())
         try:
             content = self._path.read_bytes()
         except OSError as error:
@@ -134,7 +135,7 @@ def _load(network: Any, content: bytes, path: Path) -> Any:
         ) from error
 
 
-def _published() -> Path:
+def _published(progress: Progress) -> Path:
     """The path of the published weights, downloaded if they are not there, and right."""
     folder = data_home() / "inception"
     path = folder / WEIGHTS
@@ -142,7 +143,7 @@ def _published() -> Path:
         _check(path)
         return path
     try:
-        return download(_MIRRORS, WEIGHTS, folder, _check, Silent())
+        return download(_MIRRORS, WEIGHTS, folder, _check, progress)
     except DownloadError as error:
         raise DownloadError(
             f"the weights of Inception v3 could not be downloaded:\n{error}\nWithout a connection: get {WEIGHTS} "

@@ -16,7 +16,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import Split
 from digitsmith.data.sources import at_hand
 from digitsmith.evaluation.neighbours import nearest
-from digitsmith.evaluation.reference import Choice, RealData, load_real
+from digitsmith.evaluation.reference import DEFAULT, Choice, RealData, load_real
 from digitsmith.evaluation.samples import Sample, digit_labels, predict
 from digitsmith.models.digitnet import DIGITS, SIDE, DigitNet, Predictions, usual_scale
 from digitsmith.progress import Progress, Silent
@@ -127,12 +127,12 @@ def load_real_images(choice: Choice, *, fetch: bool = False, progress: Progress)
     Raises:
         DataError: no such source.
     """
-    if (choice.source, choice.split) != ("mnist", "train") or choice.resize not in (None, (SIDE, SIDE)):
-        return predict_real(load_real(choice), progress=progress)
+    if choice.source != DEFAULT or choice.resize not in (None, (SIDE, SIDE)):
+        return predict_real(load_real(choice, progress), progress=progress)
     known = _load_shipped()
     if not (fetch or at_hand("mnist")):
         return known
-    data = load_real(choice)
+    data = load_real(choice, progress)
     return replace(
         known,
         reference=replace(known.reference, images=data.reference.images),
@@ -200,7 +200,7 @@ def _load_shipped() -> RealImages:
 
 def shipped_arrays(net: DigitNet) -> dict[str, Any]:
     """What `_load_shipped` takes from the file that comes with the package, by a digit-net: float16 where it can be."""
-    real = predict_real(load_real(Choice("mnist", "train")), net)
+    real = predict_real(load_real(Choice(DEFAULT), Silent()), net)
     reference, held_out = real.reference, real.held_out
     images, training = held_out.sample(len(held_out)).images, reference.images
     assert images is not None

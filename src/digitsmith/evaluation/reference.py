@@ -12,30 +12,19 @@ from digitsmith.data.sources import Source, load_dataset
 from digitsmith.errors import ConfigError, DataError, MissingSplitError
 from digitsmith.evaluation.images import Subject
 from digitsmith.models.generator import Model
+from digitsmith.progress import Progress
 from digitsmith.records.evaluation import ReferenceRecord
 
-DEFAULT = "mnist"
+DEFAULT = Source("mnist")
 """What is compared with where nothing says what images are of."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A source, its split, and the height and width to scale it to, if any."""
+    """A source, and the height and width to scale it to, if any."""
 
-    source: str
-    split: formats.Split
+    source: Source
     resize: tuple[int, int] | None = None
-
-    @property
-    def other_split(self) -> formats.Split:
-        """The split whose images are held out."""
-        return "test" if self.split == "train" else "train"
-
-    @classmethod
-    def of(cls, address: str, resize: tuple[int, int] | None = None) -> "Choice":
-        """From a source that may end in `:train` or `:test`; train by default."""
-        source = Source.parse(address)
-        return cls(source.name, source.split, resize)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,39 +60,36 @@ def choose_reference(subject: Subject, reference: str | Path | None) -> Choice:
     model = isinstance(subject.content, Model)
     size = subject.image_size if model else None
     if reference:
-        return Choice.of(str(reference), size)
+        return Choice(Source.parse(str(reference)), size)
     trained_on = _data_of_model(subject.content) if isinstance(subject.content, Model) else _data_of_files(subject.name)
-    if not trained_on:
-        return Choice.of(DEFAULT, size)
-    choice = Choice.of(trained_on, subject.image_size)
-    if choice.source in TITLES or Path(choice.source).exists():
-        return choice
+    if trained_on is None:
+        return Choice(DEFAULT, size)
+    if trained_on.name in TITLES or Path(trained_on.name).exists():
+        return Choice(trained_on, subject.image_size)
     maker = subject.name if model else f"the model that made {subject.name}"
     raise ConfigError(
-        f"{maker} was trained on {trained_on}, which is not to be found here: say what to compare with.",
+        f"{maker} was trained on {trained_on.name}, which is not to be found here: say what to compare with.",
         parameter="reference",
     )
 
 
-def _data_of_model(model: Model) -> str:
-    """The source that a model was trained on; empty if it is not recorded."""
+def _data_of_model(model: Model) -> Source | None:
+    """What a model was trained on; None if it is not recorded."""
     data = model.record.training.data if model.record.training else None
-    if data is None:
-        return ""
-    return f"{data.source}:{data.split}" if data.source else data.title
+    return None if data is None else Source.parse(data.source or data.title, data.split)
 
 
-def _data_of_files(name: str) -> str:
+def _data_of_files(name: str) -> Source | None:
     """The same of the model that made a folder of images, or the folder that a file is in."""
-    source = Source.parse(name).name
-    path = Path(source)
-    if source in TITLES or not path.exists():
-        return ""
-    record = formats.read_record(path.parent if path.is_file() else path)
-    return record.generated.trained_on if record and record.generated else ""
+    path = Source.parse(name).name
+    if path in TITLES or not Path(path).exists():
+        return None
+    record = formats.read_record(Path(path))
+    trained_on = record.generated.trained_on if record and record.generated else ""
+    return Source.parse(trained_on) if trained_on else None
 
 
-def load_real(choice: Choice) -> RealData:
+def load_real(choice: Choice, progress: Progress) -> RealData:
     """Load a split as the reference, and the source's other split as the held-out images.
 
     Where there is no other split, both are halves of the one, drawn with a fixed seed.
@@ -111,10 +97,10 @@ def load_real(choice: Choice) -> RealData:
     Raises:
         DataError: no such source.
     """
-    source, split, other = choice.source, choice.split, choice.other_split
-    reference = load_dataset(source, split, resize=choice.resize)
+    source, split, other = choice.source.name, choice.source.split, choice.source.other.split
+    reference = load_dataset(source, split, resize=choice.resize, progress=progress)
     try:
-        held_out = load_dataset(source, other, resize=choice.resize)
+        held_out = load_dataset(source, other, resize=choice.resize, progress=progress)
         parted = not np.array_equal(reference.images, held_out.images)  # a file without splits gives all for either
     except MissingSplitError:
         parted = False

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data.dataset import Dataset
 from digitsmith.generation.request import Labels, Request, labels_of
 from digitsmith.generation.screening import Screen, screen_for
 from digitsmith.models.generator import Model
@@ -94,8 +95,8 @@ def batches(model: Model, plan: Plan) -> Iterator[Batch]:
             yield pending.popleft().result()
 
 
-def make_images(model: Model, request: Request, progress: Progress | None = None) -> Batch:
-    """Make the requested images in memory, as one batch.
+def make_dataset(model: Model, request: Request, progress: Progress | None = None) -> tuple[Dataset, int]:
+    """Make the requested images in memory; return them, and how many others were refused.
 
     Raises:
         ModelError, ConfigError: as for `plan` and `batches`.
@@ -107,8 +108,6 @@ def make_images(model: Model, request: Request, progress: Progress | None = None
         if progress:
             progress.update(WORK, done, len(planned))
     labels = [batch.labels for batch in made if batch.labels is not None]
-    return Batch(
-        np.concatenate([batch.images for batch in made]),
-        np.concatenate(labels) if labels else None,
-        sum(batch.refused for batch in made),
-    )
+    images = np.concatenate([batch.images for batch in made])
+    refused = sum(batch.refused for batch in made)
+    return Dataset(images, np.concatenate(labels) if labels else None, model.record.classes), refused

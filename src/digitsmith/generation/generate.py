@@ -73,18 +73,12 @@ def generate(
         raise ConfigError(f"it is for the format idx; {format} needs none.", parameter="gzip")
     if not isinstance(model, Model):
         model = load(DEFAULT if model is None else model)
-    request = Request(count, labels, draw, seed, shard, min_confidence)
-    planned = plan(model, request)
+    planned = plan(model, Request(count, labels, draw, seed, shard, min_confidence))
+    generated, made = _origin(model, planned), model.record
     header = Header(
-        len(planned),
-        model.record.image_size,
-        channels=model.record.channels,
-        classes=model.record.classes,
-        split=split,
-        start=planned.start,
-        generated=_describe(model, planned),
-        gzip=gzip,
-    )
+        len(planned), made.image_size, made.channels, made.classes, split=split, start=planned.start,
+        generated=generated, gzip=gzip,
+    )  # fmt: skip
     shown: list[NDArray[np.uint8]] = []
     done = refused = 0
     with listening(progress) as progress, staged_folder(Path(folder)) as staged:
@@ -95,15 +89,14 @@ def generate(
                 done, refused = done + len(batch.images), refused + batch.refused
                 progress.update(WORK, done, len(planned))
         if planned.screen:
-            write_record(
-                staged, replace(header, generated=_describe(model, planned, refused))
-            )  # again, now that it is known
+            generated = generated.model_copy(update={"refused": refused})
+            write_record(staged, replace(header, generated=generated))  # again, now that it is known
         save_png(staged / "preview.png", tile(np.stack(shown), columns=10), scale=2)
     return Path(folder)
 
 
-def _describe(model: Model, planned: Plan, refused: int = 0) -> GenerationRecord:
-    """Where the images came from, to be kept beside them."""
+def _origin(model: Model, planned: Plan) -> GenerationRecord:
+    """How the images are made."""
     training, labels = model.record.training, planned.labels
     return GenerationRecord(
         model=model.name,
@@ -113,7 +106,6 @@ def _describe(model: Model, planned: Plan, refused: int = 0) -> GenerationRecord
         first=planned.start,
         count=len(planned),
         labels=tuple(model.record.classes[i] for i in labels.choices) if labels else (),
-        drawn=bool(labels and labels.drawn),
+        drawn=labels.drawn if labels else False,
         min_confidence=planned.screen.min_confidence if planned.screen else 0.0,
-        refused=refused,
     )

@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from digitsmith.config.schema import Distribution
-from digitsmith.records.base import Channels, ClassNames, Origin, Record, Versions
+from digitsmith.records.base import Channels, ClassNames, Origin, Record
+from digitsmith.records.evaluation import Protocol, ReferenceRecord
+from digitsmith.records.study import ClassifierRecord
 
 _Side = Annotated[int, Field(ge=8, le=128)]
 
@@ -69,21 +71,17 @@ class FilterRow(Record):
     coverage: float
     spread: float
     agreement: float
-    taught: float
+    tstr: float
 
 
 class ShippedProtocol(Record):
     """How a shipped model was measured."""
 
-    images: int = Field(description="In each set.")
+    reference: ReferenceRecord = Field(description="The real images that sets of images are compared with.")
+    held_out: ReferenceRecord = Field(description="Those whose measures are the real-data values.")
+    evaluation: Protocol = Field(description="Of the first set.")
     sets: int = Field(description="Of images that share no noise; each value is a mean over them.")
-    reference: str = Field(description="The real images that sets are compared with: source:split.")
-    held_out: str = Field(description="Other real images, whose measures are the real-data values, likewise.")
-    held_out_sha256: str
-    features_sha256: str = Field(description="Of the network that gives the features.")
-    digitnet_sha256: str
-    versions: Versions
-    classifier: dict[str, Any] = Field(description="Recipe of the classifier that is trained on generated images.")
+    classifier: ClassifierRecord = Field(description="That is trained on generated images.")
     classifier_images: int = Field(description="Images that it is trained on.")
 
 

@@ -4,22 +4,21 @@ import base64
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from digitsmith.config.schema import TrainConfig, describe_keys, flatten
-from digitsmith.errors import ResultError, RunError
+from digitsmith.config.loading import describe_keys, flatten
+from digitsmith.config.schema import FullyConnectedNetworks, TrainConfig
+from digitsmith.errors import ResultError
 from digitsmith.figures.curves import History, read_history
 from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.results import load_result
-from digitsmith.records.run import Run
+from digitsmith.records.run import MetricsLine, Run, RunRecord
 from digitsmith.records.study import Study
-
-VERSIONS = ("digitsmith", "git", "torch", "onnxruntime", "numpy", "python")
-"""Keys of records that are versions."""
+from digitsmith.report.formatting import train_command
 
 EVALUATION, STUDY = "evaluation.json", "tstr.json"
 """The results that are kept in the folder of their run."""
@@ -34,7 +33,7 @@ class Training:
 
     Attributes:
         facts: what was trained, on what, for how long.
-        command: that started it.
+        command: that repeats it; empty where it was trained on a data set in memory.
         record: where, on exactly which data and with which versions.
         config: every hyperparameter: key, value and meaning.
         history: its curves.
@@ -127,56 +126,43 @@ def _read_run(path: Path) -> Chapter:
 
 
 def _read_training(run: Run) -> Training:
-    config, record = run.read()
-    if lacking := {"command", "data", "data_sha256", "images", "image_size", "classes", "device"} - record.keys():
-        raise RunError(
-            f"{run.config}: its table [run] lacks {', '.join(sorted(lacking))}, which a training writes there."
-        )
-    try:
-        lines = run.read_metrics() if run.metrics.is_file() else []
-        history = read_history(lines)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{run.metrics} cannot be read ({error!r}). If its training was killed, "
-            f"`digitsmith train --resume --out {run.folder}` mends it."
-        ) from error
-    meanings = dict(describe_keys())
+    config, record, lines = run.read_config(), run.read_record(), run.read_metrics()
+    meanings = describe_keys()
     return Training(
         facts=_facts(config, record, lines),
-        command=record["command"],
-        record={"Data, sha256": record["data_sha256"], "Device": record["device"], "Versions": versions(record)},
-        config=[(key, _as_set(value), meanings[key]) for key, value in flatten(config).items()],
-        history=history,
+        command=train_command(record, run.folder) if record.data.source else "",
+        record={"Data, sha256": record.data.sha256, "Device": record.device, "Versions": str(record.versions)},
+        config=[(key, _as_toml(value), meanings[key]) for key, value in flatten(config).items()],
+        history=read_history(lines),
         pictures=_pictures(run),
     )
 
 
-def _facts(config: TrainConfig, record: Mapping[str, Any], lines: Sequence[Mapping[str, float]]) -> dict[str, str]:
-    size, classes = "x".join(map(str, record["image_size"])), len(record["classes"])
+def _facts(config: TrainConfig, record: RunRecord, lines: Sequence[MetricsLine]) -> dict[str, str]:
+    data, networks, optimizer = record.data, config.networks, config.optimizer
+    size, colour = "x".join(map(str, data.image_size)), " in colour" if data.channels == 3 else ""
+    length = f"{optimizer.steps:,} steps" if optimizer.epochs is None else f"{optimizer.epochs} epochs"
     facts = {
-        "Trained on": f"{record['data']}: {record['images']:,} images of {size}, {classes or 'no'} classes"
-        + (", less a tenth that is held out to measure on" if config.evaluate_every else ""),
-        "Model": "conditional: digits can be asked for by label" if config.conditional else "unconditional: no labels",
-        "Hidden layers": f"generator {_widths(config.generator.hidden)}; "
-        f"discriminator {_widths(config.discriminator.hidden)}",
-        "Planned": f"{config.epochs} epochs in batches of {config.batch_size}, seed {config.seed}",
+        "Trained on": f"{data.title}: {data.images:,} images of {size}{colour}, {len(data.classes) or 'no'} classes"
+        + (", less a tenth that is held out to measure on" if config.run.evaluate_every else ""),
+        "Networks": f"{networks.architecture}, {'conditional' if networks.conditional else 'unconditional'}",
+        "Planned": f"{length} in batches of {optimizer.batch_size}, seed {config.run.seed}",
     }
+    if isinstance(networks, FullyConnectedNetworks):
+        generator, discriminator = networks.generator.hidden, networks.discriminator.hidden
+        facts["Hidden layers"] = f"generator {_widths(generator)}; discriminator {_widths(discriminator)}"
     if lines:
         last = lines[-1]
-        duration = timedelta(seconds=round(last["seconds"]))
-        facts["Done"] = (
-            f"{last['epoch']:.0f} epochs, {last['images']:,.0f} images, in {duration} h on {record['device']}"
-        )
-    measured = [line for line in lines if "frechet_distance" in line]
+        duration = timedelta(seconds=round(last.seconds))
+        facts["Done"] = f"{last.epoch} epochs, {last.images:,} images, in {duration} h on {record.device}"
+    measured = {line.epoch: line.frechet_ratio for line in lines if line.frechet_ratio is not None}
     if measured:
-        best = min(measured, key=lambda line: line["frechet_distance"])
-        ratio = best["frechet_distance"] / best["frechet_floor"]
-        facts["Best"] = f"epoch {best['epoch']:.0f}, {ratio:.1f} × as far from held-out images as training images are"
+        best = min(measured, key=measured.__getitem__)
+        facts["Best"] = f"epoch {best}, Fréchet distance ratio {measured[best]:.1f} (1.0: as close as training images)"
     return facts
 
 
-def _as_set(value: Any) -> str:
-    """A setting as `--set` takes it."""
+def _as_toml(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -197,11 +183,6 @@ def _pictures(run: Run) -> dict[str, str]:
         for name, path in paths.items()
         if path is not None and path.is_file() and (name != "gif" or path.stat().st_size <= _GIF_BYTES)
     }
-
-
-def versions(record: Mapping[str, Any]) -> str:
-    """The versions in a record of a run or a result, in one line."""
-    return ", ".join(f"{name} {record[name]}" for name in VERSIONS if record.get(name))
 
 
 def data_uri(content: bytes, kind: str) -> str:

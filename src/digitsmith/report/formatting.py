@@ -1,8 +1,10 @@
 """How results are written: in the terminal and on the page alike."""
 
 import shlex
+from pathlib import Path
 
 from digitsmith.records.evaluation import Evaluation, Group, Measure
+from digitsmith.records.run import RunRecord
 
 GROUPS: dict[Group, tuple[str, str]] = {
     "fidelity": ("Fidelity", "How close are they to real images?"),
@@ -37,6 +39,16 @@ def amount_and_error(measure: Measure) -> str:
 def direction(measure: Measure) -> str:
     """Which way is better."""
     return {"up": "higher", "down": "lower", "near": "as real"}[measure.better]
+
+
+def train_command(record: RunRecord, folder: Path) -> str:
+    """The command line that repeats a run."""
+    command = ["digitsmith", "train", record.preset, "--data", record.data.source, "--out", str(folder)]
+    if record.resize:
+        command += ["--resize", "x".join(map(str, record.resize))]
+    for change in record.changes:
+        command += ["--set", change]
+    return shlex.join(command)
 
 
 def evaluate_command(result: Evaluation) -> str:

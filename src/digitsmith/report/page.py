@@ -151,7 +151,7 @@ def _protocol(result: Evaluation | Study) -> dict[str, str]:
 
 
 def _repeat_commands(chapter: Chapter) -> list[str]:
-    commands = [chapter.training.command] if chapter.training else []
+    commands = [chapter.training.command] if chapter.training and chapter.training.command else []
     return commands + ([evaluate_command(chapter.evaluation)] if chapter.evaluation else [])
 
 

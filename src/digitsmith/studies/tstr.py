@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError
-from digitsmith.evaluation.images import Subject, generate_images, open_subject
+from digitsmith.evaluation.images import Subject, open_subject
 from digitsmith.evaluation.measures.readability import CONFIDENT
 from digitsmith.evaluation.reference import RealData, choose_reference, load_real, require_same_kind
 from digitsmith.evaluation.samples import digit_labels, predict
+from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net, usual_scale
 from digitsmith.models.generator import Model
@@ -78,8 +79,8 @@ def tstr(
     if seeds < 2:
         raise ConfigError(f"{seeds} is too few for a spread: use 3.", parameter="seeds")
     with listening(progress) as listener:
-        opened = open_subject(subject)
-        data = load_real(choose_reference(opened, reference))
+        opened = open_subject(subject, listener)
+        data = load_real(choose_reference(opened, reference), listener)
         _require_fitting(opened, data)
         return _Experiment(opened, data, count).run(seeds, listener)
 
@@ -148,7 +149,8 @@ class _Experiment:
         known = [label for label in real.labels if classes[label] in self.subject.classes]
         labels: NDArray[np.int64] = np.resize(np.array(known, np.int64), len(real))
         request = Request(len(labels), [classes[i] for i in labels], seed=seed, min_confidence=min_confidence)
-        return Dataset(generate_images(self.content, request, progress).images, labels, classes)
+        images = make_dataset(self.content, request, progress)[0].images
+        return Dataset(images, labels, classes)
 
     def filtered(self, seed: int, progress: Progress) -> Dataset:
         """Images that the digit-net classifies as they are labelled; a model makes others in place of the rest."""

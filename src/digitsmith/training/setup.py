@@ -9,10 +9,41 @@ import torch
 from digitsmith.config.schema import MOST_EPOCHS, Section, TrainConfig
 from digitsmith.data.dataset import Dataset, check_image_size
 from digitsmith.errors import ConfigError, DataError
+from digitsmith.progress import Progress
+from digitsmith.records.run import Run
 from digitsmith.training.learner import bfloat16_is_fast
+from digitsmith.training.loop import Job
 from digitsmith.training.styles import most_styles
+from digitsmith.training.validation import Validation, hold_out
 
 _S = TypeVar("_S", bound=Section)
+
+
+def prepare(run: Run, images: Dataset, config: TrainConfig, device: str, progress: Progress) -> Job:
+    """Settle everything, and say what is left out or changed.
+
+    Args:
+        run: the folder to fill.
+        images: all training images.
+        config: what the user asks for.
+        device: as for `find_device`.
+        progress: told of what is left out or changed.
+    """
+    if config.networks.conditional and images.labels is not None and (images.labels < 0).any():
+        every, images = len(images), images.labelled()
+        progress.note(f"{every - len(images):,} images have no label and are left out: the model is conditional.")
+    check_data(images, config)
+    where = find_device(device)
+    trained, held_out = hold_out(images) if config.run.evaluate_every else (images, None)
+    check_data(trained, config)
+    settled = settle(config, trained, where)
+    if settled.networks.styles < config.networks.styles:
+        progress.note(
+            f"Styles of a class: {settled.networks.styles}, not {config.networks.styles}; there is one for 100 images "
+            f"at most."
+        )
+    validation = None if held_out is None else Validation(trained, held_out, settled)
+    return Job(settled, trained, run, where, validation, progress)
 
 
 def check_data(data: Dataset, config: TrainConfig) -> None:

@@ -15,16 +15,16 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.errors import ConfigError, DataError, DownloadError
 from digitsmith.figures.run import draw_figures
+from digitsmith.files import require_new
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import Versions
 from digitsmith.records.run import Run, RunRecord, find_record
 from digitsmith.training import checkpoint, folder, samples
 from digitsmith.training.export import export_state
 from digitsmith.training.loop import Job, train_epochs
-from digitsmith.training.setup import check_data, find_device, settle
+from digitsmith.training.setup import prepare
 from digitsmith.training.state import State, new_state
 from digitsmith.training.styles import find_styles
-from digitsmith.training.validation import Validation, hold_out
 
 
 @dataclass(frozen=True)
@@ -93,41 +93,28 @@ def train(
             "say what to train: the preset residual, cgan or gan, or the path of a .toml file.", parameter="preset"
         )
     else:
+        require_new(run.folder)
         recorded = find_record(preset) if data is None else None  # the config of a run brings its data
     config = load_config(preset or run.config, changes)
-    with listening(progress) as listener:
-        images, source = _find_images(data, resize, recorded, run.folder if resume else preset, listener)
+    with listening(progress) as progress:
+        images, source = _find_images(data, resize, recorded, run.folder if resume else preset, progress)
         if recorded and not resume and recorded.data.sha256 != images.sha256():
-            listener.note(f"{source} does not hold the images any more that the run of {preset} was trained on.")
-        if config.networks.conditional and images.labels is not None and (images.labels < 0).any():
-            every, images = len(images), images.labelled()
-            listener.note(f"{every - len(images):,} images have no label and are left out: the model is conditional.")
-        check_data(images, config)
-        where = find_device(device or (recorded.device if resume and recorded else "auto"))
-        trained, held_out = hold_out(images) if config.run.evaluate_every else (images, None)
-        check_data(trained, config)
-        settled = settle(config, trained, where)
-        if settled.networks.styles < config.networks.styles:
-            listener.note(
-                f"Styles of a class: {settled.networks.styles}, not {config.networks.styles}; "
-                f"there is one for 100 images at most."
-            )
-        validation = None if held_out is None else Validation(trained, held_out, settled)
+            progress.note(f"{source} does not hold the images any more that the run of {preset} was trained on.")
+        job = prepare(run, images, config, device or (recorded.device if resume and recorded else "auto"), progress)
         record = RunRecord(
             preset=str(preset or run.config),
             changes=_as_texts(changes),
             resize=resize,
             data=images.record(source),
-            device=str(where),
+            device=str(job.device),
             versions=Versions.here("torch", "numpy"),
             started=datetime.now(UTC),
         )
-        job = Job(settled, trained, run, where, validation, listener)
         with torch.random.fork_rng():  # the caller's random state stays as it is
             state, finished = _run(job, record, resume=resume)
     draw_figures(run)
     position = state.position
-    ratio = (position.best_distance or 0) / validation.floor if validation is not None else 0.0
+    ratio = (position.best_distance or 0) / job.validation.floor if job.validation else 0.0
     return Outcome(run, finished, position.epoch, position.seconds, position.best_epoch, ratio)
 
 

@@ -1,0 +1,50 @@
+"""`digitsmith report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import digitsmith
+from digitsmith.cli.output import command
+
+
+def report(
+    subjects: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Run folders, and the result files of `digitsmith evaluate` and `digitsmith study`. Several are "
+            "compared.",
+            metavar="RUN|RESULT...",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The HTML file. Default: report.html, in the run folder if the report is about a single run.",
+            metavar="FILE",
+        ),
+    ] = None,
+) -> None:
+    """Show runs and results on one HTML page.
+
+    \b
+    digitsmith report runs/mnist
+    digitsmith report runs/gan runs/cgan result.json --out compared.html
+
+    The page has curves, samples, measures, and the commands that repeat them. It is a single file that opens in any
+    browser, without a network. It shows what is measured already: run `digitsmith evaluate` before.
+
+    Needs pip install 'digitsmith[report]'.
+    """
+    alone = subjects[0] if len(subjects) == 1 and subjects[0].is_dir() else Path()
+    page = digitsmith.write_report(subjects, out or alone / "report.html")
+    typer.echo(f"{page}  {page.stat().st_size / 1e6:.1f} MB: open it in a browser; it needs no network.")
+    unmeasured = [run for run in subjects if run.is_dir() and not (run / "evaluation.json").is_file()]
+    if unmeasured:
+        typer.echo(
+            f"\nHow good the digits are is not measured yet. Measure it, and make the page again:\n"
+            f"  {command('evaluate', unmeasured[0])}"
+        )
+    elif len(subjects) == 1:
+        typer.echo(f"\nNext, compare it with another:\n  {command('report', subjects[0])} OTHER")

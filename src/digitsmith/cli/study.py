@@ -1,0 +1,59 @@
+"""`digitsmith study`: the experiments."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import digitsmith
+from digitsmith.cli.output import command, result_place, save_and_show
+
+
+def tstr(
+    subject: Annotated[
+        str,
+        typer.Argument(
+            help="A conditional model (shipped name, run folder or .onnx file), or labelled images.", metavar="SUBJECT"
+        ),
+    ],
+    reference: Annotated[
+        str | None,
+        typer.Option(help="The real images. Default: as for `digitsmith evaluate`.", metavar="SOURCE[:SPLIT]"),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, help="Training images of each kind. Default: as many as there are real ones.", metavar="N"),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=2, help="How often everything is done, for a mean and a spread.", metavar="N")
+    ] = 3,
+    json: Annotated[
+        Path | None, typer.Option(help="Where to save the result. Default: tstr.json in a run folder.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Train on synthetic, test on real (TSTR).
+
+    How well does a classifier learn from generated digits?
+
+    \b
+    digitsmith study tstr mnist
+    digitsmith study tstr runs/mnist --count 10000 --seeds 5
+
+    The same small classifier is trained on real digits, on generated ones, and on generated ones that the digit-net
+    classifies as their label. Each is tested on real digits that none of them saw.
+
+    Takes some minutes. Needs torch: pip install 'digitsmith[train]'.
+    """
+    from rich.console import Console
+
+    from digitsmith.report.terminal import show_study
+
+    place = result_place(subject, json, "tstr.json")
+    result = digitsmith.tstr(subject, reference, count=count, seeds=seeds)
+    save_and_show(result, place, lambda: show_study(result, Console()))
+    if place is None:
+        chosen = ["--reference", result.reference.address, "--count", result.protocol.images, "--seeds", seeds]
+        again = command("study", "tstr", subject, *chosen, "--json", "tstr.json")
+        typer.echo(f"\nTo save this, for a report:\n  {again}")
+    else:
+        typer.echo(f"\nSaved as {place}. Next, look at it:\n  {command('report', json or subject)}")

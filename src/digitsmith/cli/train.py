@@ -1,0 +1,163 @@
+"""`digitsmith train`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import digitsmith
+from digitsmith.cli.output import command
+from digitsmith.errors import ConfigError
+
+if TYPE_CHECKING:
+    from digitsmith import Outcome
+
+
+def train(
+    preset: Annotated[
+        str | None,
+        typer.Argument(
+            help="residual (the best digits), cgan (conditional), gan (unconditional), or the path of a TOML file. "
+            "With --resume it is not needed.",
+            metavar="PRESET",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="The training images: a name from `digitsmith data`, or a path. Default: the data of the run that is "
+            "resumed, or whose config.toml is the preset; else digits.",
+            metavar="SOURCE",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder. Default: runs/PRESET.", metavar="RUN", show_default=False)
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Passes over the training images. Short for --set epochs=N.", metavar="N"),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of all random numbers. Short for --set seed=N.", metavar="N")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="auto, cpu, cuda or cuda:N. Default: auto, which is a GPU if there is one.", metavar="NAME"),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Change a hyperparameter; --keys lists them all. Sections in front may be left out where one key "
+            "only ends so: --set generator.lr=1e-4. Can be repeated.",
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
+    resize: Annotated[
+        str | None, typer.Option(help="Scale the images to this height and width, e.g. 28x28.", metavar="HxW")
+    ] = None,
+    during_training: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Hold out a tenth of the images, measure the Fréchet distance to them every K epochs, and export the "
+            "best generator instead of the last. Short for --set evaluate_every=K.",
+            metavar="K",
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
+    keys: Annotated[
+        bool,
+        typer.Option(
+            "--keys",
+            callback=lambda show: _list_keys() if show else None,
+            is_eager=True,
+            help="List all hyperparameters, with their values in the presets, and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Train a generator.
+
+    \b
+    digitsmith train cgan                                     # on 1,438 digits, without a download
+    digitsmith train residual --data mnist --out runs/mnist
+    digitsmith train residual --data scans --resize 28x28     # on your own images
+    digitsmith train gan --data mnist --epochs 50 --set discriminator.dropout=0.5
+    digitsmith train --resume --out runs/mnist
+
+    The run folder gets the generator (model.onnx), figures, sample images of every epoch (of up to 200, if there are
+    more), metrics and checkpoints. Ctrl-C saves the state and stops.
+
+    Needs torch: pip install 'digitsmith[train]'. On MNIST and two CPU cores, residual takes a quarter of an hour to an
+    hour; a GPU is used if there is one.
+    """
+    if out is None:
+        if preset is None and resume:
+            raise ConfigError("say which run to resume.", parameter="out")
+        out = Path("runs") / Path(preset or "run").stem
+    short = {"epochs": epochs, "seed": seed, "evaluate_every": during_training}
+    every = [*(changes or ()), *(f"{key}={value}" for key, value in short.items() if value is not None)]
+    outcome = digitsmith.train(
+        preset, data, out, changes=every, resize=_parse_size(resize), device=device, resume=resume
+    )
+    if not outcome.finished:
+        typer.echo(f"\nStopped after {_epochs(outcome.epochs)}; the state is saved. To continue:")
+        typer.echo(f"  {command('train', '--resume', '--out', out)}")
+        raise typer.Exit(130)
+    _summarise(outcome)
+
+
+def _summarise(outcome: "Outcome") -> None:
+    """Say what the run folder holds, and what to do with it."""
+    from digitsmith.models.digitnet import FEATURES
+
+    run, best = outcome.run, ""
+    if outcome.best_epoch:
+        best = f" of epoch {outcome.best_epoch}, the best (Fréchet distance ratio {outcome.best_ratio:.1f})"
+    least = 2 * (FEATURES + 1)
+    typer.echo(
+        f"\nTrained {_epochs(outcome.epochs)} in {_duration(outcome.seconds)}. In {run.folder}:\n"
+        f"  {run.figures / 'real-vs-fake.png'}  rows of real digits, each above a row of generated ones\n"
+        f"  {run.figures / 'losses.png'}        the losses; in equilibrium.png, D(x) and D(G(z))\n"
+        f"  {run.figures / 'progress.gif'}      samples, epoch by epoch\n"
+        f"  {run.model}                the generator{best}, ready to use\n"
+    )
+    if run.read_record().data.images < least:
+        typer.echo(f"How good it is cannot be measured: that takes {least} training images.")
+    else:
+        typer.echo(f"Next, measure how good it is:\n  {command('evaluate', run.folder)}")
+    generate = command("generate", f"{run.folder.name}-digits", "--count", 1000, "--model", run.folder)
+    typer.echo(f"Next, generate digits with it:\n  {generate}")
+
+
+def _list_keys() -> None:
+    import json
+
+    from digitsmith.config.loading import describe_keys, flatten, load_config, presets
+
+    values = {preset: flatten(load_config(preset)) for preset in presets()}
+    for key, sentence in describe_keys().items():
+        typer.echo(f"{key}\n    {sentence}")
+        shown = [f"{preset}: {json.dumps(keys[key])}" for preset, keys in values.items() if key in keys]
+        if shown:
+            typer.echo(f"    {', '.join(shown)}")
+    raise typer.Exit
+
+
+def _parse_size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    height, x, width = text.partition("x")
+    if not (x and height.isdecimal() and width.isdecimal()):
+        raise ConfigError(f"{text}: write it as height x width, for example 28x28.", parameter="resize")
+    return int(height), int(width)
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,85 @@
+"""What runs are compared by, and trainings in processes of their own, which can be killed."""
+
+import multiprocessing
+import os
+import resource
+import signal
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from safetensors.numpy import load_file
+
+import digitsmith
+from digitsmith.errors import OutputError
+from digitsmith.records.run import Run
+
+
+def contents(run: Run) -> dict[str, Any]:
+    """What must be the same in two runs that computed the same: weights, metrics, samples, model."""
+    found: dict[str, Any] = {
+        "metrics": [line.model_dump(exclude={"seconds", "images_per_second"}) for line in run.read_metrics()],
+        "tensors": {name: tensor.tobytes() for name, tensor in load_file(run.checkpoint).items()},
+        "samples": {epoch: path.read_bytes() for epoch, path in run.samples().items()},
+    }
+    if run.model.exists():
+        model = digitsmith.load(run.folder)
+        found["model"] = model.sample([1, 2, 3] if model.record.classes else None, count=3).tobytes()
+    return found
+
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["digitsmith.training.train", "tensorboard", "sklearn.cluster"])
+"""Each training is forked from a process that has imported what takes seconds to import."""
+
+
+def start(out: Path, data: Path, preset: str, changes: list[str], **limits: int) -> BaseProcess:
+    """Start a training in `out`, or take it up, in a process of its own; `limits` are those of `_train`."""
+    process = _FORKS.Process(target=_train, args=(out, data, preset, changes), kwargs=limits)
+    process.start()
+    return process
+
+
+def _train(
+    out: Path, data: Path, preset: str, changes: list[str], *, killed_in_save: int = 0, largest_file: int = 0
+) -> None:
+    """Train, and exit with 0, with 3 if it was interrupted, or with 2 and a message in `out`/error.
+
+    Args:
+        out: the run folder.
+        data: what to train on.
+        preset: and
+        changes: to it.
+        killed_in_save: at the so manieth checkpoint of this process, kill it when half of the file is written.
+        largest_file: a limit in bytes that stands in for a full disk: a write beyond it fails in the kernel.
+    """
+    import torch
+
+    from digitsmith.training import train
+
+    torch.set_num_threads(1)
+    train.export_state = train.draw_figures = lambda *_: None  # type: ignore[assignment]
+    if killed_in_save:
+        _kill_in_save(killed_in_save)
+    if largest_file:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    resume = (out / "config.toml").exists()
+    try:
+        outcome = train.train(preset, data, out, changes=changes, resume=resume, progress=False)
+    except OutputError as error:
+        (out / "error").write_text(str(error))
+        raise SystemExit(2) from error
+    raise SystemExit(0 if outcome.finished else 3)
+
+
+def _kill_in_save(count: int) -> None:
+    write, saves = Path.write_bytes, iter(range(1, 1_000_000))
+
+    def write_half(path: Path, content: bytes) -> int:
+        if path.name == ".state.safetensors.partial" and next(saves) == count:
+            write(path, content[: len(content) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return write(path, content)
+
+    Path.write_bytes = write_half  # type: ignore[method-assign, assignment]
