@@ -9,7 +9,7 @@ BIN := .venv/bin
 FEW_IMAGES := --set styles=1 --set steps=1200 --set batch_size=64
 SMALL := --set 'generator.widths=[64,32]' --set 'discriminator.widths=[32,64,64]'
 
-.PHONY: quickstart test check format bench build model digitnet clean
+.PHONY: quickstart test check docs format bench build model digitnet clean
 
 quickstart: .venv/.train
 	rm -rf quickstart
@@ -35,7 +35,12 @@ check: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MAKE) docs
 	$(MAKE) test
+
+# The documentation site, without a connection: open build/site/index.html.
+docs: .venv/.dev
+	$(BIN)/python tools/docs.py
 
 format: .venv/.dev
 	$(BIN)/ruff format .
@@ -61,7 +66,7 @@ build: .venv/.dev
 	$(BIN)/python -m build
 
 clean:
-	rm -rf .venv dist quickstart
+	rm -rf .venv .cache build dist quickstart
 
 .venv/.train: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
