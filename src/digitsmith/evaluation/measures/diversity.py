@@ -53,7 +53,7 @@ def near_duplicates(features: FeatureSets, predictions: Sets[Predictions] | None
     measure = Measure(
         key="near_duplicates", group="diversity", title="Near-duplicates", value=value, real=real, better="down",
         unit="%", verdict=at_most(value, real + min(max(real, 0.01), 0.1), real + min(max(7 * real, 0.07), 0.25)),
-        meaning=f"Share of images with another one nearer than {(1 - CLOSE) * 100:.0f} % of real images have.",
+        meaning=f"Share of images with another nearer than {100 - CLOSE * 100:.0f} % of real images of a digit have.",
     )  # fmt: skip
     return measure, duplicated
 
