@@ -21,6 +21,7 @@ from digitsmith.evaluation.real import shipped_arrays
 from digitsmith.files import staged_file
 from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.digitnet import SIDE, DigitNet
+from digitsmith.progress import listening
 from digitsmith.records.base import Versions
 from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
 from digitsmith.training.export import to_onnx
@@ -39,13 +40,10 @@ def main() -> None:
     train, test = load_dataset("mnist", "train"), load_dataset("mnist", "test")
     fit, validation = train.take(slice(None, -VALIDATION)), train.take(slice(-VALIDATION, None))
     nets, accuracies = [], []
-
-    def show(epoch: int, accuracy: float | None) -> None:
-        console.print(f"epoch {epoch}/{RECIPE.epochs}  validation accuracy {accuracy:.4f}")
-
     for seed in SEEDS:
         console.print(f"seed {seed}")
-        net = train_classifier(fit, RECIPE, seed, validation=validation, progress=show)
+        with listening(True) as progress:
+            net = train_classifier(fit, RECIPE, seed, progress, validation=validation)
         nets.append(net)
         accuracies.append(float((classify(net, test.images) == test.labels).mean()))
         console.print(f"seed {seed}  test accuracy {accuracies[-1]:.4f}")

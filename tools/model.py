@@ -27,6 +27,7 @@ from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net
 from digitsmith.models.generator import Model
+from digitsmith.progress import Silent
 from digitsmith.records.base import Record
 from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.model import FilterRow, ShippedMeasure, ShippedProtocol, ShippedRecord
@@ -165,7 +166,7 @@ def graph_sha256(model: Model) -> str:
 def accuracy_on_real(data: Dataset, seed: int) -> float:
     """Accuracy on the real test split of a classifier that is trained on no other images."""
     test = load_dataset(DATA, "test")
-    return float((classify(train_classifier(data, CLASSIFIER, seed), test.images) == test.labels).mean())
+    return float((classify(train_classifier(data, CLASSIFIER, seed, Silent()), test.images) == test.labels).mean())
 
 
 def accuracy_of_real(path: Path, seed: int) -> float:

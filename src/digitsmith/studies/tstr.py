@@ -2,7 +2,6 @@
 
 import statistics
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -174,12 +173,7 @@ def _recipe(images: int) -> Recipe:
 
 def _train(data: Dataset, seed: int, what: Images, progress: Progress) -> Classifier:
     recipe = _recipe(len(data))
-    work = f"seed {seed}: training on {what} images"
-    return train_classifier(data, recipe, seed, progress=partial(_report, progress, work, recipe.epochs))
-
-
-def _report(progress: Progress, work: str, epochs: int, epoch: int, _: float | None) -> None:
-    progress.update(work, epoch, epochs)
+    return train_classifier(data, recipe, seed, progress, work=f"seed {seed}: training on {what} images")
 
 
 def _require_fitting(subject: Subject, data: RealData) -> None:

@@ -1,9 +1,7 @@
 """A small convolutional classifier of digits: the digit-net is one, and the studies of usefulness train others."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.pixels import to_planes, to_unit
+from digitsmith.progress import Progress
 from digitsmith.training.learner import bfloat16_is_fast
 
 _SCORED_AT_ONCE = 1000
@@ -83,9 +82,10 @@ def train_classifier(
     data: Dataset,
     recipe: Recipe,
     seed: int,
+    progress: Progress,
     *,
+    work: str = "training a classifier",
     validation: Dataset | None = None,
-    progress: Callable[[int, float | None], Any] = lambda epoch, accuracy: None,
 ) -> Classifier:
     """Train a classifier, on CPU or a GPU.
 
@@ -95,8 +95,9 @@ def train_classifier(
         data: labelled images.
         recipe: what to build and how to train it.
         seed: decides the first weights, the order of the images and their augmentation.
+        progress: told of each epoch, and of the accuracy on the validation images.
+        work: its name for the progress.
         validation: labelled images on which to choose the best epoch; without any, the last epoch is taken.
-        progress: called after each epoch, with its number and the accuracy on the validation images.
     """
     assert data.labels is not None
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -132,13 +133,14 @@ def train_classifier(
                 optimizer.step()
                 schedule.step()
                 averaged.update_parameters(net)
-            accuracy = None
+            detail = ""
             if validation is not None and validation.labels is not None:
                 predicted = classify(trained, validation.images)
                 accuracy = float((predicted == validation.labels).mean())
                 if best is None or accuracy > best[0]:
                     best = accuracy, {name: value.clone() for name, value in trained.state_dict().items()}
-            progress(epoch + 1, accuracy)
+                detail = f"validation accuracy {accuracy:.4f}"
+            progress.update(work, epoch + 1, recipe.epochs, detail)
         if best is not None:
             trained.load_state_dict(best[1])
         return trained.eval()
