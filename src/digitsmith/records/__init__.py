@@ -1,1 +1,1 @@
-"""What runs, results, data sets and models say of themselves: typed, versioned, read by everything that reads them."""
+"""What runs, results, data sets and models say of themselves: typed and versioned."""

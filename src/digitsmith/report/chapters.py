@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from digitsmith.config.loading import describe_keys, flatten
-from digitsmith.config.schema import FullyConnectedNetworks, TrainConfig
+from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import ResultError
 from digitsmith.figures.curves import History, read_history
 from digitsmith.records.evaluation import Evaluation
@@ -148,9 +148,6 @@ def _facts(config: TrainConfig, record: RunRecord, lines: Sequence[MetricsLine])
         "Networks": f"{networks.architecture}, {'conditional' if networks.conditional else 'unconditional'}",
         "Planned": f"{length} in batches of {optimizer.batch_size}, seed {config.run.seed}",
     }
-    if isinstance(networks, FullyConnectedNetworks):
-        generator, discriminator = networks.generator.hidden, networks.discriminator.hidden
-        facts["Hidden layers"] = f"generator {_widths(generator)}; discriminator {_widths(discriminator)}"
     if lines:
         last = lines[-1]
         duration = timedelta(seconds=round(last.seconds))
@@ -164,10 +161,6 @@ def _facts(config: TrainConfig, record: RunRecord, lines: Sequence[MetricsLine])
 
 def _as_toml(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _widths(hidden: Sequence[int]) -> str:
-    return " → ".join(map(str, hidden))
 
 
 def _pictures(run: Run) -> dict[str, str]:
