@@ -30,7 +30,7 @@ def contents(run: Run) -> dict[str, Any]:
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["digitsmith.training.train", "torch._dynamo", "sklearn.datasets"])
-"""Each training is forked from a process that has imported what takes seconds to import (optimizers import torch._dynamo)."""
+"""Each training is forked from a process that has imported what takes seconds; torch's optimizers import torch._dynamo."""
 
 
 def start(out: Path, data: Path, preset: str, changes: list[str], **limits: int) -> BaseProcess:
@@ -53,9 +53,10 @@ def _train(
     Args:
         out: the run folder.
         data: what to train on.
-        preset: and
-        changes: to it.
-        killed_in_save: at the so manieth checkpoint of this process, kill it when half of the file is written.
+        preset: that is trained.
+        changes: made to it.
+        killed_in_save: the checkpoint of this process, counted from 1, at which it is killed when half of the file is
+            written; 0 for none.
         largest_file: a limit in bytes that stands in for a full disk: a write beyond it fails in the kernel.
     """
     import torch

@@ -192,8 +192,13 @@ def test_a_damaged_record_is_refused(micro_run: Run, old: str, new: str, problem
     text = run.record.read_text()
     assert old in text
     run.record.write_text(text.replace(old, new))
-    for use in (run.read_record, lambda: digitsmith.train(out="run", resume=True),
-                lambda: digitsmith.train(run.config, out="other"), lambda: digitsmith.export("run", "m.onnx")):  # fmt: skip
+    uses = (
+        run.read_record,
+        lambda: digitsmith.train(out="run", resume=True),
+        lambda: digitsmith.train(run.config, out="other"),
+        lambda: digitsmith.export("run", "model.onnx"),
+    )
+    for use in uses:
         with refused(RunError, rf"run\.json is damaged, or of another version \(.*{problem}"):
             use()
     assert not Path("other").exists()
@@ -261,7 +266,9 @@ def test_ema_is_what_is_exported(few: Path) -> None:
     run = digitsmith.train("cgan", few, "run", changes=[*MICRO, "ema=0.99"], progress=False).run
     tensors = load_file(run.checkpoint)
     assert not np.array_equal(tensors["ema.last.weight"], tensors["generator.last.weight"])
-    assert not np.array_equal(tensors["ema.hidden.0.norm.running_mean"], tensors["generator.hidden.0.norm.running_mean"])
+    assert not np.array_equal(
+        tensors["ema.hidden.0.norm.running_mean"], tensors["generator.hidden.0.norm.running_mean"]
+    )
     (exported,) = exported_matrices(run, (784, 32))
     np.testing.assert_array_equal(exported, tensors["ema.last.weight"])
 
