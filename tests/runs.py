@@ -30,7 +30,7 @@ def contents(run: Run) -> dict[str, Any]:
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["digitsmith.training.train", "torch._dynamo", "sklearn.datasets"])
-"""Each training is forked from a process that has imported what takes seconds; torch's optimizers import torch._dynamo."""
+"""Each training is forked from a process that has imported what takes seconds (torch._dynamo, for the optimizers)."""
 
 
 def start(out: Path, data: Path, preset: str, changes: list[str], **limits: int) -> BaseProcess:
