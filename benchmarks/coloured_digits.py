@@ -2,10 +2,10 @@
 
     python benchmarks/coloured_digits.py [--images 60000] [--steps 5000] [--out coloured-digits] [--set KEY=VALUE ...]
 
-Makes the data set (the digits of both splits of MNIST, padded to 32x32, each in an ink and on a paper of its own), trains
-on it, writes a sheet of a hundred digits, a column for each class, and prints what `digitsmith.evaluate` finds beside
-real coloured digits, and the label accuracy by the digit-net. Needs MNIST at hand, or downloads it. With the preset's
-steps, about an hour on two cores.
+Makes the data set (the digits of both splits of MNIST, padded to 32x32, each in an ink and on a paper of its own),
+trains on it, writes a sheet of a hundred digits, a column for each class, and prints what `digitsmith.evaluate` finds
+beside real coloured digits, and the label accuracy by the digit-net. Needs MNIST at hand, or downloads it. With the
+steps of the preset, about an hour on two cores.
 """
 
 import argparse
