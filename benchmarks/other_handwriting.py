@@ -9,7 +9,7 @@
 Without --steps, the preset is untouched for the first two.
 Each run is in a folder of that name in RUNS, which must not be there yet; the last of its samples/ is a sheet of
 images, none chosen. It is measured beside real images: of `digits` the test split; of the folders, which have none,
-half of the training images. The evaluation's notes say how rough that is. Over an hour on two cores.
+half of the training images. The notes of the evaluation say how rough that is. Over an hour on two cores.
 """
 
 import argparse
@@ -38,10 +38,9 @@ def main() -> None:
         changes = {"steps": 1200, "batch_size": 64} if name == "few" else {}
         changes |= {"steps": arguments.steps} if arguments.steps else {}
         data, out = source(name, arguments.runs), arguments.runs / name
-        run = digitsmith.train("residual", data, out, changes=changes, quiet=False).run
+        run = digitsmith.train("residual", data, out, changes=changes).run
         result = digitsmith.evaluate(run.folder)
-        minutes, images = run.read_metrics()[-1]["seconds"] / 60, result.protocol["images"]
-        print(f"{name}: {minutes:.1f} min, {images:,} images of each kind")
+        print(f"{name}: {run.read_record().seconds / 60:.1f} min, {result.protocol.images:,} images of each kind")
         for measure in result.measures:
             if measure.key in KEYS:
                 print(f"  {measure.title}: {measure.value:.4g}, real: {measure.real:.4g}")

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from digitsmith.config.schema import NetworkConfig, TrainConfig
+from digitsmith.config.schema import FullyConnectedNetwork, FullyConnectedNetworks, TrainConfig
 from digitsmith.data.dataset import Dataset
 
 
@@ -54,7 +54,7 @@ class ImageDataset(torch.utils.data.Dataset):
 class Net(nn.Module):
     """Linear layers with batch norm, leaky ReLU and dropout, as the preset says."""
 
-    def __init__(self, inputs: int, outputs: int, config: NetworkConfig, first_norm: int) -> None:
+    def __init__(self, inputs: int, outputs: int, config: FullyConnectedNetwork, first_norm: int) -> None:
         super().__init__()
         widths = [inputs, *config.hidden]
         layers: list[nn.Module] = []
@@ -78,24 +78,26 @@ def train(
 
     With `joint`, the discriminator sees real and fake images in one pass wherever Digitsmith's batch norm needs it.
     """
-    classes = len(data.classes) if config.conditional else 0
+    networks, optimizer = config.networks, config.optimizer
+    assert isinstance(networks, FullyConnectedNetworks)
+    classes = len(data.classes) if networks.conditional else 0
     pixels = data.images[0].size
-    generator = Net(config.z_dim + classes, pixels, config.generator, first_norm=0).to(device)
-    discriminator = Net(pixels + classes, 1, config.discriminator, first_norm=2).to(device)
-    g_optimizer = torch.optim.Adam(generator.parameters(), lr=config.generator.lr, betas=config.generator.betas)
-    d_optimizer = torch.optim.Adam(
-        discriminator.parameters(), lr=config.discriminator.lr, betas=config.discriminator.betas
+    generator = Net(networks.z_dim + classes, pixels, networks.generator, first_norm=0).to(device)
+    discriminator = Net(pixels + classes, 1, networks.discriminator, first_norm=2).to(device)
+    g_optimizer, d_optimizer = (
+        torch.optim.Adam(network.parameters(), lr=section.lr, betas=section.betas)
+        for network, section in ((generator, optimizer.generator), (discriminator, optimizer.discriminator))
     )
-    loader = DataLoader(ImageDataset(data), batch_size=config.batch_size, shuffle=True, drop_last=True)
+    loader = DataLoader(ImageDataset(data), batch_size=optimizer.batch_size, shuffle=True, drop_last=True)
+    joint = joint and networks.discriminator.batch_norm
 
     def noise(n: int) -> Tensor:
-        return (
-            torch.randn(n, config.z_dim) if config.z_distribution == "normal" else torch.rand(n, config.z_dim) * 2 - 1
-        )
+        shape = n, networks.z_dim
+        return torch.randn(shape) if networks.z_distribution == "normal" else torch.rand(shape) * 2 - 1
 
     def judge(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of both kinds: in separate passes, or in one."""
-        if joint and config.discriminator.batch_norm:
+        if joint:
             real_logits, fake_logits = discriminator(torch.cat([real, fake])).squeeze(1).chunk(2)
             return real_logits, fake_logits
         return discriminator(real).squeeze(1), discriminator(fake).squeeze(1)
@@ -109,7 +111,7 @@ def train(
             d_optimizer.zero_grad()
             fake = torch.tanh(generator(torch.cat([noise(n).to(device), onehot], 1)))
             real_logits, fake_logits = judge(torch.cat([real, onehot], 1), torch.cat([fake.detach(), onehot], 1))
-            real_targets = torch.full((n,), 1 - config.label_smoothing, device=device)
+            real_targets = torch.full((n,), 1 - config.loss.label_smoothing, device=device)
             d_loss_real = F.binary_cross_entropy_with_logits(real_logits, real_targets)
             d_loss_fake = F.binary_cross_entropy_with_logits(fake_logits, torch.zeros(n, device=device))
             d_loss = d_loss_real + d_loss_fake
@@ -118,7 +120,7 @@ def train(
 
             g_optimizer.zero_grad()
             fake = torch.cat([torch.tanh(generator(torch.cat([noise(n).to(device), onehot], 1))), onehot], 1)
-            if joint and config.discriminator.batch_norm:
+            if joint:
                 _, logits = judge(torch.cat([real, onehot], 1), fake)
             else:
                 logits = discriminator(fake).squeeze(1)

@@ -77,8 +77,12 @@ def micro_residual(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return _trained("residual", tmp_path_factory)
 
 
+def leave_weights_only(patch: pytest.MonkeyPatch) -> None:
+    """Let trainings leave neither an ONNX file nor figures, which take longer than all steps of a micro run."""
+    patch.setattr("digitsmith.training.train.export_state", lambda *_: None)
+    patch.setattr("digitsmith.training.train.draw_figures", lambda _: None)
+
+
 @pytest.fixture
 def weights_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings leave neither an ONNX file nor figures, which take longer than all steps of a micro run."""
-    monkeypatch.setattr("digitsmith.training.train.export_state", lambda *_: None)
-    monkeypatch.setattr("digitsmith.training.train.draw_figures", lambda _: None)
+    leave_weights_only(monkeypatch)

@@ -29,8 +29,8 @@ def contents(run: Run) -> dict[str, Any]:
 
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["digitsmith.training.train", "tensorboard", "sklearn.cluster"])
-"""Each training is forked from a process that has imported what takes seconds to import."""
+_FORKS.set_forkserver_preload(["digitsmith.training.train", "torch._dynamo", "sklearn.datasets"])
+"""Each training is forked from a process that has imported what takes seconds (torch._dynamo, for the optimizers)."""
 
 
 def start(out: Path, data: Path, preset: str, changes: list[str], **limits: int) -> BaseProcess:
@@ -38,6 +38,11 @@ def start(out: Path, data: Path, preset: str, changes: list[str], **limits: int)
     process = _FORKS.Process(target=_train, args=(out, data, preset, changes), kwargs=limits)
     process.start()
     return process
+
+
+def was_exported(run: Run) -> bool:
+    """Whether a training in a process of its own has come to its export, in place of which it leaves a mark."""
+    return (run.folder / "exported").exists()
 
 
 def _train(
@@ -48,9 +53,10 @@ def _train(
     Args:
         out: the run folder.
         data: what to train on.
-        preset: and
-        changes: to it.
-        killed_in_save: at the so manieth checkpoint of this process, kill it when half of the file is written.
+        preset: that is trained.
+        changes: made to it.
+        killed_in_save: the checkpoint of this process, counted from 1, at which it is killed when half of the file is
+            written; 0 for none.
         largest_file: a limit in bytes that stands in for a full disk: a write beyond it fails in the kernel.
     """
     import torch
@@ -58,7 +64,8 @@ def _train(
     from digitsmith.training import train
 
     torch.set_num_threads(1)
-    train.export_state = train.draw_figures = lambda *_: None  # type: ignore[assignment]
+    train.export_state = lambda _, path, *__: path.with_name("exported").touch()  # type: ignore[assignment]
+    train.draw_figures = lambda _: None  # type: ignore[assignment]
     if killed_in_save:
         _kill_in_save(killed_in_save)
     if largest_file:

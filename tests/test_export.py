@@ -11,8 +11,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 import digitsmith
+from conftest import micro, refused
 from digitsmith.config.loading import to_values
-from digitsmith.errors import ModelError
+from digitsmith.data.pixels import to_uint8
+from digitsmith.errors import ModelError, RunError
+from digitsmith.models.noise import noise
 from digitsmith.records.run import Run
 from digitsmith.training.export import OPSET, TOLERANCE, export
 from digitsmith.training.networks import new_networks
@@ -74,9 +77,54 @@ def test_half_the_size_makes_almost_the_same_digits(micro_run: Run) -> None:
     assert np.abs(full - rounded).max() <= 3  # grey levels
 
 
-@pytest.mark.parametrize("truncation", [0.0, -1.0, 1.5])
+@pytest.mark.parametrize("conditional", [True, False])
+def test_the_exported_file_makes_the_averaged_generators_images(
+    micro_residual: Run, few: Path, conditional: bool
+) -> None:
+    run = micro_residual
+    if not conditional:
+        changes = [*micro("residual"), "conditional=false", "styles=1", "auxiliary=0"]
+        run = digitsmith.train("residual", few, "run", changes=changes, progress=False).run
+    config = run.read_config()
+    generator, _ = new_networks(config, (1, 28, 28), 10)
+    tensors = {name: t for name, t in load_file(run.checkpoint).items() if name.startswith("ema.")}
+    generator.load_state_dict({name.removeprefix("ema."): t for name, t in tensors.items()})
+    labels = [3, 3, 8] if conditional else None
+    assert config.networks.styles == 1  # there are too few images for more
+    made = digitsmith.load(run.folder).sample(labels, count=None if conditional else 3, seed=5)
+    z = torch.from_numpy(noise(5, 0, 3, config.networks.z_dim, config.networks.z_distribution))
+    with torch.no_grad():
+        expected = to_uint8(generator(z, None if labels is None else torch.tensor(labels)).numpy())
+    assert np.abs(made.astype(int) - expected).max() <= 1  # grey level
+
+
+@pytest.mark.parametrize("preset", ["cgan", "residual"])
+def test_truncation_scales_the_noise(preset: str, request: pytest.FixtureRequest) -> None:
+    run: Run = request.getfixturevalue("micro_run" if preset == "cgan" else "micro_residual")
+    whole = digitsmith.load(run.folder)
+    halved = export(run.folder, "halved.onnx", truncation=0.5)
+    assert halved.record.export is not None
+    assert halved.record.export.truncation == 0.5
+    z, label = torch.randn(4, whole.record.z_dim).numpy(), np.arange(4)
+    (expected,) = whole.session.run(["image"], {"z": 0.5 * z, "label": label})
+    (image,) = halved.session.run(["image"], {"z": z, "label": label})
+    np.testing.assert_allclose(image, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("truncation", [0.0, -1.0, 1.5, float("nan")])
 def test_a_truncation_out_of_range_is_refused(micro_run: Run, truncation: float) -> None:
-    with pytest.raises(ModelError) as caught:
+    with refused(ModelError, "above 0 and at most 1", "truncation"):
         export(micro_run.folder, "cut.onnx", truncation=truncation)
-    assert caught.value.parameter == "truncation"
     assert not Path("cut.onnx").exists()
+
+
+def test_a_file_that_differs_from_the_generator_is_not_written(micro_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digitsmith.training.export.TOLERANCE", -1.0)
+    with refused(ModelError, "the exported model differs from the trained one by"):
+        export(micro_run.folder, "wrong.onnx")
+    assert not Path("wrong.onnx").exists()
+
+
+def test_a_folder_without_a_run_has_nothing_to_export() -> None:
+    with refused(RunError, "holds no run"):
+        export("nothing", "model.onnx")

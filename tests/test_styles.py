@@ -2,26 +2,26 @@
 
 import contextlib
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from digitsmith.training.prepare import settle_styles
 from safetensors.torch import load_file
 from torch import nn
 
 import digitsmith
-from conftest import MICRO
-from digitsmith.config.schema import load_config
+from conftest import micro, refused
+from digitsmith.config.loading import load_config
 from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError
 from digitsmith.models.noise import noise
+from digitsmith.records.run import Run
 from digitsmith.training import loop
-from digitsmith.training.loop import export_checkpoint
+from digitsmith.training.export import export
+from digitsmith.training.setup import settle
 from digitsmith.training.styles import StyledGenerator, find_styles
 
-STYLED = [*MICRO, "styles=2", "epochs=4", "z_dim=8"]
+STYLED = [*micro("residual"), "styles=2"]
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,19 @@ def kinds(digits: Dataset) -> Dataset:
     noughts, ones, twos = (digits.images[digits.labels == digit] for digit in range(3))
     images = np.concatenate([noughts[:80], ones[:140], ones[:20], twos[:90]])
     return Dataset(images, np.repeat([0, 1], [240, 90]), ("noughts and ones", "twos"))
+
+
+@pytest.fixture(scope="module")
+def many(kinds: Dataset) -> Dataset:
+    """The same, often enough to hold some out."""
+    return kinds.take(np.arange(5 * len(kinds)) % len(kinds))
+
+
+@pytest.fixture(scope="module")
+def styled_run(many: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run of two styles, measured once, whose averaged generator was the best."""
+    changes = [*STYLED, "epochs=1", "evaluate_every=1"]
+    return digitsmith.train("residual", many, tmp_path_factory.mktemp("run"), changes=changes, progress=False).run
 
 
 def test_a_class_is_parted_by_looks_and_a_small_one_is_not(kinds: Dataset) -> None:
@@ -54,9 +67,9 @@ def test_a_class_without_images_has_styles_too(kinds: Dataset) -> None:
 
 
 def test_no_more_styles_than_there_are_images_for(kinds: Dataset) -> None:
-    config = load_config("residual")
-    assert (config.styles, settle_styles(config, kinds).styles) == (16, 2)
-    assert settle_styles(config, kinds.take(slice(200, 330))).styles == 1
+    config, cpu = load_config("residual"), torch.device("cpu")
+    assert (config.networks.styles, settle(config, kinds, cpu).networks.styles) == (16, 2)
+    assert settle(config, kinds.take(slice(200, 330)), cpu).networks.styles == 1
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
@@ -80,9 +93,8 @@ def test_styles_are_drawn_in_their_proportions_from_the_last_number(kinds: Datas
     assert asked[0][label == 0][order].diff().ge(0).all()
 
 
-def test_the_rest_of_the_noise_is_the_generators(kinds: Dataset) -> None:
-    run = digitsmith.train("residual", kinds, "run", changes=[*STYLED, "epochs=1"]).run
-    session = digitsmith.load(run.folder).session
+def test_the_rest_of_the_noise_is_the_generators(styled_run: Run) -> None:
+    session = digitsmith.load(styled_run.folder).session
     z = np.repeat(noise(0, 0, 1, 8, "normal"), 3, axis=0)
     z[:, -1] = [2, 3, -3]
     (images,) = session.run(["image"], {"z": z, "label": np.zeros(3, np.int64)})
@@ -90,18 +102,16 @@ def test_the_rest_of_the_noise_is_the_generators(kinds: Dataset) -> None:
     assert np.abs(images[2] - images[0]).max() > 0.01
 
 
-def test_the_best_generator_is_exported_with_its_styles_in_float16_too(kinds: Dataset) -> None:
-    many = Dataset(np.concatenate([kinds.images] * 5), np.tile(kinds.labels, 5), kinds.classes)  # type: ignore[arg-type]
-    run = digitsmith.train("residual", many, "run", changes=[*STYLED, "epochs=1", "evaluate_every=1"]).run
-    half = export_checkpoint(run.folder, Path("half.onnx"), weights="float16")
+def test_the_best_generator_is_exported_with_its_styles_in_float16_too(styled_run: Run) -> None:
+    assert styled_run.read_metrics()[-1].frechet_distance is not None
+    half = export(styled_run.folder, "half.onnx", half=True)
     labels = [0] * 2000
-    whole, rounded = (model.sample(labels, seed=0).astype(int) for model in (digitsmith.load(run.folder), half))
+    whole, rounded = (model.sample(labels, seed=0).astype(int) for model in (digitsmith.load(styled_run.folder), half))
     assert np.abs(whole - rounded).max() <= 3  # grey levels: none has become of another style
 
 
-def test_truncation_leaves_the_proportions(kinds: Dataset) -> None:
-    run = digitsmith.train("residual", kinds, "run", changes=[*STYLED, "epochs=1"]).run
-    whole, least = digitsmith.load(run.folder), export_checkpoint(run.folder, Path("least.onnx"), truncation=1e-6)
+def test_truncation_leaves_the_proportions(styled_run: Run) -> None:
+    whole, least = digitsmith.load(styled_run.folder), export(styled_run.folder, "least.onnx", truncation=1e-6)
     z, label = noise(1, 0, 500, 8, "normal"), np.zeros(500, np.int64)
     (images,) = least.session.run(["image"], {"z": z, "label": label})
     one = np.isclose(images, images[0], atol=1e-3).all((1, 2, 3))
@@ -111,23 +121,29 @@ def test_truncation_leaves_the_proportions(kinds: Dataset) -> None:
     assert whole.record.z_dim == least.record.z_dim == 8
 
 
+@pytest.mark.usefixtures("weights_only")
 def test_a_resumed_run_keeps_its_styles(kinds: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = digitsmith.train("residual", kinds, "whole", changes=STYLED).run
+    whole = digitsmith.train("residual", kinds, "whole", changes=STYLED, progress=False).run
     answers = itertools.chain([False] * 7, itertools.repeat(True))
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_interruptible", lambda: contextlib.nullcontext(lambda: next(answers)))
-        assert not digitsmith.train("residual", kinds, "parted", changes=STYLED).finished
-    monkeypatch.setattr(loop, "find_styles", None)  # they are read, not found again
-    parted = digitsmith.train(None, kinds, "parted", resume=True).run
+        assert not digitsmith.train("residual", kinds, "parted", changes=STYLED, progress=False).finished
+    monkeypatch.setattr("digitsmith.training.train.find_styles", None)  # they are read, not found again
+    parted = digitsmith.train(None, kinds, "parted", resume=True, progress=False).run
     expected, tensors = load_file(whole.checkpoint), load_file(parted.checkpoint)
     assert tensors.keys() == expected.keys() >= {"styles.of_images", "styles.bounds"}
     assert all(torch.equal(tensors[name], expected[name]) for name in expected)
 
 
+@pytest.mark.usefixtures("weights_only")
+def test_fully_connected_networks_take_styles_too(kinds: Dataset) -> None:
+    run = digitsmith.train("cgan", kinds, "run", changes=[*micro("cgan"), "styles=2"], progress=False).run
+    assert run.read_config().networks.styles == 2
+    assert load_file(run.checkpoint)["styles.bounds"].shape == (2, 1)
+
+
 def test_styles_need_labels_and_noise() -> None:
-    with pytest.raises(ConfigError, match="styles = 1"):
+    with refused(ConfigError, "set styles = 1"):
         load_config("residual", ["styles=2", "conditional=false"])
-    with pytest.raises(ConfigError, match="2 or more"):
+    with refused(ConfigError, "z_dim must be 2 or more"):
         load_config("residual", ["styles=2", "z_dim=1"])
-    with pytest.raises(ConfigError, match="for residual networks"):
-        load_config("cgan", ["styles=2"])

@@ -1,50 +1,42 @@
-"""A training leaves what it says, repeats exactly, and survives being killed at any moment."""
+"""A training leaves what it says, repeats exactly, and refuses what cannot be trained."""
 
-import json
-import os
-import random
+import math
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.numpy import load_file
 from torch import nn
 
 import digitsmith
-from conftest import MICRO
-from digitsmith.config.schema import load_config
+from conftest import MICRO, micro, refused
+from digitsmith.config.loading import load_config
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
-from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError, OutputError, RunError
-from digitsmith.records.run import Run
+from digitsmith.data.grid import untile
+from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError, RunError
+from digitsmith.records.run import Run, RunRecord, find_record
 from digitsmith.training import samples
+from digitsmith.training.setup import find_device, settle
 from digitsmith.training.validation import Validation, hold_out
+from runs import contents
 
 
-def contents(run: Run) -> dict[str, Any]:
-    """What must be the same in two runs that computed the same: weights, metrics, samples, model."""
-    timeless = [
-        {k: v for k, v in line.items() if k not in ("seconds", "images_per_second")} for line in run.read_metrics()
-    ]
-    tensors = {name: tensor.tobytes() for name, tensor in load_file(run.checkpoint).items()}
-    samples = {epoch: path.read_bytes() for epoch, path in run.samples().items()}
-    return {
-        "metrics": timeless,
-        "tensors": tensors,
-        "samples": samples,
-        "model": digitsmith.load(run.folder).sample(**wanted(run)).tobytes(),
-    }
+class Notes:
+    """Keeps what it is told."""
 
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.updates: list[tuple[str, int, int, str]] = []
 
-def wanted(run: Run) -> dict[str, Any]:
-    return {"labels": [1, 2, 3]} if run.read()[0].conditional else {"count": 3}
+    def update(self, work: str, done: int, total: int, detail: str = "") -> None:
+        self.updates.append((work, done, total, detail))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def test_a_run_leaves_the_whole_folder(micro_run: Run) -> None:
@@ -53,6 +45,7 @@ def test_a_run_leaves_the_whole_folder(micro_run: Run) -> None:
     assert events
     assert files - events - {".lock"} == {
         "config.toml",
+        "run.json",
         "metrics.jsonl",
         "model.onnx",
         "checkpoint/state.safetensors",
@@ -74,17 +67,17 @@ def test_a_run_leaves_the_whole_folder(micro_run: Run) -> None:
 
 def test_metrics_have_a_line_for_each_ten_steps_and_each_epoch(micro_run: Run) -> None:
     lines = micro_run.read_metrics()
-    assert [line["step"] for line in lines] == [10, 20, 22, 30, 40, 44]
-    assert [line["epoch"] for line in lines] == [1, 1, 1, 2, 2, 2]
+    assert [line.step for line in lines] == [10, 20, 22, 30, 40, 44]
+    assert [line.epoch for line in lines] == [1, 1, 1, 2, 2, 2]
     for line in lines:
-        assert set(line) == {
+        assert line.model_dump(exclude_none=True).keys() == {
             "epoch", "step", "images", "d_loss", "d_loss_real", "d_loss_fake", "g_loss", "d_real", "d_fake",
             "images_per_second", "seconds",
         }  # fmt: skip
-        assert line["images"] == line["step"] * 64
-        assert line["d_loss"] == pytest.approx(line["d_loss_real"] + line["d_loss_fake"])
-        assert 0 < line["d_real"] < 1
-        assert 0 < line["d_fake"] < 1
+        assert line.images == line.step * 64
+        assert line.d_loss == pytest.approx(line.d_loss_real + line.d_loss_fake)
+        assert 0 < line.d_real < 1
+        assert 0 < line.d_fake < 1
 
 
 def test_tensorboard_shows_the_same_numbers(micro_run: Run) -> None:
@@ -92,49 +85,74 @@ def test_tensorboard_shows_the_same_numbers(micro_run: Run) -> None:
 
     board = EventAccumulator(str(micro_run.tensorboard)).Reload()
     scalars = [(event.step, event.value) for event in board.Scalars("g_loss")]
-    assert scalars == [(line["step"], pytest.approx(line["g_loss"])) for line in micro_run.read_metrics()]
+    assert scalars == [(line.step, pytest.approx(line.g_loss)) for line in micro_run.read_metrics()]
     assert [event.step for event in board.Images("samples")] == [0, 22, 44]
 
 
+@pytest.mark.usefixtures("weights_only")
+def test_progress_is_told_step_by_step_until_it_is_over(few: Path) -> None:
+    told = Notes()
+    digitsmith.train("cgan", few, "run", changes=[*MICRO, "log_every=4"], progress=told)
+    assert [update[:3] for update in told.updates] == [("training", step, 10) for step in (4, 5, 8, 10)]
+    assert told.updates[-1][3].startswith("epoch 2/2")
+    assert not told.notes
+
+
 def test_the_config_repeats_the_run(micro_run: Run) -> None:
-    config, record = micro_run.read()
-    assert config.epochs == 2
-    assert config.precision in ("float32", "bfloat16")
-    assert record["data"] == "digits"
-    assert record["images"] == 1438
-    assert record["classes"] == [str(i) for i in range(10)]
-    for key in ("torch", "numpy", "python", "digitsmith", "data_sha256", "command"):
-        assert record[key]
-    again = digitsmith.train(micro_run.config, out="again").run
+    config, record = micro_run.read_config(), micro_run.read_record()
+    assert config.optimizer.epochs == 2
+    assert config.run.precision in ("float32", "bfloat16")
+    assert (record.preset, record.state, record.resize) == ("cgan", "finished", None)
+    assert record.changes == tuple(MICRO)
+    assert record.data == digitsmith.load_dataset("digits").record("digits")
+    assert record.data.classes == tuple("0123456789")
+    assert record.device == "cpu" or record.device.startswith("cuda")
+    assert record.versions.digitsmith == digitsmith.__version__
+    assert {"torch", "numpy"} <= record.versions.libraries.keys()
+    assert record.seconds > 0
+    again = digitsmith.train(micro_run.config, out="again", progress=False).run
     assert contents(again) == contents(micro_run)
+    assert again.read_record().preset == str(micro_run.config)
 
 
+@pytest.mark.usefixtures("weights_only")
+def test_changes_are_recorded_as_they_would_be_written(few: Path) -> None:
+    changes = {"epochs": 1, "generator.hidden": [24, 32], "discriminator.name": "sgd", "generator.batch_norm": True}
+    run = digitsmith.train("gan", few, "run", changes=changes, progress=False).run
+    written = run.read_record().changes
+    assert written == ("epochs=1", "generator.hidden=[24, 32]", "discriminator.name=sgd", "generator.batch_norm=true")
+    assert load_config("gan", written) == load_config("gan", changes)
+
+
+@pytest.mark.usefixtures("weights_only")
 def test_the_config_of_a_run_brings_its_data_and_their_size(digits: Dataset) -> None:
     formats.write(digits.take(slice(0, 128)), Path("some"), "npz")
-    first = digitsmith.train("cgan", "some", "first", changes=[*MICRO, "epochs=1"], resize=(12, 12)).run
-    again = digitsmith.train(first.config, out="again").run
+    first = digitsmith.train("cgan", "some", "first", changes=[*MICRO, "epochs=1"], resize=(12, 12), progress=False).run
+    assert first.read_record().resize == (12, 12)
+    again = digitsmith.train(first.config, out="again", progress=False).run
     assert contents(again) == contents(first)
-    _, other = digitsmith.train(first.config, "digits", "other").run.read()
-    assert (other["data"], other["images"], other["image_size"]) == ("digits", 1438, [28, 28])
+    other = digitsmith.train(first.config, "digits", "other", progress=False).run.read_record().data
+    assert (other.source, other.images, other.image_size) == ("digits", 1438, (28, 28))
 
 
-def test_the_config_of_a_run_says_so_if_its_data_have_changed(
-    digits: Dataset, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.usefixtures("weights_only")
+def test_the_config_of_a_run_says_so_if_its_data_have_changed(digits: Dataset) -> None:
     formats.write(digits.take(slice(0, 128)), Path("some"), "npz")
-    first = digitsmith.train("cgan", "some", "first", changes=[*MICRO, "epochs=1"]).run
+    first = digitsmith.train("cgan", "some", "first", changes=[*MICRO, "epochs=1"], progress=False).run
     shutil.rmtree("some")
     formats.write(digits.take(slice(64, 192)), Path("some"), "npz")
-    digitsmith.train(first.config, out="again", quiet=False)
-    assert "does not hold the images any more" in " ".join(capsys.readouterr().out.split())
+    told = Notes()
+    digitsmith.train(first.config, out="again", progress=told)
+    assert "does not hold the images any more" in told.notes[0]
 
 
+@pytest.mark.usefixtures("weights_only")
 def test_the_config_of_a_run_says_where_it_looks_for_the_data(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     formats.write(digits.take(slice(0, 128)), Path("some"), "npz")
-    first = digitsmith.train("cgan", "some", "first", changes=[*MICRO, "epochs=1"]).run
+    first = digitsmith.train("cgan", "some", "first", changes=[*MICRO, "epochs=1"], progress=False).run
     Path("elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
-    with pytest.raises(DataError, match="was trained on 'some', which is looked for from the folder that you are in"):
+    with refused(DataError, "was trained on 'some', which is looked for from the folder that you are in", "data"):
         digitsmith.train(Path("..") / first.config, out="again")
 
 
@@ -143,8 +161,77 @@ def test_a_failed_download_is_not_taken_for_a_folder_elsewhere(micro_run: Run, m
         raise DownloadError("no connection")
 
     monkeypatch.setattr("digitsmith.training.train.load_dataset", fail)
-    with pytest.raises(DownloadError, match=r"^no connection$"):
+    with refused(DownloadError, r"^no connection$"):
         digitsmith.train(micro_run.config, out="again")
+
+
+@pytest.mark.usefixtures("weights_only")
+def test_a_run_on_data_in_memory_asks_for_them_again(digits: Dataset) -> None:
+    few = digits.take(slice(0, 128))
+    run = digitsmith.train("cgan", few, "first", changes=[*MICRO, "epochs=1"], progress=False).run
+    assert run.read_record().data.source == ""
+    with refused(DataError, r"first/config.toml was trained on a data set in memory: pass it again", "data"):
+        digitsmith.train(run.config, out="again")
+    with refused(DataError, r"first was trained on a data set in memory: pass it again\.$", "data"):
+        digitsmith.train(out="first", resume=True)
+    assert digitsmith.train(run.config, few, "again", progress=False).finished
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('"format": 1', '"format": 2', "format"),
+        ('"state": "finished"', '"state": "asleep"', "state"),
+        ('"images": 1438', '"images": -1', "data.images"),
+        ('"device"', '"gadget"', "device"),
+        ("}\n", "", "JSON"),
+    ],
+)
+def test_a_damaged_record_is_refused(micro_run: Run, old: str, new: str, problem: str) -> None:
+    run = Run(Path(shutil.copytree(micro_run.folder, "run")))
+    text = run.record.read_text()
+    assert old in text
+    run.record.write_text(text.replace(old, new))
+    uses = (
+        run.read_record,
+        lambda: digitsmith.train(out="run", resume=True),
+        lambda: digitsmith.train(run.config, out="other"),
+        lambda: digitsmith.export("run", "model.onnx"),
+    )
+    for use in uses:
+        with refused(RunError, rf"run\.json is damaged, or of another version \(.*{problem}"):
+            use()
+    assert not Path("other").exists()
+
+
+def test_a_record_is_looked_for_beside_a_config_only(micro_run: Run) -> None:
+    assert find_record("cgan") is None
+    assert find_record(micro_run.folder / "mine.toml") is None
+    record = find_record(micro_run.config)
+    assert record == micro_run.read_record() == RunRecord.model_validate_json(micro_run.record.read_bytes())
+    run = Run(Path(shutil.copytree(micro_run.folder, "run")))
+    run.record.unlink()
+    assert find_record(run.config) is None
+    with refused(RunError, "it has no run.json"):
+        run.read_record()
+    with refused(RunError, "it has no run.json"):
+        digitsmith.train(out="run", resume=True)
+
+
+@pytest.mark.usefixtures("weights_only")
+def test_another_seed_gives_another_generator(micro_run: Run) -> None:
+    other = digitsmith.train("cgan", "digits", "other", changes=[*MICRO, "seed=1"], progress=False).run
+    assert contents(other)["tensors"] != contents(micro_run)["tensors"]
+    assert contents(other)["samples"] != contents(micro_run)["samples"]
+
+
+@pytest.mark.usefixtures("weights_only")
+def test_training_leaves_the_callers_random_state_alone(few: Path) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    digitsmith.train("gan", few, "run", changes=[*MICRO, "epochs=1"], progress=False)
+    assert torch.equal(torch.rand(3), expected)
 
 
 def test_of_many_epochs_two_hundred_are_shown() -> None:
@@ -153,191 +240,37 @@ def test_of_many_epochs_two_hundred_are_shown() -> None:
     assert due == [*range(6, 1001, 6), 1001]
 
 
-def test_a_run_on_data_in_memory_asks_for_them_again(digits: Dataset) -> None:
-    few = digits.take(slice(0, 128))
-    run = digitsmith.train("cgan", few, "first", changes=[*MICRO, "epochs=1"]).run
-    with pytest.raises(DataError, match=r"first/config.toml was trained on a data set in memory: .* \(--data\)"):
-        digitsmith.train(run.config, out="again")
-    with pytest.raises(DataError, match=r"first was trained on a data set in memory: pass it again as data=\.$"):
-        digitsmith.train(out="first", resume=True)
-    assert digitsmith.train(run.config, few, "again").finished
-
-
-@pytest.mark.parametrize("table", ['run = "x"', '[run]\ndata = "digits"', "[run]\ndata = 3\nimage_size = [28, 28]"])
-def test_a_config_with_half_a_record_is_refused(micro_run: Run, table: str) -> None:
-    config = micro_run.config.read_text().partition("[run]")[0]
-    Path("mine.toml").write_text(f"{table}\n{config}" if table.startswith("run") else f"{config}\n{table}\n")
-    with pytest.raises(ConfigError, match=r"mine.toml: its table \[run\] does not say"):
-        digitsmith.train("mine.toml", out="other")
-
-
-def test_another_seed_gives_another_generator(micro_run: Run) -> None:
-    other = digitsmith.train("cgan", "digits", "other", changes=[*MICRO, "seed=1"]).run
-    assert contents(other)["model"] != contents(micro_run)["model"]
-
-
-def test_more_epochs_continue_a_run_as_if_it_had_been_longer(micro_run: Run) -> None:
-    digitsmith.train("cgan", "digits", "short", changes=[*MICRO, "epochs=1"])
-    continued = digitsmith.train(None, None, "short", changes={"epochs": 2}, resume=True).run
-    assert contents(continued) == contents(micro_run)
-    assert continued.read()[0].epochs == 2
-
-
-SCRIPT = """
-import sys, digitsmith
-from pathlib import Path
-digitsmith.train(*sys.argv[1:4], changes=sys.argv[4:], resume=Path(sys.argv[3], "config.toml").exists(), quiet=False)
-"""
-
-
-def start(out: Path, *changes: str, preset: str = "cgan") -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", SCRIPT, preset, "digits", str(out), *MICRO, *changes]
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-@pytest.mark.parametrize("preset", ["gan", "cgan", "residual"])
-def test_a_run_killed_at_random_ends_with_the_same_weights_and_metrics(tmp_path: Path, preset: str) -> None:
-    changes = ["epochs=4", "ema=0.9", "checkpoint_seconds=0"]  # a checkpoint after every step: most kills hit one
-    changes += ["evaluate_every=1"] if preset == "cgan" else []
-    changes += ["r1_every=2"] if preset == "residual" else []
-    whole = start(tmp_path / "whole", *changes, preset=preset)
-    killed_run = Run(tmp_path / "killed")
-    staged = killed_run.checkpoint.with_name(f".{killed_run.checkpoint.name}.partial")
-    chance = random.Random()
-    kills, during_write = 0, 0
-    for kill in range(4):
-        process = start(killed_run.folder, *changes, preset=preset)
-        step = len(killed_run.metrics.read_text().splitlines()) if killed_run.metrics.exists() else 0
-        while process.poll() is None and not (killed_run.metrics.exists() and killed_run.checkpoint.exists()):
-            time.sleep(0.001)
-        while process.poll() is None and len(killed_run.metrics.read_text().splitlines()) <= step:
-            time.sleep(0.001)  # until it goes on
-        if kill % 2:
-            time.sleep(chance.uniform(0, 0.1))
-        else:
-            while process.poll() is None and not staged.exists():
-                pass
-        if process.poll() is None:
-            process.kill()
-            kills += 1
-        process.wait()
-        during_write += staged.exists()
-    assert kills >= 3
-    last = start(killed_run.folder, *changes, preset=preset)
-    assert last.wait() == 0, last.stderr.read()
-    assert whole.wait() == 0, whole.stderr.read()
-    assert during_write >= 1
-    assert contents(killed_run) == contents(Run(tmp_path / "whole"))
-
-
-def test_ctrl_c_saves_and_the_run_goes_on(tmp_path: Path) -> None:
-    whole = start(tmp_path / "whole", "epochs=30")
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    changes = [word for change in [*MICRO, "epochs=30"] for word in ("--set", change)]
-    command = [sys.executable, "-m", "digitsmith.cli", "train", "cgan", "--data", "digits", "--out", "run", *changes]
-    stopped = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
-    run = Run(Path("run").absolute())
-    while stopped.poll() is None and not run.sample(3).exists():
-        time.sleep(0.005)
-    stopped.send_signal(signal.SIGINT)
-    output, _ = stopped.communicate()
-    assert stopped.returncode == 130
-    assert "digitsmith train --resume --out run" in output
-    assert not run.model.exists()
-    assert subprocess.run([*command[:4], "--resume", "--out", "run"], env=env).returncode == 0
-    assert whole.wait() == 0
-    assert contents(run) == contents(Run(tmp_path / "whole"))
-
-
-def test_a_changed_hyperparameter_is_refused_with_the_difference(micro_run: Run) -> None:
-    before = contents(micro_run)
-    with pytest.raises(RunError, match=r"generator\.lr: 0\.0002 in the run, 0\.001 now"):
-        digitsmith.train(None, None, micro_run.folder, changes={"generator.lr": 0.001}, resume=True)
-    with pytest.raises(RunError, match="epochs: 2 in the run, 1 now"):
-        digitsmith.train(None, None, micro_run.folder, changes={"epochs": 1}, resume=True)
-    with pytest.raises(RunError, match="training images are not the ones"):
-        digitsmith.train(None, "digits:test", micro_run.folder, resume=True)
-    assert contents(micro_run) == before
-
-
-def test_two_processes_do_not_train_in_one_folder(micro_run: Run) -> None:
-    from digitsmith.records.run import locked
-
-    with locked(micro_run), pytest.raises(RunError, match="another process is training"):
-        digitsmith.train(None, None, micro_run.folder, changes={"epochs": 3}, resume=True)
-
-
-def test_a_full_disk_stops_a_training_with_one_message_and_it_goes_on_later(tmp_path: Path) -> None:
-    """A file-size limit of the shell stands in for the disk: the checkpoint's write fails in the kernel."""
-    words = " ".join(f"--set {change}" for change in [*MICRO, "generator.hidden=[256]", "epochs=1"])
-    train = f"{sys.executable} -m digitsmith.cli train cgan --out run {words}"
-    limited = f"ulimit -f 500; trap '' XFSZ; exec {train}"
-    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
-    assert done.returncode == 2, done.stderr
-    assert "state.safetensors: File too large" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not Run(Path("run")).checkpoint.exists()
-    assert subprocess.run(["bash", "-c", f"exec {train} --resume"]).returncode == 0
-
-
-def test_training_leaves_the_callers_random_state_alone(digits: Dataset) -> None:
-    import torch
-
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    digitsmith.train("gan", digits, "run", changes=[*MICRO, "epochs=1"])
-    assert torch.equal(torch.rand(3), expected)
-
-
-def test_a_folder_that_holds_something_is_not_touched(micro_run: Run) -> None:
-    before = contents(micro_run)
-    with pytest.raises(OutputError, match="is not empty"):
-        digitsmith.train("cgan", "digits", micro_run.folder, changes=MICRO)
-    assert contents(micro_run) == before
-    with pytest.raises(RunError, match="holds no run"):
-        digitsmith.train(None, None, "nothing", resume=True)
-    assert not Path("nothing").exists()
-
-
-@pytest.mark.parametrize("keep", [0, 7, 5000, 100_000])
-def test_a_checkpoint_cut_short_is_refused(keep: int) -> None:
-    run = digitsmith.train("cgan", "digits", "run", changes=[*MICRO, "epochs=1"]).run
-    run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:keep])
-    with pytest.raises(RunError, match="damaged"):
-        digitsmith.train(None, None, "run", changes={"epochs": 2}, resume=True)
-
-
-def test_a_checkpoint_of_another_config_is_refused() -> None:
-    run = digitsmith.train("cgan", "digits", "run", changes=[*MICRO, "epochs=1"]).run
-    other = digitsmith.train("cgan", "digits", "other", changes=[*MICRO, "epochs=1", "generator.hidden=[20,20]"]).run
-    run.checkpoint.write_bytes(other.checkpoint.read_bytes())
-    with pytest.raises(RunError, match="of another configuration"):
-        digitsmith.train(None, None, "run", changes={"epochs": 2}, resume=True)
-
-
-def test_a_training_that_diverges_stops_and_keeps_the_last_good_checkpoint() -> None:
-    changes = [*MICRO, "epochs=50", "checkpoint_seconds=0", "generator.lr=10", "discriminator.lr=10"]
-    changes += ["generator.optimizer=sgd", "discriminator.optimizer=sgd", "generator.batch_norm=false"]
-    with pytest.raises(DivergedError, match="last good checkpoint is kept"):
-        digitsmith.train("gan", "digits", "run", changes=changes)
+@pytest.mark.parametrize("preset", ["gan", "residual"])
+def test_a_training_that_diverges_stops_and_keeps_the_last_good_checkpoint(few: Path, preset: str) -> None:
+    changes = [*micro(preset), "epochs=50", "checkpoint_seconds=0", "final_lr=1", "generator.lr=10"]
+    changes += ["discriminator.lr=10", "generator.name=sgd", "discriminator.name=sgd"]
+    with refused(DivergedError, r"last good checkpoint is kept .* than 10.0 \(generator.lr\)"):
+        digitsmith.train(preset, few, "run", changes=changes, progress=False)
     run = Run(Path("run"))
     assert all(np.isfinite(t).all() for name, t in load_file(run.checkpoint).items() if t.dtype == np.float32)
-    assert all(np.isfinite(list(line.values())).all() for line in map(json.loads, run.metrics.read_text().splitlines()))
+    values = [value for line in run.read_metrics() for value in line.model_dump(exclude_none=True).values()]
+    assert np.isfinite(values).all()
     assert not run.model.exists()
+    assert run.read_record().state == "training"
 
 
-def test_ema_is_what_is_exported(digits: Dataset) -> None:
-    run = digitsmith.train("cgan", digits, "run", changes=[*MICRO, "ema=0.99"]).run
-    tensors = load_file(run.checkpoint)
-    assert not np.array_equal(tensors["ema.fc3.weight"], tensors["generator.fc3.weight"])
-    assert not np.array_equal(tensors["ema.norm1.running_mean"], tensors["generator.norm1.running_mean"])
+def exported_matrices(run: Run, shape: tuple[int, ...]) -> list[np.ndarray]:
     import onnx
     from onnx import numpy_helper
 
     initializers = [numpy_helper.to_array(t) for t in onnx.load(run.model).graph.initializer]
-    assert any(t.shape == (784, 32) and np.array_equal(t, tensors["ema.fc3.weight"]) for t in initializers)
+    return [t for t in initializers if t.shape == shape]
+
+
+def test_ema_is_what_is_exported(few: Path) -> None:
+    run = digitsmith.train("cgan", few, "run", changes=[*MICRO, "ema=0.99"], progress=False).run
+    tensors = load_file(run.checkpoint)
+    assert not np.array_equal(tensors["ema.last.weight"], tensors["generator.last.weight"])
+    assert not np.array_equal(
+        tensors["ema.hidden.0.norm.running_mean"], tensors["generator.hidden.0.norm.running_mean"]
+    )
+    (exported,) = exported_matrices(run, (784, 32))
+    np.testing.assert_array_equal(exported, tensors["ema.last.weight"])
 
 
 def test_the_best_generator_that_was_measured_is_exported(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,20 +278,24 @@ def test_the_best_generator_that_was_measured_is_exported(digits: Dataset, monke
     distances = iter([3.0, 1.0, 2.0])
 
     def distance(_: Validation, generator: nn.Module) -> float:
-        weights.append(generator.state_dict()["fc3.weight"].numpy().copy())
+        weights.append(generator.state_dict()["last.weight"].numpy().copy())
         return next(distances)
 
     monkeypatch.setattr(Validation, "distance", distance)
-    run = digitsmith.train("cgan", digits, "run", changes=[*MICRO, "epochs=6", "evaluate_every=2"]).run
-    measured = [line for line in run.read_metrics() if "frechet_distance" in line]
-    assert [(line["epoch"], line["frechet_distance"]) for line in measured] == [(2, 3.0), (4, 1.0), (6, 2.0)]
-    import onnx
-    from onnx import numpy_helper
-
-    initializers = [numpy_helper.to_array(t) for t in onnx.load(run.model).graph.initializer]
-    exported = next(t for t in initializers if t.shape == (784, 32))
+    changes = [*MICRO, "epochs=6", "evaluate_every=2"]
+    outcome = digitsmith.train("cgan", digits, "run", changes=changes, progress=False)
+    run = outcome.run
+    measured = [line for line in run.read_metrics() if line.frechet_distance is not None]
+    assert [(line.epoch, line.frechet_distance) for line in measured] == [(2, 3.0), (4, 1.0), (6, 2.0)]
+    floor = measured[0].frechet_floor
+    assert floor is not None
+    assert 0 < floor < 3
+    assert measured[0].frechet_ratio == pytest.approx(3 / floor)
+    assert (outcome.best_epoch, outcome.best_ratio) == (4, pytest.approx(1 / floor))
+    (exported,) = exported_matrices(run, (784, 32))
     np.testing.assert_array_equal(exported, weights[1])
     training = digitsmith.load(run.folder).record.training
+    assert training is not None
     assert (training.best_epoch, training.validation_distance) == (4, 1.0)
     assert (run.figures / "quality.png").is_file()
 
@@ -378,56 +315,134 @@ def test_the_images_that_are_measured_on_are_not_trained_on(digits: Dataset) -> 
 
 
 def test_too_few_images_to_hold_some_out_are_refused(digits: Dataset) -> None:
-    with pytest.raises(ConfigError, match=r"here 100.*--during-training"):
+    with refused(ConfigError, r"evaluate_every .*here 100, and needs more than 128", "changes"):
         digitsmith.train("cgan", digits.take(slice(1000)), "run", changes=[*MICRO, "evaluate_every=1"])
-    with pytest.raises(ConfigError, match="here 1,"):
+    with refused(ConfigError, "here 1,", "changes"):
         digitsmith.train("cgan", digits.take(slice(15)), "run", changes=[*MICRO, "batch_size=8", "evaluate_every=1"])
-    with pytest.raises(DataError, match="fewer than one batch"):
+    with refused(DataError, "fewer than one batch", "data"):
         digitsmith.train("cgan", digits, "run", changes=[*MICRO, "batch_size=1400", "evaluate_every=1"])
-    with pytest.raises(ConfigError, match="more than the 2 epochs"):
+    with refused(ConfigError, "more than the 2 epochs", "changes"):
         digitsmith.train("cgan", digits, "run", changes=[*MICRO, "evaluate_every=3"])
     assert not Path("run").exists()
 
 
-@pytest.mark.parametrize("changes", [["precision=float32"], ["precision=bfloat16"], ["discriminator.optimizer=rmsprop"],
-                                     ["discriminator.optimizer=sgd"], ["generator_loss=saturating"],
-                                     ["z_distribution=normal", "label_smoothing=0.0", "ema=0.9"]])  # fmt: skip
-def test_variants_train(changes: list[str]) -> None:
-    outcome = digitsmith.train("gan", "digits", "run", changes=[*MICRO, "epochs=1", *changes])
+@pytest.mark.usefixtures("weights_only")
+@pytest.mark.parametrize(
+    ("preset", "changes"),
+    [
+        ("gan", ["precision=float32"]),
+        ("gan", ["precision=bfloat16"]),
+        ("gan", ["discriminator.name=rmsprop"]),
+        ("gan", ["discriminator.name=sgd"]),
+        ("gan", ["loss.generator=saturating"]),
+        ("gan", ["z_distribution=normal", "label_smoothing=0.0", "ema=0.9"]),
+        ("cgan", ["r1=0.1", "relativistic=true", "auxiliary=0.2", "fresh_fakes=false"]),
+        ("residual", ["conditional=false", "styles=1", "auxiliary=0"]),
+        ("residual", ["precision=bfloat16", "fresh_fakes=true", "generator.widths=[8,8,8]"]),
+    ],
+)
+def test_variants_train(few: Path, preset: str, changes: list[str]) -> None:
+    outcome = digitsmith.train(preset, few, "run", changes=[*micro(preset), "epochs=1", *changes], progress=False)
     assert outcome.finished
-    assert digitsmith.load("run").sample(count=2).shape == (2, 28, 28)
+    tensors = load_file(outcome.run.checkpoint)
+    assert all(np.isfinite(tensor).all() for tensor in tensors.values() if tensor.dtype == np.float32)
 
 
 @pytest.mark.parametrize("preset", ["cgan", "residual"])
-def test_any_number_of_classes_and_any_size(preset: str) -> None:
-    random_images = np.random.default_rng(0).integers(0, 256, (90, 9, 17), np.uint8)
+def test_any_number_of_classes_any_size_and_colour(preset: str) -> None:
+    random_images = np.random.default_rng(0).integers(0, 256, (90, 9, 17, 3), np.uint8)
     data = Dataset(random_images, np.arange(90) % 3, ("a", "b", "ten"))
-    digitsmith.train(preset, data, "run", changes=[*MICRO, "batch_size=32"])
+    run = digitsmith.train(preset, data, "run", changes=[*micro(preset), "batch_size=32"], progress=False).run
     model = digitsmith.load("run")
     assert model.record.classes == ("a", "b", "ten")
-    assert model.sample(["ten", "a"]).shape == (2, 9, 17)
+    assert model.sample(["ten", "a"]).shape == (2, 9, 17, 3)
+    assert run.read_record().data.channels == 3
+    with Image.open(run.sample(2)) as sheet, Image.open(run.figures / "real-vs-fake.png") as picture:
+        assert (sheet.mode, picture.mode) == ("RGB", "RGB")
+
+
+@pytest.mark.usefixtures("weights_only")
+def test_unlabelled_images_are_left_out_where_labels_are_needed(digits: Dataset) -> None:
+    assert digits.labels is not None
+    labels = digits.labels[:200].copy()
+    labels[:40] = -1
+    data, told = Dataset(digits.images[:200], labels, digits.classes), Notes()
+    run = digitsmith.train("cgan", data, "labelled", changes=[*MICRO, "batch_size=32"], progress=told).run
+    assert told.notes == ["40 images have no label and are left out: the model is conditional."]
+    assert run.read_record().data == data.labelled().record("")
+    told = Notes()
+    run = digitsmith.train("gan", data, "all", changes=[*MICRO, "batch_size=32"], progress=told).run
+    assert not told.notes
+    assert run.read_record().data.images == 200
 
 
 def test_data_that_cannot_be_trained_on_is_refused(digits: Dataset) -> None:
     one = Dataset(digits.images[:1], np.array([0]), digits.classes)
-    with pytest.raises(DataError, match="1 training image: fewer than one batch of 64"):
+    with refused(DataError, "1 training image: fewer than one batch of 64", "data"):
         digitsmith.train("gan", one, "run", changes=MICRO)
     same = Dataset(digits.images[:100], np.zeros(100, np.int64), digits.classes)
-    with pytest.raises(DataError, match="all images are of one class"):
+    with refused(DataError, "all images are of one class", "data"):
         digitsmith.train("cgan", same, "run", changes=MICRO)
-    with pytest.raises(DataError, match="no labels"):
-        digitsmith.train("cgan", Dataset(digits.images), "run", changes=MICRO)
-    large = Dataset(np.zeros((100, 100, 100), np.uint8))
-    with pytest.raises(DataError, match="images of 100x100"):
+    for unlabelled in (None, np.full(len(digits), -1)):
+        with refused(DataError, "no labels", "data"):
+            digitsmith.train("cgan", Dataset(digits.images, unlabelled), "run", changes=MICRO)
+    large = Dataset(np.zeros((100, 130, 100), np.uint8))
+    with refused(DataError, "images of 130x100", "resize"):
         digitsmith.train("gan", large, "run", changes=MICRO)
-    with pytest.raises(ConfigError, match="--device tpu"):
+    with refused(ConfigError, "tpu: use auto, cpu, cuda", "device"):
         digitsmith.train("cgan", digits, "run", changes=MICRO, device="tpu")
     assert not Path("run").exists()
 
 
-def test_a_figure_shows_every_real_row_over_a_generated_one(micro_run: Run) -> None:
-    from digitsmith.data.grid import untile
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    with refused(ConfigError, rf"cuda:99: torch finds {torch.cuda.device_count()} CUDA GPUs", "device"):
+        find_device("cuda:99")
+    with refused(ConfigError, "mps: use auto", "device"):
+        find_device("mps")
 
+
+def test_what_a_config_leaves_open_is_settled(digits: Dataset) -> None:
+    cpu = torch.device("cpu")
+    settled = settle(load_config("residual", {"styles": 2}), digits, cpu)
+    assert settled.run.precision in ("float32", "bfloat16")
+    assert settled.networks.styles == 1  # of 144 images of a class
+    assert settled.optimizer.steps is None
+    assert settle(settled, digits, cpu) == settled
+    with refused(ConfigError, r"1,000,000,000 steps are 90,909,091 epochs of 1,438 images", "changes"):
+        settle(load_config("residual", {"steps": 1_000_000_000}), digits, cpu)
+
+
+@pytest.mark.usefixtures("weights_only")
+def test_a_number_of_steps_is_made_in_whole_epochs(few: Path) -> None:
+    changes = [change for change in micro("residual") if not change.startswith("epochs")]
+    told = Notes()
+    run = digitsmith.train("residual", few, "run", changes=[*changes, "steps=7"], progress=told).run
+    assert run.read_config().optimizer.epochs == 2  # of 5 steps
+    assert run.read_metrics()[-1].step == 10
+    assert told.notes == ["Styles of a class: 1, not 16; there is one for 100 images at most."]
+
+
+@pytest.mark.usefixtures("weights_only")
+def test_learning_rates_fall_along_half_a_cosine(few: Path) -> None:
+    changes = [*micro("residual"), "epochs=4", "final_lr=0.1"]
+    seen = []
+    step = torch.optim.Adam.step
+
+    def remember(adam: torch.optim.Adam) -> object:
+        seen.append(adam.param_groups[0]["lr"])
+        return step(adam)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.Adam, "step", remember)
+        digitsmith.train("residual", few, "run", changes=changes, progress=False)
+    steps = len(seen) // 2
+    assert steps == 20
+    expected = [1e-3 * (0.1 + 0.9 * (1 + math.cos(math.pi * i / steps)) / 2) for i in range(steps)]
+    assert seen[::2] == pytest.approx(expected)  # the discriminator's
+    assert seen[1::2] == pytest.approx(expected)
+
+
+def test_a_figure_shows_every_real_row_over_a_generated_one(micro_run: Run) -> None:
     with Image.open(micro_run.figures / "real-vs-fake.png") as picture:
         sheet = np.asarray(picture)[::2, ::2]
     with Image.open(micro_run.real) as real, Image.open(micro_run.sample(2)) as fake:
