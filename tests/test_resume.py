@@ -39,22 +39,22 @@ def wait(process: BaseProcess, until: Path) -> None:
 def test_a_run_killed_at_random_ends_with_the_same_weights_and_metrics(
     tmp_path: Path, few: Path, digits: Dataset, preset: str
 ) -> None:
-    changes = [*micro(preset), "epochs=8", "log_every=2", "ema=0.9"]
+    changes = [*micro(preset), "epochs=12", "log_every=2", "ema=0.9"]
     changes += ["checkpoint_seconds=0"]  # a checkpoint after every step: most kills hit one
     data = few
     if preset == "cgan":  # enough images to hold a tenth of them out
-        changes, data = [*changes, "batch_size=128", "epochs=4", "evaluate_every=1"], Path("digits")
+        changes, data = [*changes, "batch_size=128", "epochs=6", "evaluate_every=1"], Path("digits")
     if preset == "residual":
-        changes += ["r1_every=2"]
+        changes += ["epochs=8", "r1_every=2"]
     run = Run(tmp_path / "killed")
     staged = run.checkpoint.with_name(f".{run.checkpoint.name}.partial")
     chance = random.Random()
     kills = 0
     for kill in range(4):
         lines = len(run.read_metrics()) if run.metrics.exists() else 0
-        process = start(run.folder, data, preset, changes, killed_in_save=3 if kill == 2 else 0)
+        process = start(run.folder, data, preset, changes, killed_in_save=0 if kill else 3)
         wait(process, run.checkpoint)
-        if kill == 2:
+        if kill == 0:
             assert ended(process) == -signal.SIGKILL
             assert staged.exists()
             kills += 1
@@ -146,6 +146,17 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(few: Path, monkey
     resumed = digitsmith.train(out="run", resume=True, progress=False).run
     whole = digitsmith.train("cgan", few, "whole", changes=MICRO, progress=False).run
     assert contents(resumed) == contents(whole)
+
+
+def test_a_folder_in_which_a_run_was_not_yet_started_is_none(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed at its very first files, it has no config, which is written last."""
+    with monkeypatch.context() as patch:
+        patch.setattr("digitsmith.training.folder.write_config", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            digitsmith.train("cgan", few, "run", changes=MICRO, progress=False)
+    assert {path.name for path in Path("run").iterdir()} == {"run.json", "metrics.jsonl"}
+    with refused(RunError, "run holds no run: it has no config.toml"):
+        digitsmith.train(out="run", resume=True)
 
 
 def test_more_epochs_continue_a_run_as_if_it_had_been_longer(micro_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,16 +15,16 @@ from digitsmith.records.run import Run, RunRecord
 
 
 def start(run: Run, config: TrainConfig, record: RunRecord) -> None:
-    """Make a new run folder.
+    """Make a new run folder. The config, without which it is no run, comes last.
 
     Raises:
         OutputError: the folder holds something already.
     """
     require_new(run.folder)
-    write_config(run, config)
     record.save(run.record)
     with writing(run.metrics):
         run.metrics.touch()
+    write_config(run, config)
 
 
 def write_config(run: Run, config: TrainConfig) -> None:
