@@ -56,7 +56,7 @@ class Net(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, config: FullyConnectedNetwork, first_norm: int) -> None:
         super().__init__()
-        widths = [inputs, *config.hidden]
+        widths = [inputs, *config.widths]
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(widths):
             layers.append(nn.Linear(before, after))

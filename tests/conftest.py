@@ -19,7 +19,7 @@ def micro(preset: str) -> list[str]:
     if preset == "residual":
         small = ["generator.widths=[8,8]", "discriminator.widths=[8,8]", "z_dim=8"]
     else:
-        small = ["generator.hidden=[24,32]", "discriminator.hidden=[32,24]"]
+        small = ["generator.widths=[24,32]", "discriminator.widths=[32,24]"]
     return [*small, "batch_size=64", "epochs=2", "log_every=10"]
 
 
@@ -34,11 +34,6 @@ def refused(kind: type[DigitsmithError], match: str, parameter: str = "") -> Ite
         yield
     assert caught.value.parameter == parameter
     assert " --" not in f" {caught.value}"
-
-
-def micro(preset: str) -> list[str]:
-    """Changes that make a preset's training a micro run."""
-    return [change.replace("hidden", "widths") for change in MICRO] if preset == "residual" else MICRO
 
 
 @pytest.fixture(scope="session")

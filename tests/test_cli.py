@@ -23,7 +23,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.records.results import load_result
 from digitsmith.records.run import Run
 
-TINY = ["--set", "generator.hidden=[16]", "--set", "discriminator.hidden=[16]", "--epochs", "1"]
+TINY = ["--set", "generator.widths=[16]", "--set", "discriminator.widths=[16]", "--epochs", "1"]
 
 RUN_ALL = """
 import contextlib, io, json, sys
@@ -230,8 +230,10 @@ def test_all_keys_are_listed_with_their_values_in_the_presets(run: Runner) -> No
     assert [line for line in listed if not line.startswith(" ")] == list(describe_keys())
     values = listed[listed.index("networks.styles") + 2]
     assert values == "    cgan: 1, gan: 1, residual: 16"
-    values = listed[listed.index("networks.generator.hidden") + 2]
-    assert values == "    cgan: [256, 512, 1024], gan: [256, 512, 1024]"  # residual networks have no such key
+    values = listed[listed.index("networks.generator.widths") + 2]
+    assert (
+        values == "    cgan: [256, 512, 1024], gan: [256, 512, 1024]"
+    )  # of residual networks they follow from the image size
 
 
 def test_refused_images_are_counted(run: Runner) -> None:

@@ -50,7 +50,7 @@ def test_the_fully_connected_presets_are_what_their_works_say() -> None:
     assert (gan.loss.label_smoothing, gan.optimizer.batch_size, gan.optimizer.epochs) == (0.1, 64, 200)
     assert isinstance(cgan.networks, FullyConnectedNetworks)
     assert cgan.networks.conditional
-    assert cgan.networks.generator.hidden == [256, 512, 1024]
+    assert cgan.networks.generator.widths == [256, 512, 1024]
     assert cgan.networks.generator.batch_norm
     assert cgan.networks.discriminator.batch_norm
     assert (cgan.networks.generator.dropout, cgan.networks.discriminator.dropout) == (0.0, 0.3)
@@ -60,14 +60,14 @@ def test_the_fully_connected_presets_are_what_their_works_say() -> None:
 def test_values_are_set_as_in_toml_and_bare_words_are_strings() -> None:
     config = load_config(
         "gan",
-        ["epochs=3", "generator.lr=1e-3", "discriminator.name=sgd", "generator.hidden=[8, 9]", "ema = 0.5",
+        ["epochs=3", "generator.lr=1e-3", "discriminator.name=sgd", "generator.widths=[8, 9]", "ema = 0.5",
          'z_distribution="normal"', "generator.batch_norm=true", "generator.betas=[0.1, 0.2]"],
     )  # fmt: skip
     assert isinstance(config.networks, FullyConnectedNetworks)
     assert config.optimizer.epochs == 3
     assert config.optimizer.generator.lr == 1e-3
     assert config.optimizer.discriminator.name == "sgd"
-    assert config.networks.generator.hidden == [8, 9]
+    assert config.networks.generator.widths == [8, 9]
     assert config.optimizer.ema == 0.5
     assert config.networks.z_distribution == "normal"
     assert config.networks.generator.batch_norm is True
@@ -155,10 +155,8 @@ def test_a_key_that_there_is_not_is_refused_by_name(change: str, message: str) -
         ("gan", "discriminator.name=lion", "'adam', 'sgd' or 'rmsprop'"),
         ("gan", "generator=1", "loss.generator = 1"),
         ("gan", "conditional=1", "networks.conditional = 1"),
-        ("gan", "generator.hidden=[]", "networks.generator.hidden"),
+        ("gan", "generator.widths=[]", "networks.generator.widths"),
         ("gan", "architecture=transformer", "networks.*'fully-connected', 'residual'"),
-        ("gan", "generator.widths=[8]", "no key 'networks.generator.widths' for this architecture"),
-        ("residual", "generator.hidden=[8]", "no key 'networks.generator.hidden' for this architecture"),
         ("residual", "discriminator.batch_norm=true", "no key 'networks.discriminator.batch_norm' for this archi"),
         ("residual", "generator.dropout=0.1", "no key 'networks.generator.dropout' for this architecture"),
         ("residual", "conditional=false", "styles are of classes: .* set styles = 1"),

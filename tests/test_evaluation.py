@@ -330,7 +330,7 @@ def test_images_of_some_digits_are_compared_with_those_digits() -> None:
     assert [row.name for row in result.classes] == list("01234")
     assert not any("missing" in reason for reason in result.collapse.reasons)
     own = Dataset(low.images, low.labels, tuple("01234"))
-    changes = ["generator.hidden=[8]", "discriminator.hidden=[8]", "epochs=1"]
+    changes = ["generator.widths=[8]", "discriminator.widths=[8]", "epochs=1"]
     model = digitsmith.load(digitsmith.train("cgan", own, "low", changes=changes).run.folder)
     assert digitsmith.evaluate(model, "mnist", count=300).reference.digits == tuple("01234")
     with pytest.raises(KeyError, match="recall"):
@@ -352,7 +352,7 @@ def test_what_a_subject_shares_with_its_reference_is_said(digits: Dataset) -> No
 
 
 def test_a_run_on_scaled_images_is_compared_with_images_of_its_size() -> None:
-    changes = ["generator.hidden=[8]", "discriminator.hidden=[8]", "epochs=1"]
+    changes = ["generator.widths=[8]", "discriminator.widths=[8]", "epochs=1"]
     run = digitsmith.train("cgan", "digits:train", "small", changes=changes, resize=(20, 20)).run
     result = digitsmith.evaluate(run.folder)
     assert result.reference.title == "digits:train"
@@ -360,7 +360,7 @@ def test_a_run_on_scaled_images_is_compared_with_images_of_its_size() -> None:
 
 
 def test_a_model_of_data_that_is_gone_wants_a_reference(digits: Dataset, tmp_path: Path) -> None:
-    changes = ["generator.hidden=[8]", "discriminator.hidden=[8]", "epochs=1"]
+    changes = ["generator.widths=[8]", "discriminator.widths=[8]", "epochs=1"]
     np.savez(tmp_path / "mine.npz", images=digits.images, labels=digits.labels)
     run = digitsmith.train("cgan", tmp_path / "mine.npz", tmp_path / "run", changes=changes).run
     (tmp_path / "mine.npz").unlink()

@@ -125,7 +125,7 @@ def test_sigterm_is_heeded_and_a_second_ctrl_c_stops_at_once(few: Path) -> None:
 def test_a_full_disk_stops_a_training_with_one_message_and_it_goes_on_later(tmp_path: Path, few: Path) -> None:
     """A file-size limit stands in for the disk: the checkpoint's write fails in the kernel."""
     run = Run(tmp_path / "run")
-    changes = [*MICRO, "generator.hidden=[256]", "epochs=1"]
+    changes = [*MICRO, "generator.widths=[256]", "epochs=1"]
     assert ended(start(run.folder, few, "cgan", changes, largest_file=500_000)) == 2
     message = (run.folder / "error").read_text()
     assert "state.safetensors: File too large" in message
@@ -227,7 +227,7 @@ def test_a_checkpoint_cut_short_is_refused(micro_run: Run, keep: int) -> None:
 
 @pytest.mark.usefixtures("weights_only")
 def test_a_checkpoint_of_another_config_is_refused(micro_run: Run, few: Path) -> None:
-    changes = [*MICRO, "epochs=1", "generator.hidden=[20,20]"]
+    changes = [*MICRO, "epochs=1", "generator.widths=[20,20]"]
     other = digitsmith.train("cgan", few, "other", changes=changes, progress=False).run
     run = Run(Path(shutil.copytree(micro_run.folder, "run")))
     run.checkpoint.write_bytes(other.checkpoint.read_bytes())

@@ -117,10 +117,10 @@ def test_the_config_repeats_the_run(micro_run: Run) -> None:
 
 @pytest.mark.usefixtures("weights_only")
 def test_changes_are_recorded_as_they_would_be_written(few: Path) -> None:
-    changes = {"epochs": 1, "generator.hidden": [24, 32], "discriminator.name": "sgd", "generator.batch_norm": True}
+    changes = {"epochs": 1, "generator.widths": [24, 32], "discriminator.name": "sgd", "generator.batch_norm": True}
     run = digitsmith.train("gan", few, "run", changes=changes, progress=False).run
     written = run.read_record().changes
-    assert written == ("epochs=1", "generator.hidden=[24, 32]", "discriminator.name=sgd", "generator.batch_norm=true")
+    assert written == ("epochs=1", "generator.widths=[24, 32]", "discriminator.name=sgd", "generator.batch_norm=true")
     assert load_config("gan", written) == load_config("gan", changes)
 
 

@@ -24,11 +24,20 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+_ARCHITECTURE = "What both networks are made of: fully-connected linear layers, or residual blocks of convolutions."
+_WIDTHS = (
+    "Widths of the hidden layers, or channels of the residual blocks (in the discriminator, of the first convolution "
+    "and of the blocks behind it), from the input to the output. Residual networks have as many blocks as the image "
+    "size needs by default."
+)
+_SLOPE = "Slope of the leaky ReLUs below zero; 0 is a plain ReLU."
+
+
 class FullyConnectedNetwork(Section):
     """A network of linear layers."""
 
-    hidden: Widths = Field(description="Widths of the hidden layers, from the input to the output.")
-    slope: Slope = Field(default=0.2, description="Slope of the leaky ReLUs below zero; 0 is a plain ReLU.")
+    widths: Widths = Field(description=_WIDTHS)
+    slope: Slope = Field(default=0.2, description=_SLOPE)
     dropout: Annotated[float, Field(ge=0, le=0.99)] = Field(
         default=0.0, description="Probability that a hidden unit is dropped in training, rounded to 1/256."
     )
@@ -42,15 +51,8 @@ class FullyConnectedNetwork(Section):
 class ResidualNetwork(Section):
     """A network of residual blocks of convolutions."""
 
-    widths: Widths | None = Field(
-        default=None,
-        description="Channels of the blocks, from the input to the output; in the discriminator, of the first "
-        "convolution and of the blocks behind it. Default: as many blocks as the image size needs.",
-    )
-    slope: Slope = Field(default=0.2, description="Slope of the leaky ReLUs below zero.")
-
-
-_ARCHITECTURE = "What both networks are made of: fully-connected linear layers, or residual blocks of convolutions."
+    widths: Widths | None = Field(default=None, description=_WIDTHS)
+    slope: Slope = Field(default=0.2, description=_SLOPE)
 
 
 class _Networks(Section):

@@ -148,6 +148,11 @@ def _facts(config: TrainConfig, record: RunRecord, lines: Sequence[MetricsLine])
         "Networks": f"{networks.architecture}, {'conditional' if networks.conditional else 'unconditional'}",
         "Planned": f"{length} in batches of {optimizer.batch_size}, seed {config.run.seed}",
     }
+    widths = [
+        (name, part.widths)
+        for name, part in (("generator", networks.generator), ("discriminator", networks.discriminator))
+    ]
+    facts["Widths"] = "; ".join(f"{name} {' → '.join(map(str, of))}" for name, of in widths if of)
     if lines:
         last = lines[-1]
         duration = timedelta(seconds=round(last.seconds))

@@ -31,7 +31,7 @@ class FullyConnected(nn.Module):
         super().__init__()
         self.inputs, self.labels = inputs, labels
         self.columns = labels + -(inputs + labels) % _ALIGN if labels else 0  # of one-hot, and zeros
-        widths = [inputs + self.columns, *config.hidden]
+        widths = [inputs + self.columns, *config.widths]
         self.hidden = nn.ModuleList(
             HiddenLayer(before, width, config, batch_norm=config.batch_norm and i >= first_norm)
             for i, (before, width) in enumerate(itertools.pairwise(widths))
