@@ -127,8 +127,8 @@ def test_widths_follow_from_the_image_size_where_they_are_left_open(size: tuple[
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("lr=1", "'lr' can be optimizer.generator.lr or optimizer.discriminator.lr: write more of it"),
-        ("slope=0", "'slope' can be networks.generator.slope or networks.discriminator.slope: write more of it"),
+        ("lr=1", "'lr' can be optimizer.generator.lr or optimizer.discriminator.lr: write the whole key"),
+        ("slope=0", "'slope' can be networks.generator.slope or networks.discriminator.slope: write the whole key"),
         ("epoch=1", "did you mean 'optimizer.epochs'"),
         ("generator.droput=0.1", r"\(did you mean 'networks.generator.dropout'\?\)"),
         ("networks=1", "no key 'networks'"),

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichBars
+from rich.table import Column
 
 
 class Progress(Protocol):
@@ -52,8 +53,9 @@ class Bars:
             BarColumn(bar_width=16),
             TaskProgressColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[detail]}", markup=False),  # last: a narrow terminal cuts it
+            TextColumn("{task.fields[detail]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),  # the rest
             console=self._console,
+            expand=True,
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}

@@ -69,7 +69,7 @@ def evaluate(
     from digitsmith.report.terminal import show_evaluation
 
     name = "evaluation.json" if features == "digitnet" else f"evaluation-{features}.json"
-    place = result_place(subject, json, name)
+    place = result_place(subject, json, name) if json or reference is None else None  # the run's own is kept
     result = digitsmith.evaluate(
         subject, reference, count=count, seed=seed, features=features, inception_weights=inception_weights, fetch=fetch
     )

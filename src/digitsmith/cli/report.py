@@ -37,8 +37,7 @@ def report(
 
     Needs pip install 'digitsmith[report]'.
     """
-    alone = subjects[0] if len(subjects) == 1 and subjects[0].is_dir() else Path()
-    page = digitsmith.write_report(subjects, out or alone / "report.html")
+    page = digitsmith.write_report(subjects, out)
     typer.echo(f"{page}  {page.stat().st_size / 1e6:.1f} MB: open it in a browser; it needs no network.")
     unmeasured = [run for run in subjects if run.is_dir() and not (run / "evaluation.json").is_file()]
     if unmeasured:

@@ -42,7 +42,8 @@ def tstr(
     The same small classifier is trained on real digits, on generated ones, and on generated ones that the digit-net
     classifies as their label. Each is tested on real digits that none of them saw.
 
-    Takes some minutes. Needs torch: pip install 'digitsmith[train]'.
+    Takes a quarter of an hour or more on two cores: each training makes 1,500 steps at least.
+    Needs torch: pip install 'digitsmith[train]'.
     """
     from rich.console import Console
 

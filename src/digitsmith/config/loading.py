@@ -32,8 +32,9 @@ def load_config(preset: str | Path, changes: Sequence[str] | Mapping[str, Any] =
     Raises:
         ConfigError: unknown preset or key (the nearest valid name is suggested), wrong type, value out of range.
 
-    >>> load_config("gan", ["epochs=3", "discriminator.name=sgd"]).optimizer.discriminator.name
-    'sgd'
+    Examples:
+        >>> load_config("gan", ["epochs=3", "discriminator.name=sgd"]).optimizer.discriminator.name
+        'sgd'
     """
     values = _read(preset)
     pairs = list(changes.items()) if isinstance(changes, Mapping) else [_parse(change) for change in changes]
@@ -135,7 +136,7 @@ def _resolve(key: str) -> str:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise ConfigError(f"{key!r} can be {' or '.join(matches)}: write more of it.", parameter="changes")
+        raise ConfigError(f"{key!r} can be {' or '.join(matches)}: write the whole key.", parameter="changes")
     raise ConfigError(f"there is no key {key!r}{_nearest(key, known)}.", parameter="changes")
 
 

@@ -31,10 +31,11 @@ class Dataset:
     Raises:
         DataError: shapes, dtypes or label values that do not fit together.
 
-    >>> import numpy as np
-    >>> digits = Dataset(np.zeros((2, 28, 28), np.uint8), np.array([3, 7]), tuple("0123456789"))
-    >>> len(digits), digits.image_size, digits.channels
-    (2, (28, 28), 1)
+    Examples:
+        >>> import numpy as np
+        >>> digits = Dataset(np.zeros((2, 28, 28), np.uint8), np.array([3, 7]), tuple("0123456789"))
+        >>> len(digits), digits.image_size, digits.channels
+        (2, (28, 28), 1)
     """
 
     images: NDArray[np.uint8]
@@ -70,6 +71,10 @@ class Dataset:
                 f"labels run from {labels.min()} to {labels.max()}, but there are {len(self.classes)} class names: "
                 f"labels index class names from 0, and -1 is unlabelled."
             )
+
+    def __repr__(self) -> str:
+        height, width = self.image_size
+        return f"Dataset({len(self):,} images of {height}x{width}x{self.channels}, classes {self.classes})"
 
     def __len__(self) -> int:
         return len(self.images)

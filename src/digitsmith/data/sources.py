@@ -34,8 +34,9 @@ class Source:
     Raises:
         ConfigError: another split.
 
-    >>> Source.parse("mnist:test"), str(Source("scans").other)
-    (Source(name='mnist', split='test'), 'scans:test')
+    Examples:
+        >>> Source.parse("mnist:test"), str(Source("scans").other)
+        (Source(name='mnist', split='test'), 'scans:test')
     """
 
     name: str
@@ -96,10 +97,11 @@ def load_dataset(
         DownloadError: a named data set that could not be fetched.
         DependencyError: a source that needs an optional library.
 
-    >>> import digitsmith
-    >>> digits = digitsmith.load_dataset("digits", "test")
-    >>> len(digits), digits.image_size, digits.classes[3]
-    (359, (28, 28), '3')
+    Examples:
+        >>> import digitsmith
+        >>> digits = digitsmith.load_dataset("digits", "test")
+        >>> len(digits), digits.image_size, digits.classes[3]
+        (359, (28, 28), '3')
     """
     if resize is not None and any(side not in SIDES for side in resize):
         raise ConfigError(

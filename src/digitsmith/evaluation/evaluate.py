@@ -64,10 +64,11 @@ def evaluate(
         DependencyError: Inception features without their libraries.
         DigitsmithError: the root of these; see `digitsmith.errors`.
 
-    >>> import digitsmith
-    >>> result = digitsmith.evaluate("mnist", "mnist", count=500)
-    >>> result.measure("agreement").value > 0.9
-    True
+    Examples:
+        >>> import digitsmith
+        >>> result = digitsmith.evaluate("mnist", "mnist", count=500)
+        >>> result.measure("agreement").value > 0.9
+        True
     """
     check_seed(seed)
     with listening(progress) as listener:

@@ -45,7 +45,7 @@ KINDS = {
     "equilibrium": Kind(
         "Equilibrium",
         {"d_real": "D(x), real images", "d_fake": "D(G(z)), generated"},
-        "probability of being real, by the discriminator (of a pair, if relativistic)",
+        "probability of being real, by the discriminator",
         level=(0.5, "equilibrium, 0.5"),
         limits=(0, 1),
     ),

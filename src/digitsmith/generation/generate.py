@@ -64,10 +64,11 @@ def generate(
         ConfigError: an argument out of range, or that does not fit the others.
         OutputError: the folder holds something already, or cannot be written.
 
-    >>> import digitsmith
-    >>> folder = digitsmith.generate("made", count=1000, labels=[0, 1])
-    >>> digitsmith.load_dataset(folder).images.shape
-    (1000, 28, 28)
+    Examples:
+        >>> import digitsmith
+        >>> folder = digitsmith.generate("made", count=1000, labels=[0, 1])
+        >>> digitsmith.load_dataset(folder).images.shape
+        (1000, 28, 28)
     """
     if gzip and format != "idx":
         raise ConfigError(f"it is for the format idx; {format} needs none.", parameter="gzip")

@@ -53,6 +53,10 @@ class Model:
         except Exception as error:  # ONNX Runtime raises a class of its own for each failure, with no common root
             raise ModelError(f"{name}: ONNX Runtime cannot load it ({first_line(error)}).") from error
 
+    def __repr__(self) -> str:
+        height, width = self.record.image_size
+        return f"Model({self.name!r}, {height}x{width}x{self.record.channels}, classes {self.record.classes})"
+
     @property
     def conditional(self) -> bool:
         """Whether digits can be asked for by class."""
@@ -76,9 +80,10 @@ class Model:
             ModelError: labels that the model does not have, or a count that it cannot make.
             ConfigError: a seed out of range.
 
-        >>> import digitsmith
-        >>> digitsmith.load().sample([3, 1, 4]).shape
-        (3, 28, 28)
+        Examples:
+            >>> import digitsmith
+            >>> digitsmith.load().sample([3, 1, 4]).shape
+            (3, 28, 28)
         """
         if self.conditional and labels is None:
             raise ModelError(f"{self.name} makes digits by class: say which, such as [3, 1, 4].", parameter="labels")

@@ -18,9 +18,10 @@ GROUPS: dict[Group, tuple[str, str]] = {
 def amount(measure: Measure, value: float) -> str:
     """A value of a measure, as people write it.
 
-    >>> amount(Measure(key="k", group="fidelity", title="t", value=0, real=0, better="up", unit="%", verdict="good",
-    ...                meaning=""), 0.9876)
-    '98.8 %'
+    Examples:
+        >>> amount(Measure(key="k", group="fidelity", title="t", value=0, real=0, better="up", unit="%", verdict="good",
+        ...                meaning=""), 0.9876)
+        '98.8 %'
     """
     if measure.unit == "%":
         digits = 1 if 0.0005 <= value < 0.9995 or value in (0, 1) else 2

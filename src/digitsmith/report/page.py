@@ -58,12 +58,12 @@ class Comparison:
     curves: list[Picture]
 
 
-def write_report(subjects: Sequence[str | Path], out: str | Path) -> Path:
+def write_report(subjects: str | Path | Sequence[str | Path], out: str | Path | None = None) -> Path:
     """Write one self-contained HTML page on run folders and results of evaluations and studies; several are compared.
 
     Args:
-        subjects: paths of run folders, and of the JSON files of results.
-        out: the HTML file, which replaces one that is there.
+        subjects: one or several paths of run folders, and of the JSON files of results.
+        out: the HTML file, which replaces one that is there. Default: report.html, in the folder of a single run.
 
     Returns:
         Its path.
@@ -73,7 +73,9 @@ def write_report(subjects: Sequence[str | Path], out: str | Path) -> Path:
         RunError: a run folder whose files cannot be read.
         OutputError: the page cannot be written.
     """
-    out, paths = Path(out), [Path(subject) for subject in subjects]
+    paths = [Path(subject) for subject in ([subjects] if isinstance(subjects, str | Path) else subjects)]
+    alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
+    out = Path(out or alone / "report.html")
     if any(out.resolve() == path.resolve() for path in paths):
         raise OutputError(
             f"{out} is what the report is about, and would be overwritten: choose another place.", parameter="out"

@@ -70,10 +70,11 @@ def tstr(
         DataError: no labels, other classes than the reference's, or another image size.
         ConfigError: a single seed, or a model whose training data are gone and no reference.
 
-    >>> import digitsmith
-    >>> digitsmith.tstr("mnist", "digits", seeds=1)
-    Traceback (most recent call last):
-    digitsmith.errors.ConfigError: seeds: 1 is too few for a spread: use 3.
+    Examples:
+        >>> import digitsmith
+        >>> digitsmith.tstr("mnist", "digits", seeds=1)
+        Traceback (most recent call last):
+        digitsmith.errors.ConfigError: seeds: 1 is too few for a spread: use 3.
     """
     if seeds < 2:
         raise ConfigError(f"{seeds} is too few for a spread: use 3.", parameter="seeds")

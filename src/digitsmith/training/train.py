@@ -79,10 +79,11 @@ def train(
         RunError: a run that cannot be resumed.
         DivergedError: weights or losses that are no longer finite. The last good checkpoint is kept.
 
-    >>> import digitsmith
-    >>> outcome = digitsmith.train("cgan", "digits", "runs/tour", changes={"epochs": 1}, progress=False)
-    >>> digitsmith.load(outcome.run.folder).sample([5]).shape
-    (1, 28, 28)
+    Examples:
+        >>> import digitsmith
+        >>> outcome = digitsmith.train("cgan", "digits", "runs/tour", changes={"epochs": 1}, progress=False)
+        >>> digitsmith.load(outcome.run.folder).sample([5]).shape
+        (1, 28, 28)
     """
     run = Run(Path(out))
     if resume:
