@@ -162,12 +162,13 @@ def _compare(chapters: Sequence[Chapter]) -> Comparison:
     first = {key: measure for table in reversed(tables) for key, measure in table.items()}
     trained = {chapter.name: chapter.training for chapter in chapters if chapter.training is not None}
     configs = [{key: value for key, value, _ in training.config} for training in trained.values()]
-    differing = [key for key in configs[0] if any(c[key] != configs[0][key] for c in configs)] if configs else []
+    keys = dict.fromkeys(key for config in configs for key in config)  # each architecture has some of its own
+    settings = [(key, [config.get(key, "-") for config in configs]) for key in keys]
     return Comparison(
         evaluated=evaluated,
         measures=[(measure, [table.get(key) for table in tables]) for key, measure in first.items()],
         trained=[chapter for chapter in chapters if chapter.training is not None],
-        settings=[(key, [config[key] for config in configs]) for key in differing],
+        settings=[(key, values) for key, values in settings if len(set(values)) > 1],
         curves=_curves({name: training.history for name, training in trained.items()}),
     )
 
