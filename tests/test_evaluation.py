@@ -520,6 +520,15 @@ def test_colour_images_are_measured_and_shown_in_colour(digits: Dataset) -> None
             assert image.mode == "RGB"
 
 
+def test_a_source_whose_splits_are_not_of_one_kind_is_refused(digits: Dataset, tmp_path: Path) -> None:
+    formats.write(coloured(digits.take(slice(8))), tmp_path / "real", "npz")
+    formats.write(digits.take(slice(8)), tmp_path / "test", "npz", "test")
+    (tmp_path / "test" / "test.npz").rename(tmp_path / "real" / "test.npz")
+    (tmp_path / "real" / "dataset.json").unlink()
+    with pytest.raises(DataError, match=r"real:test has images of 28x28 in grey, .*real:train of 28x28 in colour"):
+        digitsmith.evaluate(digits, tmp_path / "real")
+
+
 def test_colour_images_are_not_compared_with_grey_ones(digits: Dataset) -> None:
     with pytest.raises(DataError, match=r"reference: .*28x28 in colour, digits:train of 28x28 in grey"):
         digitsmith.evaluate(coloured(digits), "digits")

@@ -105,6 +105,9 @@ def load_real(choice: Choice, progress: Progress) -> RealData:
     except MissingSplitError:
         parted = False
     if parted:
+        require_same_kind(
+            held_out, f"{source}:{other}", (reference.image_size, reference.channels), f"{source}:{split}"
+        )
         swapped = f"The held-out images are {source}:train: of a model trained on them, these numbers say little."
         return RealData(
             reference,
