@@ -131,6 +131,7 @@ def test_the_config_of_a_run_brings_its_data_and_their_size(digits: Dataset) -> 
     assert first.read_record().resize == (12, 12)
     again = digitsmith.train(first.config, out="again", progress=False).run
     assert contents(again) == contents(first)
+    assert again.read_record().resize == (12, 12)
     other = digitsmith.train(first.config, "digits", "other", progress=False).run.read_record().data
     assert (other.source, other.images, other.image_size) == ("digits", 1438, (28, 28))
 
@@ -271,6 +272,13 @@ def test_ema_is_what_is_exported(few: Path) -> None:
     )
     (exported,) = exported_matrices(run, (784, 32))
     np.testing.assert_array_equal(exported, tensors["ema.last.weight"])
+
+
+@pytest.mark.usefixtures("weights_only")
+def test_images_that_are_all_the_same_have_no_ratio() -> None:
+    same = Dataset(np.zeros((1300, 28, 28), np.uint8))
+    outcome = digitsmith.train("gan", same, "run", changes=[*MICRO, "epochs=1", "evaluate_every=1"], progress=False)
+    assert (outcome.best_epoch, outcome.best_ratio) == (1, 0.0)
 
 
 def test_the_best_generator_that_was_measured_is_exported(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
