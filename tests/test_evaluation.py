@@ -24,7 +24,7 @@ from digitsmith.evaluation.images import Subject
 from digitsmith.evaluation.measures.diversity import DigitStatistics, digit_diversity
 from digitsmith.evaluation.measures.readability import label_agreement
 from digitsmith.evaluation.real import RealImages, load_real_images, pixel_distances, predict_real
-from digitsmith.evaluation.reference import Choice, RealData, choose_reference
+from digitsmith.evaluation.reference import RealData, choose_reference
 from digitsmith.evaluation.samples import Sample, Sets, digit_labels
 from digitsmith.models.digitnet import DIGITS, Predictions, digit_net, usual_scale
 from digitsmith.progress import Silent
@@ -58,7 +58,7 @@ def test_split(mnist: RealImages) -> Dataset:
 
 
 def load_real(source: str) -> RealImages:
-    return load_real_images(Choice(Source(source)), progress=Silent())
+    return load_real_images(Source(source), None, progress=Silent())
 
 
 def judge(data: Dataset, reference: RealImages, n: int = N) -> Evaluation:
@@ -251,7 +251,7 @@ def test_made_digits_are_compared_with_what_their_maker_was_trained_on(micro_run
         assert digitsmith.evaluate(folder).reference.title == "digits:train"
     assert digitsmith.evaluate("npz/train.npz").reference.title == "digits:train"
     assert digitsmith.evaluate("npz", "digits:test").reference.title == "digits:test"
-    assert choose_reference(Subject("digits", digits), None) == Choice(Source("mnist"))  # a name, whatever is here
+    assert choose_reference(Subject("digits", digits), None) == (Source("mnist"), None)  # a name, whatever is here
 
 
 def test_made_digits_whose_makers_data_are_gone_need_a_reference(digits: Dataset) -> None:
@@ -290,7 +290,7 @@ def test_images_of_other_things_are_compared_but_not_classified() -> None:
     random = np.random.default_rng(0)
     letters = Dataset(random.integers(0, 256, (400, 20, 16)).astype(np.uint8), np.arange(400) % 2, ("a", "b"))
     first, second = letters.take(slice(200)), letters.take(slice(200, None))
-    reference = predict_real(RealData(first, second, record("letters"), record("more letters")))
+    reference = predict_real(RealData(first, second, record("letters"), record("more letters")), Silent())
     result = judge(letters.take(slice(0, 300, 2)), reference, 150)
     assert "digits only" in result.skipped["readability"]
     assert {measure.group for measure in result.measures} == {"fidelity", "diversity", "memorisation"}
@@ -318,7 +318,7 @@ def test_references_that_nothing_can_be_measured_beside_are_refused(digits: Data
     twice = np.concatenate([digits.images[:150]] * 2)
     parts = RealData(Dataset(twice), Dataset(twice[::-1].copy()), record("twice"), record("again"))
     with pytest.raises(DataError, match="over again"):
-        judge(Dataset(digits.images[:300]), predict_real(parts), 300)
+        judge(Dataset(digits.images[:300]), predict_real(parts, Silent()), 300)
 
 
 def test_images_of_some_digits_are_compared_with_those_digits() -> None:
@@ -464,7 +464,7 @@ def test_a_model_is_compared_with_images_of_which_some_are_not_labelled(digits: 
     assert test.labels is not None
     half_known = np.where(np.arange(len(test)) % 2 == 0, -1, test.labels)
     parts = RealData(digits, Dataset(test.images, half_known, test.classes), record("known"), record("half known"))
-    result = judge(digits.take(slice(300)), predict_real(parts), 300)
+    result = judge(digits.take(slice(300)), predict_real(parts, Silent()), 300)
     assert result.measure("agreement").real > 0.9
 
 
@@ -508,7 +508,7 @@ def coloured(data: Dataset) -> Dataset:
 def test_colour_images_are_measured_and_shown_in_colour(digits: Dataset) -> None:
     test = digitsmith.load_dataset("digits:test")
     parts = RealData(coloured(digits), coloured(test), record("colour"), record("more colour"))
-    reference = predict_real(parts)
+    reference = predict_real(parts, Silent())
     assert (reference.channels, reference.scale) == (3, load_real("digits").scale)
     result = judge(coloured(digits).take(slice(300)), reference, 300)
     assert result.measure("agreement").value > 0.9

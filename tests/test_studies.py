@@ -12,7 +12,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import Source
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.images import Subject, open_subject
-from digitsmith.evaluation.reference import Choice, load_real
+from digitsmith.evaluation.reference import load_real
 from digitsmith.progress import Silent
 from digitsmith.records.run import Run
 from digitsmith.studies import tstr as studies
@@ -54,7 +54,7 @@ def test_wrong_labels_are_of_little_use_and_filtering_mends_it(digits: Dataset) 
 
 
 def test_a_model_makes_as_many_images_of_each_label_as_are_real() -> None:
-    data = load_real(Choice(Source("digits")), Silent())
+    data = load_real(Source("digits"), None, Silent())
     experiment = studies._Experiment(open_subject("mnist", Silent()), data, 300)
     real, generated = experiment.real, experiment.generated(3, Silent())
     assert (generated.labels == real.labels).all()
@@ -68,7 +68,7 @@ def test_images_without_a_label_are_left_out(digits: Dataset) -> None:
     assert digits.labels is not None
     labels = np.where(np.arange(len(digits)) % 2 == 0, -1, digits.labels)
     some = Dataset(digits.images, labels, digits.classes)
-    data = load_real(Choice(Source("digits")), Silent())
+    data = load_real(Source("digits"), None, Silent())
     data = dataclasses.replace(data, reference=some, held_out=some)
     experiment = studies._Experiment(Subject("some", some), data, None)
     for known in (experiment.real, experiment.test, experiment.generated(0, Silent())):
@@ -87,7 +87,7 @@ def test_the_classes_of_test_images_are_told_by_name(digits: Dataset, tmp_path: 
     (tmp_path / "real").mkdir()
     (tmp_path / "train" / "train").rename(tmp_path / "real" / "train")
     (tmp_path / "test" / "test").rename(tmp_path / "real" / "test")
-    data = load_real(Choice(Source(str(tmp_path / "real"))), Silent())
+    data = load_real(Source(str(tmp_path / "real")), None, Silent())
     assert data.held_out.classes == tuple("56789")
     test = studies._Experiment(Subject("digits", digits), data, None).test
     assert test.classes == digits.classes
@@ -105,7 +105,7 @@ def test_what_has_no_labels_is_refused(micro_gan: Run, digits: Dataset) -> None:
     unknown = Dataset(digits.images, np.full(len(digits), -1), digits.classes)
     with pytest.raises(DataError, match="no labels"):
         studies.tstr(unknown, "digits")
-    real = load_real(Choice(Source("digits")), Silent())
+    real = load_real(Source("digits"), None, Silent())
     for part in ("reference", "held_out"):
         with pytest.raises(DataError, match=r"reference: .* has no labels"):
             studies._require_fitting(Subject("digits", digits), dataclasses.replace(real, **{part: unknown}))

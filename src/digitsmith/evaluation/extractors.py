@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.inception import InceptionV3
 from digitsmith.evaluation.neighbours import Features
-from digitsmith.evaluation.samples import Sample, predict
+from digitsmith.evaluation.samples import Sample
 from digitsmith.models.digitnet import FEATURES, digit_net
 from digitsmith.progress import Progress
 
@@ -46,7 +46,7 @@ class DigitNetFeatures:
 
     def extract(self, images: NDArray[np.uint8], progress: Progress) -> Features:
         """Features, float32[n, 128]: the digit-net's penultimate layer."""
-        return predict(images, self._scale, "digit-net features", progress).features
+        return digit_net().predict(images, self._scale, progress=progress, work="digit-net features").features
 
 
 def feature_extractor(

@@ -12,7 +12,7 @@ from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.images import Subject, open_subject
 from digitsmith.evaluation.measures.readability import CONFIDENT
 from digitsmith.evaluation.reference import RealData, choose_reference, load_real, require_same_kind
-from digitsmith.evaluation.samples import digit_labels, predict
+from digitsmith.evaluation.samples import digit_labels
 from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net, usual_scale
@@ -81,7 +81,7 @@ def tstr(
         raise ConfigError(f"{seeds} is too few for a spread: use 3.", parameter="seeds")
     with listening(progress) as listener:
         opened = open_subject(subject, listener)
-        data = load_real(choose_reference(opened, reference), listener)
+        data = load_real(*choose_reference(opened, reference), listener)
         _require_fitting(opened, data)
         return _Experiment(opened, data, count).run(seeds, listener)
 
@@ -156,7 +156,7 @@ class _Experiment:
         if isinstance(self.content, Model):
             return self.generated(seed, progress, min_confidence=CONFIDENT)
         images = self.generated(seed, progress)
-        predictions = predict(images.images, self.scale, "filtering", progress)
+        predictions = digit_net().predict(images.images, self.scale, progress=progress, work="filtering")
         kept = np.flatnonzero((predictions.digits == digit_labels(images)) & (predictions.confidence >= CONFIDENT))
         if len(kept) < 2 * len(images.classes):
             raise DataError(
