@@ -52,13 +52,7 @@ class DigitNetFeatures:
 def feature_extractor(
     features: FeatureSpace, inception_weights: Path | None, scale: float, progress: Progress
 ) -> FeatureExtractor:
-    """The extractor of a name.
-
-    Args:
-        features: its name.
-        inception_weights: a file for Inception v3, instead of the published ones.
-        scale: at which the digit-net sees images.
-        progress: is told of a download.
+    """The extractor of a name, for images that the digit-net sees at this scale.
 
     Raises:
         ConfigError: weights for an extractor that takes none.

@@ -41,21 +41,13 @@ class Headline:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several chapters side by side.
+    """Several chapters side by side."""
 
-    Attributes:
-        evaluated: those that have an evaluation, the columns of the measures.
-        measures: rows, each with one entry for each column; None where it was not measured.
-        trained: those that are run folders, the columns of the settings.
-        settings: rows of hyperparameters that are not the same in all.
-        curves: of all runs, laid over each other.
-    """
-
-    evaluated: list[tuple[Chapter, Evaluation]]
-    measures: list[tuple[Measure, list[Measure | None]]]
-    trained: list[Chapter]
-    settings: list[tuple[str, list[str]]]
-    curves: list[Picture]
+    evaluated: list[tuple[Chapter, Evaluation]]  # the columns of the measures
+    measures: list[tuple[Measure, list[Measure | None]]]  # rows; None where it was not measured
+    trained: list[Chapter]  # the columns of the settings
+    settings: list[tuple[str, list[str]]]  # rows of hyperparameters that are not the same in all
+    curves: list[Picture]  # of all runs, laid over each other
 
 
 def write_report(subjects: Sequence[str | Path], out: str | Path) -> Path:
