@@ -17,7 +17,7 @@ from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import FORMATS
 from digitsmith.data.sources import Source
-from digitsmith.errors import ConfigError, DataError, ResultError
+from digitsmith.errors import ConfigError, DataError, ModelError, ResultError
 from digitsmith.evaluation.evaluate import Task, evaluate_images
 from digitsmith.evaluation.extractors import DigitNetFeatures
 from digitsmith.evaluation.images import Subject
@@ -307,6 +307,16 @@ def test_too_few_images_and_other_sizes_are_refused(digits: Dataset) -> None:
         digitsmith.evaluate(digits, "digits", seed=-1)
     with pytest.raises(ConfigError, match="inception_weights: "):
         digitsmith.evaluate(digits, "digits", inception_weights="weights.pth")
+
+
+def test_errors_name_the_arguments_of_evaluate(tmp_path: Path) -> None:
+    formats.write(Dataset(np.zeros((4, 200, 200), np.uint8)), tmp_path / "large", "npz")
+    with pytest.raises(ModelError, match=r"^subject: there is no model 'no.onnx'"):
+        digitsmith.evaluate("no.onnx")
+    with pytest.raises(DataError, match=r"^subject: .*images of 200x200"):
+        digitsmith.evaluate(tmp_path / "large")
+    with pytest.raises(DataError, match=r"^reference: .*images of 200x200"):
+        digitsmith.evaluate("digits", tmp_path / "large")
 
 
 def test_references_that_nothing_can_be_measured_beside_are_refused(digits: Dataset, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from digitsmith.data import formats
 from digitsmith.data.catalogue import TITLES
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import Source, load_dataset
-from digitsmith.errors import ConfigError, DataError, MissingSplitError
+from digitsmith.errors import ConfigError, DataError, MissingSplitError, blaming
 from digitsmith.evaluation.images import Subject
 from digitsmith.models.generator import Model
 from digitsmith.progress import Progress
@@ -94,7 +94,8 @@ def load_real(chosen: Source, resize: Size | None, progress: Progress) -> RealDa
         DataError: no such source, or one whose splits are not of one kind.
     """
     source, split, other = chosen.name, chosen.split, chosen.other.split
-    reference = load_dataset(source, split, resize=resize, progress=progress)
+    with blaming("reference"):
+        reference = load_dataset(source, split, resize=resize, progress=progress)
     try:
         held_out = load_dataset(source, other, resize=resize, progress=progress)
         parted = not np.array_equal(reference.images, held_out.images)  # a file without splits gives all for either
