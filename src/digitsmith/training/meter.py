@@ -27,6 +27,7 @@ class Meter:
         position.step += 1
         position.epoch_step += 1
         position.summed_steps += 1
+        position.seconds = time.monotonic() - self._started  # a run may stop before the next line
 
     @property
     def epoch_ends(self) -> bool:
