@@ -36,9 +36,7 @@ def wait(process: BaseProcess, until: Path) -> None:
 
 @pytest.mark.usefixtures("weights_only")
 @pytest.mark.parametrize("preset", ["gan", "cgan", "residual"])
-def test_a_run_killed_at_random_ends_with_the_same_weights_and_metrics(
-    tmp_path: Path, few: Path, digits: Dataset, preset: str
-) -> None:
+def test_a_run_killed_at_random_ends_with_the_same_weights_and_metrics(tmp_path: Path, few: Path, preset: str) -> None:
     changes = [*micro(preset), "epochs=12", "log_every=2", "ema=0.9"]
     changes += ["checkpoint_seconds=0"]  # a checkpoint after every step: most kills hit one
     data = few

@@ -83,7 +83,12 @@ def test_the_card_is_written_from_the_record(of_mnist: ShippedRecord, monkeypatc
         assert (ROOT / f"docs/images/model-{name}.png").exists()
 
 
-def test_what_the_record_says_was_measured_can_be_measured(of_mnist: ShippedRecord) -> None:
+def test_what_the_record_says_was_measured_can_be_measured(
+    of_mnist: ShippedRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "DIGITSMITH_DATA_HOME", str(tmp_path)
+    )  # the search for copies takes longest, and is not looked at
     result = digitsmith.evaluate("mnist", count=of_mnist.protocol.evaluation.images, seed=0)
     assert result.protocol.digitnet_sha256 == of_mnist.protocol.evaluation.digitnet_sha256
     assert not result.collapse.collapsed
