@@ -16,7 +16,6 @@ import numpy as np
 from digitsmith.data.sources import Source, at_hand
 from digitsmith.evaluation.metrics import precision_recall
 from digitsmith.evaluation.real import load_real_images
-from digitsmith.evaluation.reference import Choice
 from digitsmith.progress import Silent
 from memory import peak
 
@@ -42,7 +41,7 @@ def main() -> None:
     for _ in range(2):
         megabytes, took = peak("evaluate", "mnist")
         print(f"digitsmith evaluate mnist, {what} the search for copies: {took:.1f} s, peak {megabytes:,.0f} MB")
-    mnist = load_real_images(Choice(Source("mnist")), progress=Silent())
+    mnist = load_real_images(Source("mnist"), None, progress=Silent())
     real, generated = (split.predictions.features.astype(np.float64) for split in (mnist.reference, mnist.held_out))
     times = [(seconds(precision_recall, real, generated), seconds(products, real, generated)) for _ in range(rounds)]
     ratios = sorted(whole / needed for whole, needed in times)

@@ -27,6 +27,8 @@ def test_coloured_digits_are_recognised_as_well_as_grey_ones() -> None:
     assert usual_scale(colour) == usual_scale(images) == 1.0
     half = digitsmith.Dataset(colour).resize((14, 14)).images
     assert usual_scale(half) == pytest.approx(2, rel=0.15)
+    small = np.pad(half, ((0, 0), (7, 7), (7, 7), (0, 0)), mode="edge")
+    assert usual_scale(np.concatenate([small[:260], colour])) == 1.0  # of all images, not of the first ones
 
 
 def test_ink_is_as_bright_as_it_is_far_from_the_colour_of_the_border() -> None:

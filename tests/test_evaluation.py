@@ -17,14 +17,14 @@ from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import FORMATS
 from digitsmith.data.sources import Source
-from digitsmith.errors import ConfigError, DataError, ResultError
+from digitsmith.errors import ConfigError, DataError, ModelError, ResultError
 from digitsmith.evaluation.evaluate import Task, evaluate_images
 from digitsmith.evaluation.extractors import DigitNetFeatures
 from digitsmith.evaluation.images import Subject
 from digitsmith.evaluation.measures.diversity import DigitStatistics, digit_diversity
 from digitsmith.evaluation.measures.readability import label_agreement
 from digitsmith.evaluation.real import RealImages, load_real_images, pixel_distances, predict_real
-from digitsmith.evaluation.reference import Choice, RealData, choose_reference
+from digitsmith.evaluation.reference import RealData, choose_reference
 from digitsmith.evaluation.samples import Sample, Sets, digit_labels
 from digitsmith.models.digitnet import DIGITS, Predictions, digit_net, usual_scale
 from digitsmith.progress import Silent
@@ -58,7 +58,7 @@ def test_split(mnist: RealImages) -> Dataset:
 
 
 def load_real(source: str) -> RealImages:
-    return load_real_images(Choice(Source(source)), progress=Silent())
+    return load_real_images(Source(source), None, progress=Silent())
 
 
 def judge(data: Dataset, reference: RealImages, n: int = N) -> Evaluation:
@@ -251,7 +251,7 @@ def test_made_digits_are_compared_with_what_their_maker_was_trained_on(micro_run
         assert digitsmith.evaluate(folder).reference.title == "digits:train"
     assert digitsmith.evaluate("npz/train.npz").reference.title == "digits:train"
     assert digitsmith.evaluate("npz", "digits:test").reference.title == "digits:test"
-    assert choose_reference(Subject("digits", digits), None) == Choice(Source("mnist"))  # a name, whatever is here
+    assert choose_reference(Subject("digits", digits), None) == (Source("mnist"), None)  # a name, whatever is here
 
 
 def test_made_digits_whose_makers_data_are_gone_need_a_reference(digits: Dataset) -> None:
@@ -290,7 +290,7 @@ def test_images_of_other_things_are_compared_but_not_classified() -> None:
     random = np.random.default_rng(0)
     letters = Dataset(random.integers(0, 256, (400, 20, 16)).astype(np.uint8), np.arange(400) % 2, ("a", "b"))
     first, second = letters.take(slice(200)), letters.take(slice(200, None))
-    reference = predict_real(RealData(first, second, record("letters"), record("more letters")))
+    reference = predict_real(RealData(first, second, record("letters"), record("more letters")), Silent())
     result = judge(letters.take(slice(0, 300, 2)), reference, 150)
     assert "digits only" in result.skipped["readability"]
     assert {measure.group for measure in result.measures} == {"fidelity", "diversity", "memorisation"}
@@ -309,6 +309,16 @@ def test_too_few_images_and_other_sizes_are_refused(digits: Dataset) -> None:
         digitsmith.evaluate(digits, "digits", inception_weights="weights.pth")
 
 
+def test_errors_name_the_arguments_of_evaluate(tmp_path: Path) -> None:
+    formats.write(Dataset(np.zeros((4, 200, 200), np.uint8)), tmp_path / "large", "npz")
+    with pytest.raises(ModelError, match=r"^subject: there is no model 'no.onnx'"):
+        digitsmith.evaluate("no.onnx")
+    with pytest.raises(DataError, match=r"^subject: .*images of 200x200"):
+        digitsmith.evaluate(tmp_path / "large")
+    with pytest.raises(DataError, match=r"^reference: .*images of 200x200"):
+        digitsmith.evaluate("digits", tmp_path / "large")
+
+
 def test_references_that_nothing_can_be_measured_beside_are_refused(digits: Dataset, tmp_path: Path) -> None:
     assert digits.labels is not None
     few = digits.take(np.append(np.flatnonzero(digits.labels < 3), np.flatnonzero(digits.labels == 9)[0]))
@@ -318,7 +328,7 @@ def test_references_that_nothing_can_be_measured_beside_are_refused(digits: Data
     twice = np.concatenate([digits.images[:150]] * 2)
     parts = RealData(Dataset(twice), Dataset(twice[::-1].copy()), record("twice"), record("again"))
     with pytest.raises(DataError, match="over again"):
-        judge(Dataset(digits.images[:300]), predict_real(parts), 300)
+        judge(Dataset(digits.images[:300]), predict_real(parts, Silent()), 300)
 
 
 def test_images_of_some_digits_are_compared_with_those_digits() -> None:
@@ -464,7 +474,7 @@ def test_a_model_is_compared_with_images_of_which_some_are_not_labelled(digits: 
     assert test.labels is not None
     half_known = np.where(np.arange(len(test)) % 2 == 0, -1, test.labels)
     parts = RealData(digits, Dataset(test.images, half_known, test.classes), record("known"), record("half known"))
-    result = judge(digits.take(slice(300)), predict_real(parts), 300)
+    result = judge(digits.take(slice(300)), predict_real(parts, Silent()), 300)
     assert result.measure("agreement").real > 0.9
 
 
@@ -508,7 +518,7 @@ def coloured(data: Dataset) -> Dataset:
 def test_colour_images_are_measured_and_shown_in_colour(digits: Dataset) -> None:
     test = digitsmith.load_dataset("digits:test")
     parts = RealData(coloured(digits), coloured(test), record("colour"), record("more colour"))
-    reference = predict_real(parts)
+    reference = predict_real(parts, Silent())
     assert (reference.channels, reference.scale) == (3, load_real("digits").scale)
     result = judge(coloured(digits).take(slice(300)), reference, 300)
     assert result.measure("agreement").value > 0.9
@@ -518,6 +528,15 @@ def test_colour_images_are_measured_and_shown_in_colour(digits: Dataset) -> None
     for picture in result.pictures.values():
         with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
             assert image.mode == "RGB"
+
+
+def test_a_source_whose_splits_are_not_of_one_kind_is_refused(digits: Dataset, tmp_path: Path) -> None:
+    formats.write(coloured(digits.take(slice(8))), tmp_path / "real", "npz")
+    formats.write(digits.take(slice(8)), tmp_path / "test", "npz", "test")
+    (tmp_path / "test" / "test.npz").rename(tmp_path / "real" / "test.npz")
+    (tmp_path / "real" / "dataset.json").unlink()
+    with pytest.raises(DataError, match=r"real:test has images of 28x28 in grey, .*real:train of 28x28 in colour"):
+        digitsmith.evaluate(digits, tmp_path / "real")
 
 
 def test_colour_images_are_not_compared_with_grey_ones(digits: Dataset) -> None:

@@ -22,7 +22,8 @@ from digitsmith.errors import DataError, DependencyError, DownloadError
 from digitsmith.evaluation import inception
 from digitsmith.evaluation.extractors import DigitNetFeatures, FeatureExtractor, features_of
 from digitsmith.evaluation.inception import VARIABLE, WEIGHTS, WEIGHTS_SHA256, InceptionV3, to_rgb
-from digitsmith.evaluation.samples import Sample, predict
+from digitsmith.evaluation.samples import Sample
+from digitsmith.models.digitnet import digit_net
 from digitsmith.progress import Progress, Silent
 
 
@@ -225,7 +226,7 @@ def test_without_a_connection_the_error_says_where_the_file_goes(
 @pytest.mark.usefixtures("library")
 def test_extractors_are_interchangeable(weights: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
-    sample = Sample(images, predict(images, 1.0, "classifying", Silent()), None)
+    sample = Sample(images, digit_net().predict(images), None)
     extractors: tuple[FeatureExtractor, ...] = (DigitNetFeatures(), InceptionV3(weights))
     for extractor in extractors:
         features = features_of(sample, extractor, Silent())

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from digitsmith.config.loading import load_config
 from digitsmith.errors import DigitsmithError, OutputError, ResultError, RunError
 from digitsmith.figures.curves import KINDS, draw_curves, read_history
 from digitsmith.records.base import Versions
@@ -31,6 +32,7 @@ from digitsmith.records.run import MetricsLine, Run
 from digitsmith.records.study import Arm, ClassifierRecord, Study, StudyProtocol
 from digitsmith.report.formatting import amount, amount_and_error
 from digitsmith.report.page import write_report
+from digitsmith.training import folder
 
 DIGITS = tuple("0123456789")
 REFERENCE = ReferenceRecord(source="mnist", split="train", sha256="4" * 64)
@@ -195,6 +197,15 @@ def test_several_are_compared(run: Run) -> None:
     assert "Setting first other optimizer.epochs 2 9" in seen.text
     links = {attributes.get("href") for tag, attributes in seen.tags if tag == "a"}
     assert links == {f"#{attributes['id']}" for _, attributes in seen.tags if "id" in attributes}
+
+
+def test_runs_of_two_architectures_are_compared(run: Run) -> None:
+    other = Run(Path(shutil.copytree(run.folder, Path("other"))))
+    folder.write_config(other, load_config("residual"))
+    seen = page(run.folder, other.folder)
+    assert "networks.architecture fully-connected residual" in seen.text
+    assert "networks.generator.dropout 0.0 -" in seen.text
+    assert "optimizer.steps - 5000" in seen.text
 
 
 def test_what_was_measured_differently_is_not_compared() -> None:

@@ -1,16 +1,18 @@
 """The study of usefulness: what is trained on what, and that its numbers mean what they say."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import digitsmith
+from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import Source
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.images import Subject, open_subject
-from digitsmith.evaluation.reference import Choice, load_real
+from digitsmith.evaluation.reference import load_real
 from digitsmith.progress import Silent
 from digitsmith.records.run import Run
 from digitsmith.studies import tstr as studies
@@ -52,7 +54,7 @@ def test_wrong_labels_are_of_little_use_and_filtering_mends_it(digits: Dataset) 
 
 
 def test_a_model_makes_as_many_images_of_each_label_as_are_real() -> None:
-    data = load_real(Choice(Source("digits")), Silent())
+    data = load_real(Source("digits"), None, Silent())
     experiment = studies._Experiment(open_subject("mnist", Silent()), data, 300)
     real, generated = experiment.real, experiment.generated(3, Silent())
     assert (generated.labels == real.labels).all()
@@ -66,7 +68,7 @@ def test_images_without_a_label_are_left_out(digits: Dataset) -> None:
     assert digits.labels is not None
     labels = np.where(np.arange(len(digits)) % 2 == 0, -1, digits.labels)
     some = Dataset(digits.images, labels, digits.classes)
-    data = load_real(Choice(Source("digits")), Silent())
+    data = load_real(Source("digits"), None, Silent())
     data = dataclasses.replace(data, reference=some, held_out=some)
     experiment = studies._Experiment(Subject("some", some), data, None)
     for known in (experiment.real, experiment.test, experiment.generated(0, Silent())):
@@ -75,10 +77,40 @@ def test_images_without_a_label_are_left_out(digits: Dataset) -> None:
         assert known.labels.min() >= 0
 
 
+def test_the_classes_of_test_images_are_told_by_name(digits: Dataset, tmp_path: Path) -> None:
+    """A test split in class folders, of which some are missing, counts its classes otherwise."""
+    assert digits.labels is not None
+    late = digits.take(np.flatnonzero(digits.labels >= 5))
+    assert late.labels is not None
+    formats.write(digits, tmp_path / "train", "png")
+    formats.write(Dataset(late.images, late.labels - 5, late.classes[5:]), tmp_path / "test", "png", "test")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "train" / "train").rename(tmp_path / "real" / "train")
+    (tmp_path / "test" / "test").rename(tmp_path / "real" / "test")
+    data = load_real(Source(str(tmp_path / "real")), None, Silent())
+    assert data.held_out.classes == tuple("56789")
+    test = studies._Experiment(Subject("digits", digits), data, None).test
+    assert test.classes == digits.classes
+    assert test.labels is not None
+    assert test.labels.min() == 5
+    other = dataclasses.replace(data, reference=data.held_out, held_out=data.reference)
+    with pytest.raises(DataError, match="has the classes 0 1 2"):
+        studies._require_fitting(Subject("late", data.held_out), other)
+
+
 def test_what_has_no_labels_is_refused(micro_gan: Run, digits: Dataset) -> None:
     for subject in (micro_gan.folder, Dataset(digits.images)):
         with pytest.raises(DataError, match="no labels"):
             studies.tstr(subject, "digits")
+    unknown = Dataset(digits.images, np.full(len(digits), -1), digits.classes)
+    with pytest.raises(DataError, match="no labels"):
+        studies.tstr(unknown, "digits")
+    real = load_real(Source("digits"), None, Silent())
+    for part in ("reference", "held_out"):
+        with pytest.raises(DataError, match=r"reference: .* has no labels"):
+            studies._require_fitting(Subject("digits", digits), dataclasses.replace(real, **{part: unknown}))
+    with pytest.raises(ConfigError, match=r"count: 0 is too few"):
+        studies.tstr(digits, "digits", count=0)
     with pytest.raises(ConfigError, match="seeds: 1 is too few"):
         studies.tstr(digits, "digits", seeds=1)
     with pytest.raises(DataError, match="a b"):

@@ -20,7 +20,10 @@ from digitsmith.data.grid import untile
 from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError, RunError
 from digitsmith.records.run import Run, RunRecord, find_record
 from digitsmith.training import samples
+from digitsmith.training.meter import Meter
 from digitsmith.training.setup import find_device, settle
+from digitsmith.training.state import new_state
+from digitsmith.training.step import SCALARS
 from digitsmith.training.validation import Validation, hold_out
 from runs import contents
 
@@ -131,6 +134,7 @@ def test_the_config_of_a_run_brings_its_data_and_their_size(digits: Dataset) -> 
     assert first.read_record().resize == (12, 12)
     again = digitsmith.train(first.config, out="again", progress=False).run
     assert contents(again) == contents(first)
+    assert again.read_record().resize == (12, 12)
     other = digitsmith.train(first.config, "digits", "other", progress=False).run.read_record().data
     assert (other.source, other.images, other.image_size) == ("digits", 1438, (28, 28))
 
@@ -271,6 +275,25 @@ def test_ema_is_what_is_exported(few: Path) -> None:
     )
     (exported,) = exported_matrices(run, (784, 32))
     np.testing.assert_array_equal(exported, tensors["ema.last.weight"])
+
+
+def test_time_counts_between_two_lines_of_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_config("gan")
+    state = new_state(config, (1, 8, 8), 0, torch.device("cpu"))
+    state.position.seconds = 10
+    clock = iter([100.0, 103.0])
+    monkeypatch.setattr("digitsmith.training.meter.time.monotonic", lambda: next(clock))
+    meter = Meter(state, config, 5)
+    meter.count(torch.zeros(len(SCALARS)))
+    assert not meter.line_is_due
+    assert (state.position.step, state.position.seconds) == (1, 13)
+
+
+@pytest.mark.usefixtures("weights_only")
+def test_images_that_are_all_the_same_have_no_ratio() -> None:
+    same = Dataset(np.zeros((1300, 28, 28), np.uint8))
+    outcome = digitsmith.train("gan", same, "run", changes=[*MICRO, "epochs=1", "evaluate_every=1"], progress=False)
+    assert (outcome.best_epoch, outcome.best_ratio) == (1, 0.0)
 
 
 def test_the_best_generator_that_was_measured_is_exported(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ModelError
 from digitsmith.models.generator import Model
 from digitsmith.models.noise import noise
+from digitsmith.records.run import Run
 from digitsmith.training.networks import new_networks
 from digitsmith.training.samples import sample
 from digitsmith.training.styles import StyledGenerator
@@ -69,6 +70,17 @@ def test_the_model_in_the_box_gives_its_weights() -> None:
         sample(styled, noise(3, 0, 100, 64, "normal"), labels) - model.sample(labels, seed=3).astype(int)
     )
     assert difference.max() <= 1  # grey level
+
+
+def test_reading_and_exporting_use_no_random_state_of_the_callers(micro_residual: Run, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    digitsmith.export(micro_residual.folder, tmp_path / "model.onnx")
+    first = read_weights(tmp_path / "model.onnx")
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(6)
+    second = read_weights(tmp_path / "model.onnx")
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_another_config_takes_what_fits() -> None:

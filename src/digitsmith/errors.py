@@ -16,6 +16,9 @@ fault of the public function that was called; the command line shows its own opt
         └── DivergedError      a training whose losses or weights are no longer finite
 """
 
+import contextlib
+from collections.abc import Iterator
+
 
 class DigitsmithError(Exception):
     """The root of all errors that a user can meet.
@@ -71,3 +74,14 @@ class RunError(DigitsmithError):
 
 class DivergedError(RunError):
     """A training whose losses or weights are no longer finite."""
+
+
+@contextlib.contextmanager
+def blaming(parameter: str) -> Iterator[None]:
+    """Give an error that names an argument of an inner function the name of the public function's argument."""
+    try:
+        yield
+    except DigitsmithError as error:
+        if error.parameter:
+            error.parameter = parameter
+        raise

@@ -8,31 +8,18 @@ from digitsmith.data.formats import Split
 
 @dataclass(frozen=True)
 class Remote:
-    """A data set of IDX files on the web.
+    """A data set of IDX files on the web."""
 
-    Attributes:
-        title: one line about it.
-        mirrors: base addresses, tried in turn.
-        images: file name of each split's images, on the mirror and in the cache.
-        labels: file name of each split's labels.
-        sha256: of the decompressed files, where it is known; gzip bytes differ between mirrors.
-        md5: of the files as the mirrors serve them, where that is known instead.
-        archive: name of the zip file that holds all of them, if they come in one.
-        transposed: images lie on their side.
-        label_column: the labels are int32[n, k], and this column is the class.
-        classes: class names, if not 0, 1, ….
-    """
-
-    title: str
-    mirrors: tuple[str, ...]
-    images: Mapping[Split, str]
+    title: str  # one line about it
+    mirrors: tuple[str, ...]  # base addresses, tried in turn
+    images: Mapping[Split, str]  # file names, on the mirror and in the cache
     labels: Mapping[Split, str]
-    sha256: Mapping[str, str] = field(default_factory=dict)
-    md5: Mapping[str, str] = field(default_factory=dict)
-    archive: str = ""
-    transposed: bool = False
-    label_column: int | None = None
-    classes: tuple[str, ...] = ()
+    sha256: Mapping[str, str] = field(default_factory=dict)  # of files, decompressed: mirrors differ in gzip bytes
+    md5: Mapping[str, str] = field(default_factory=dict)  # of files as the mirrors serve them, where only that is known
+    archive: str = ""  # the zip file that holds all of them, if they come in one
+    transposed: bool = False  # images lie on their side
+    label_column: int | None = None  # of labels that are int32[n, k], which one is the class
+    classes: tuple[str, ...] = ()  # names, if not 0, 1, …
 
 
 _MNIST_IMAGES: dict[Split, str] = {"train": "train-images-idx3-ubyte.gz", "test": "t10k-images-idx3-ubyte.gz"}
@@ -69,18 +56,7 @@ REMOTES: dict[str, Remote] = {
             "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
             "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
         },
-        classes=(
-            "T-shirt",
-            "Trouser",
-            "Pullover",
-            "Dress",
-            "Coat",
-            "Sandal",
-            "Shirt",
-            "Sneaker",
-            "Bag",
-            "Ankle boot",
-        ),
+        classes=("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
     "kmnist": Remote(
         "70,000 cursive Japanese characters of 10 classes, 28x28 (Clanuwat et al. 2018; CC BY-SA 4.0)",
@@ -97,18 +73,9 @@ REMOTES: dict[str, Remote] = {
     ),
     "emnist-digits": Remote(
         "280,000 handwritten digits, 28x28 (Cohen et al. 2017); a download of 540 MB",
-        (
-            "https://biometrics.nist.gov/cs_links/EMNIST/",
-            "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/",
-        ),
-        {
-            "train": "emnist-digits-train-images-idx3-ubyte.gz",
-            "test": "emnist-digits-test-images-idx3-ubyte.gz",
-        },
-        {
-            "train": "emnist-digits-train-labels-idx1-ubyte.gz",
-            "test": "emnist-digits-test-labels-idx1-ubyte.gz",
-        },
+        ("https://biometrics.nist.gov/cs_links/EMNIST/", "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/"),
+        {"train": "emnist-digits-train-images-idx3-ubyte.gz", "test": "emnist-digits-test-images-idx3-ubyte.gz"},
+        {"train": "emnist-digits-train-labels-idx1-ubyte.gz", "test": "emnist-digits-test-labels-idx1-ubyte.gz"},
         md5={"gzip.zip": "58c8d27c78d21e728a6bc7b3cc06412e"},
         archive="gzip.zip",
         transposed=True,

@@ -19,10 +19,10 @@ from digitsmith.evaluation.measures.verdicts import near_real
 from digitsmith.evaluation.pictures import closest_pairs, contact_sheets
 from digitsmith.evaluation.real import RealImages, load_real_images, pixel_distances, restrict
 from digitsmith.evaluation.reference import choose_reference, require_same_kind
-from digitsmith.evaluation.samples import FeatureSets, Sample, Sets, digit_labels, digits_in, predict
+from digitsmith.evaluation.samples import FeatureSets, Sample, Sets, digit_labels, digits_in
 from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
-from digitsmith.models.digitnet import DIGITS, Predictions, digit_net
+from digitsmith.models.digitnet import DIGITS, digit_net
 from digitsmith.models.generator import Model
 from digitsmith.models.noise import check_seed
 from digitsmith.progress import Progress, listening
@@ -73,7 +73,7 @@ def evaluate(
     check_seed(seed)
     with listening(progress) as listener:
         opened = open_subject(subject, listener)
-        real = load_real_images(choose_reference(opened, reference), fetch=fetch, progress=listener)
+        real = load_real_images(*choose_reference(opened, reference), fetch=fetch, progress=listener)
         labels = real.reference.labels
         if opened.digits is not None and labels is not None and len(opened.digits) < len(digits_in(labels)):
             real = restrict(real, opened.digits)
@@ -87,15 +87,7 @@ def evaluate(
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What is compared with what, and how.
-
-    Attributes:
-        subject: what is evaluated.
-        real: what it is compared with.
-        extractor: of the features.
-        count: images of each kind.
-        seed: of the images.
-    """
+    """What is compared with what, and how: `count` images of each kind."""
 
     subject: Subject
     real: RealImages
@@ -107,7 +99,7 @@ class Task:
 def evaluate_images(images: Dataset, task: Task, progress: Progress) -> Evaluation:
     """Measure exactly `task.count` images of the task's subject against as many real ones."""
     real, subject, n = task.real, task.subject, task.count
-    predictions = predict(images.images, real.scale, "classifying the images", progress)
+    predictions = digit_net().predict(images.images, real.scale, progress=progress, work="classifying the images")
     samples = Sets(
         Sample(images.images, predictions, digit_labels(images)), real.reference.sample(n), real.held_out.sample(n)
     )
@@ -116,27 +108,35 @@ def evaluate_images(images: Dataset, task: Task, progress: Progress) -> Evaluati
     found = _measure(samples, features)
     progress.update("measuring", 1, 1)
     pictures = contact_sheets(samples.generated, real.reference)
-    copied = _look_for_copies(samples, task, progress)
-    measures = (*found.measures, *copied.measures)
+    copied, skipped, pairs = _look_for_copies(samples, task, progress)
+    measures = (*found.measures, *copied)
     return Evaluation(
         subject=subject.name,
         subject_kind=subject.kind,
         subject_sha256=subject.sha256,
         reference=real.reference.record,
         held_out=real.held_out.record,
-        protocol=_protocol(task),
+        protocol=Protocol(
+            images=n,
+            seed=task.seed,
+            features=task.extractor.name,
+            features_sha256=task.extractor.sha256,
+            digitnet_sha256=digit_net().sha256,
+            scale=round(real.scale, 3),
+            versions=Versions.here("numpy", "onnxruntime", *(["torch"] if task.extractor.name == "inception" else [])),
+        ),
         measures=measures,
         collapse=found.collapse,
         classes=found.statistics.rows() if found.statistics else (),
         confusion=found.confusion,
-        skipped=found.skipped | copied.skipped,
+        skipped=found.skipped | skipped,
         notes=(
             *real.notes,
             *notes.on_images(samples, subject, real),
             *notes.on_ranks(features.moments),
             *notes.on_trust(measures, n),
         ),
-        pictures=pictures | copied.pictures,
+        pictures=pictures | pairs,
     )
 
 
@@ -153,7 +153,7 @@ class _Findings:
 
 def _measure(samples: Sets[Sample], features: FeatureSets) -> _Findings:
     are_digits = samples.reference.labels is not None and samples.held_out.labels is not None
-    predictions = samples.map(_predictions) if are_digits else None
+    predictions = samples.map(lambda of: of.predictions) if are_digits else None
     statistics = None if predictions is None else DigitStatistics.of(predictions)
     confusion, skipped = None, {}
     repeated, duplicated = near_duplicates(features, predictions)
@@ -179,27 +179,17 @@ def _measure(samples: Sets[Sample], features: FeatureSets) -> _Findings:
     return _Findings(found, collapse, statistics, confusion, skipped)
 
 
-def _predictions(sample: Sample) -> Predictions:
-    return sample.predictions
-
-
-@dataclass(frozen=True, eq=False)
-class _Copies:
-    """What distances in pixels say."""
-
-    measures: list[Measure]
-    skipped: dict[str, str]
-    pictures: dict[str, str]
-
-
-def _look_for_copies(samples: Sets[Sample], task: Task, progress: Progress) -> _Copies:
+def _look_for_copies(
+    samples: Sets[Sample], task: Task, progress: Progress
+) -> tuple[list[Measure], dict[str, str], dict[str, str]]:
+    """The measures of memorisation, or else why there are none, and pictures."""
     images, training, held_out = samples.generated.images, task.real.reference.images, samples.held_out.images
     if images is None or training is None or held_out is None:
         reason = (
             "Memorisation was not measured: it needs the training images, and MNIST is not on this computer. It can be "
             "downloaded (11 MB)."
         )
-        return _Copies([], {"memorisation": reason}, {})
+        return [], {"memorisation": reason}, {}
     distances, places = pixel_distances(images, training, "comparing with training images", progress)
     known = task.real.held_out_distances
     if known is not None:
@@ -209,12 +199,12 @@ def _look_for_copies(samples: Sets[Sample], task: Task, progress: Progress) -> _
         held_out_distances, _ = pixel_distances(held_out, training, work, progress)
     pictures = {"closest_pairs": closest_pairs(images, training, distances, places)}
     if np.median(held_out_distances[:, 0]) > 0:
-        return _Copies(memorisation(distances, held_out_distances), {}, pictures)
+        return memorisation(distances, held_out_distances), {}, pictures
     reason = (
         f"Memorisation was not measured: half of {task.real.held_out.record.title} are in "
         f"{task.real.reference.record.title} too, so nothing shows what a copy is."
     )
-    return _Copies([], {"memorisation": reason}, pictures)
+    return [], {"memorisation": reason}, pictures
 
 
 def _images(task: Task, progress: Progress) -> Dataset:
@@ -264,15 +254,3 @@ def _require_all_digits(task: Task) -> None:
                 f"its digit {DIGITS[there[counts.argmin()]]}: choose real images with more of each.",
                 parameter="reference",
             )
-
-
-def _protocol(task: Task) -> Protocol:
-    return Protocol(
-        images=task.count,
-        seed=task.seed,
-        features=task.extractor.name,
-        features_sha256=task.extractor.sha256,
-        digitnet_sha256=digit_net().sha256,
-        scale=round(task.real.scale, 3),
-        versions=Versions.here("numpy", "onnxruntime", *(["torch"] if task.extractor.name == "inception" else [])),
-    )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.inception import InceptionV3
 from digitsmith.evaluation.neighbours import Features
-from digitsmith.evaluation.samples import Sample, predict
+from digitsmith.evaluation.samples import Sample
 from digitsmith.models.digitnet import FEATURES, digit_net
 from digitsmith.progress import Progress
 
@@ -46,19 +46,13 @@ class DigitNetFeatures:
 
     def extract(self, images: NDArray[np.uint8], progress: Progress) -> Features:
         """Features, float32[n, 128]: the digit-net's penultimate layer."""
-        return predict(images, self._scale, "digit-net features", progress).features
+        return digit_net().predict(images, self._scale, progress=progress, work="digit-net features").features
 
 
 def feature_extractor(
     features: FeatureSpace, inception_weights: Path | None, scale: float, progress: Progress
 ) -> FeatureExtractor:
-    """The extractor of a name.
-
-    Args:
-        features: its name.
-        inception_weights: a file for Inception v3, instead of the published ones.
-        scale: at which the digit-net sees images.
-        progress: is told of a download.
+    """The extractor of a name, for images that the digit-net sees at this scale.
 
     Raises:
         ConfigError: weights for an extractor that takes none.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
-from digitsmith.errors import DataError
+from digitsmith.errors import DataError, blaming
 from digitsmith.evaluation.samples import digit_labels, digits_in
 from digitsmith.models.digitnet import as_digits
 from digitsmith.models.generator import Model, load, shipped
@@ -71,12 +71,12 @@ def open_subject(subject: str | Path | Model | Dataset, progress: Progress) -> S
     if isinstance(subject, Dataset):
         return Subject("images in memory", subject)
     name, path = str(subject), Path(subject)
-    if path.suffix == ".onnx" or (path / "config.toml").is_file() or (path / "model.onnx").is_file():
-        return Subject(name, load(subject))
-    if name in shipped():
-        return Subject(name, load(name))
+    is_run = (path / "config.toml").is_file() or (path / "model.onnx").is_file()
     try:
-        return Subject(name, load_dataset(name, progress=progress))
+        with blaming("subject"):
+            if is_run or path.suffix == ".onnx" or name in shipped():
+                return Subject(name, load(subject))
+            return Subject(name, load_dataset(name, progress=progress))
     except DataError as error:
         if path.exists() or path.suffix or path.name != name:  # meant as a path
             raise

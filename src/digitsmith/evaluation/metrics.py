@@ -19,12 +19,10 @@ class Moments:
     Attributes:
         mean: float64[d].
         covariance: float64[d, d], unbiased.
-        count: how many features they are of.
     """
 
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
-    count: int
 
     @property
     def rank(self) -> int:
@@ -42,7 +40,7 @@ def moments(features: Features) -> Moments:
     features = features.astype(np.float64, copy=False)
     mean = features.mean(0)
     centred = features - mean
-    return Moments(mean, centred.T @ centred / (len(features) - 1), len(features))
+    return Moments(mean, centred.T @ centred / (len(features) - 1))
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:

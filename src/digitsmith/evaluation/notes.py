@@ -9,7 +9,8 @@ from digitsmith.evaluation.images import Subject
 from digitsmith.evaluation.measures.verdicts import ENOUGH, near_real
 from digitsmith.evaluation.metrics import Moments, total_variation
 from digitsmith.evaluation.real import MOST, RealImages
-from digitsmith.evaluation.samples import Sample, Sets, count_digits
+from digitsmith.evaluation.samples import Sample, Sets
+from digitsmith.models.digitnet import DIGITS
 from digitsmith.records.evaluation import Measure
 
 _OTHER_MIX = 0.02  # share of images; two random choices of 10,000 differ by less
@@ -43,7 +44,7 @@ def on_images(samples: Sets[Sample], subject: Subject, real: RealImages) -> list
 
 def _shares(sample: Sample) -> NDArray[np.float64]:
     assert sample.labels is not None
-    counts = count_digits(sample.labels)
+    counts = np.bincount(sample.labels[sample.labels >= 0], minlength=len(DIGITS))
     shares: NDArray[np.float64] = counts / counts.sum()
     return shares
 

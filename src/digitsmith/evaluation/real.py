@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import Split
-from digitsmith.data.sources import at_hand
+from digitsmith.data.sources import Source, at_hand
 from digitsmith.evaluation.neighbours import nearest
-from digitsmith.evaluation.reference import DEFAULT, Choice, RealData, load_real
-from digitsmith.evaluation.samples import Sample, digit_labels, predict
-from digitsmith.models.digitnet import DIGITS, SIDE, DigitNet, Predictions, usual_scale
+from digitsmith.evaluation.reference import DEFAULT, RealData, Size, load_real
+from digitsmith.evaluation.samples import Sample, digit_labels
+from digitsmith.models.digitnet import DIGITS, SIDE, DigitNet, Predictions, digit_net, usual_scale
 from digitsmith.progress import Progress, Silent
 from digitsmith.records.evaluation import ReferenceRecord
 
@@ -50,11 +50,6 @@ class RealSplit:
 
     def __len__(self) -> int:
         return len(self.predictions)
-
-    @property
-    def unlabelled(self) -> int:
-        """How many are not labelled, though others are."""
-        return 0 if self.labels is None else int((self.labels < 0).sum())
 
     def sample(self, n: int) -> Sample:
         """The first n images."""
@@ -92,47 +87,48 @@ class RealImages:
 def restrict(real: RealImages, digits: NDArray[np.int64]) -> RealImages:
     """The images that are labelled as one of these digits."""
 
-    def kept(split: RealSplit) -> NDArray[np.bool_]:
+    def part(split: RealSplit) -> tuple[RealSplit, NDArray[np.bool_], int]:
         assert split.labels is not None
-        return np.isin(split.labels, digits)
-
-    def part(split: RealSplit) -> RealSplit:
-        assert split.labels is not None
-        of = kept(split)
-        record = split.record.model_copy(update={"digits": tuple(DIGITS[digit] for digit in digits)})
-        return replace(
-            split, record=record, predictions=split.predictions[of], labels=split.labels[of], places=split.places[of]
+        kept = np.isin(split.labels, digits)
+        return (
+            replace(
+                split,
+                record=split.record.model_copy(update={"digits": tuple(DIGITS[digit] for digit in digits)}),
+                predictions=split.predictions[kept],
+                labels=split.labels[kept],
+                places=split.places[kept],
+            ),
+            kept,
+            int((split.labels < 0).sum()),
         )
 
-    distances, unlabelled = real.held_out_distances, real.reference.unlabelled + real.held_out.unlabelled
-    note = f"{unlabelled:,} real images without a label were left out, as only some digits are compared."
+    (reference, _, some), (held_out, kept, others) = part(real.reference), part(real.held_out)
+    distances = real.held_out_distances
+    note = f"{some + others:,} real images without a label were left out, as only some digits are compared."
     return replace(
         real,
-        reference=part(real.reference),
-        held_out=part(real.held_out),
-        held_out_distances=None if distances is None else distances[kept(real.held_out)],
-        notes=(*real.notes, *((note,) if unlabelled else ())),
+        reference=reference,
+        held_out=held_out,
+        held_out_distances=None if distances is None else distances[kept],
+        notes=(*real.notes, note) if some + others else real.notes,
     )
 
 
-def load_real_images(choice: Choice, *, fetch: bool = False, progress: Progress) -> RealImages:
+def load_real_images(source: Source, resize: Size | None, *, fetch: bool = False, progress: Progress) -> RealImages:
     """Load real images, and let the digit-net classify them.
 
-    Args:
-        choice: which.
-        fetch: download MNIST's images even though the predictions that come with the package do for all measures but
-            those of memorisation.
-        progress: is told of it.
+    For MNIST, the predictions that come with the package do for all measures but those of memorisation: only with
+    `fetch` are its images downloaded.
 
     Raises:
         DataError: no such source.
     """
-    if choice.source != DEFAULT or choice.resize not in (None, (SIDE, SIDE)):
-        return predict_real(load_real(choice, progress), progress=progress)
+    if source != DEFAULT or resize not in (None, (SIDE, SIDE)):
+        return predict_real(load_real(source, resize, progress), progress)
     known = _load_shipped()
     if not (fetch or at_hand("mnist")):
         return known
-    data = load_real(choice, progress)
+    data = load_real(source, resize, progress)
     return replace(
         known,
         reference=replace(known.reference, images=data.reference.images),
@@ -140,15 +136,15 @@ def load_real_images(choice: Choice, *, fetch: bool = False, progress: Progress)
     )
 
 
-def predict_real(data: RealData, net: DigitNet | None = None, progress: Progress | None = None) -> RealImages:
+def predict_real(data: RealData, progress: Progress, net: DigitNet | None = None) -> RealImages:
     """Let a digit-net, by default the shipped one, classify real images: `MOST` of each part."""
-    scale = usual_scale(data.reference.images)
+    scale, net = usual_scale(data.reference.images), net or digit_net()
 
     def split(part: Dataset, record: ReferenceRecord) -> RealSplit:
         places = np.random.default_rng(0).permutation(len(part))[:MOST]
         labels = digit_labels(part)
         work = f"classifying {record.title}"
-        predictions = predict(part.images[places], scale, work, progress or Silent(), net)
+        predictions = net.predict(part.images[places], scale, progress=progress, work=work)
         return RealSplit(record, predictions, None if labels is None else labels[places], places, part.images)
 
     return RealImages(
@@ -200,7 +196,7 @@ def _load_shipped() -> RealImages:
 
 def shipped_arrays(net: DigitNet) -> dict[str, Any]:
     """What `_load_shipped` takes from the file that comes with the package, by a digit-net: float16 where it can be."""
-    real = predict_real(load_real(Choice(DEFAULT), Silent()), net)
+    real = predict_real(load_real(DEFAULT, None, Silent()), Silent(), net)
     reference, held_out = real.reference, real.held_out
     images, training = held_out.sample(len(held_out)).images, reference.images
     assert images is not None

@@ -9,22 +9,18 @@ from digitsmith.data import formats
 from digitsmith.data.catalogue import TITLES
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import Source, load_dataset
-from digitsmith.errors import ConfigError, DataError, MissingSplitError
+from digitsmith.errors import ConfigError, DataError, MissingSplitError, blaming
 from digitsmith.evaluation.images import Subject
 from digitsmith.models.generator import Model
 from digitsmith.progress import Progress
-from digitsmith.records.evaluation import ReferenceRecord
+from digitsmith.records.evaluation import Part, ReferenceRecord
 
 DEFAULT = Source("mnist")
 """What is compared with where nothing says what images are of."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A source, and the height and width to scale it to, if any."""
-
-    source: Source
-    resize: tuple[int, int] | None = None
+Size = tuple[int, int]
+"""Height and width, in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +42,8 @@ class RealData:
     notes: tuple[str, ...] = ()
 
 
-def choose_reference(subject: Subject, reference: str | Path | None) -> Choice:
-    """What to compare a subject with.
+def choose_reference(subject: Subject, reference: str | Path | None) -> tuple[Source, Size | None]:
+    """What to compare a subject with, and the size to scale that to, if any.
 
     Args:
         subject: what is evaluated.
@@ -60,12 +56,12 @@ def choose_reference(subject: Subject, reference: str | Path | None) -> Choice:
     model = isinstance(subject.content, Model)
     size = subject.image_size if model else None
     if reference:
-        return Choice(Source.parse(str(reference)), size)
+        return Source.parse(str(reference)), size
     trained_on = _data_of_model(subject.content) if isinstance(subject.content, Model) else _data_of_files(subject.name)
     if trained_on is None:
-        return Choice(DEFAULT, size)
+        return DEFAULT, size
     if trained_on.name in TITLES or Path(trained_on.name).exists():
-        return Choice(trained_on, subject.image_size)
+        return trained_on, subject.image_size
     maker = subject.name if model else f"the model that made {subject.name}"
     raise ConfigError(
         f"{maker} was trained on {trained_on.name}, which is not to be found here: say what to compare with.",
@@ -89,54 +85,51 @@ def _data_of_files(name: str) -> Source | None:
     return Source.parse(trained_on) if trained_on else None
 
 
-def load_real(choice: Choice, progress: Progress) -> RealData:
+def load_real(chosen: Source, resize: Size | None, progress: Progress) -> RealData:
     """Load a split as the reference, and the source's other split as the held-out images.
 
     Where there is no other split, both are halves of the one, drawn with a fixed seed.
 
     Raises:
-        DataError: no such source.
+        DataError: no such source, or one whose splits are not of one kind.
     """
-    source, split, other = choice.source.name, choice.source.split, choice.source.other.split
-    reference = load_dataset(source, split, resize=choice.resize, progress=progress)
+    source, split, other = chosen.name, chosen.split, chosen.other.split
+    with blaming("reference"):
+        reference = load_dataset(source, split, resize=resize, progress=progress)
     try:
-        held_out = load_dataset(source, other, resize=choice.resize, progress=progress)
+        held_out = load_dataset(source, other, resize=resize, progress=progress)
         parted = not np.array_equal(reference.images, held_out.images)  # a file without splits gives all for either
     except MissingSplitError:
         parted = False
     if parted:
-        swapped = f"The held-out images are {source}:train: of a model trained on them, these numbers say little."
-        return RealData(
-            reference,
-            held_out,
-            ReferenceRecord(source=source, split=split, sha256=reference.sha256()),
-            ReferenceRecord(source=source, split=other, sha256=held_out.sha256()),
-            (swapped,) if split == "test" else (),
+        kind = reference.image_size, reference.channels
+        require_same_kind(held_out, f"{source}:{other}", kind, f"{source}:{split}")
+        parts: tuple[Part, Part] = ("whole", "whole")
+        note = f"The held-out images are {source}:train: of a model trained on them, these numbers say little."
+    else:
+        order = np.random.default_rng(0).permutation(len(reference))
+        half, other, parts = len(order) // 2, split, ("first half", "second half")
+        reference, held_out = reference.take(order[:half]), reference.take(order[half:])
+        note = (
+            f"{source} has no second split, so it was halved: a model trained on it saw both halves, "
+            f"and copies were looked for in one."
         )
-    order = np.random.default_rng(0).permutation(len(reference))
-    half = len(order) // 2
-    first, second = reference.take(order[:half]), reference.take(order[half:])
-    note = (
-        f"{source} has no second split, so it was halved: a model trained on it saw both halves, "
-        f"and copies were looked for in one."
-    )
     return RealData(
-        first,
-        second,
-        ReferenceRecord(source=source, split=split, part="first half", sha256=first.sha256()),
-        ReferenceRecord(source=source, split=split, part="second half", sha256=second.sha256()),
-        (note,),
+        reference,
+        held_out,
+        ReferenceRecord(source=source, split=split, part=parts[0], sha256=reference.sha256()),
+        ReferenceRecord(source=source, split=other, part=parts[1], sha256=held_out.sha256()),
+        () if parted and split == "train" else (note,),
     )
 
 
 def require_same_kind(data: Dataset, name: str, kind: tuple[tuple[int, int], int], reference: str) -> None:
     """Refuse images of another size, or with other channels, than (image size, channels) of a reference."""
     if (data.image_size, data.channels) != kind:
-        described = (
+        ours, theirs = (
             f"{height}x{width} in {'grey' if channels == 1 else 'colour'}"
             for (height, width), channels in ((data.image_size, data.channels), kind)
         )
-        ours, theirs = described
         raise DataError(
             f"{name} has images of {ours}, {reference} of {theirs}: choose real images of the same kind.",
             parameter="reference",

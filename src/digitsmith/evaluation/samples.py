@@ -12,8 +12,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.evaluation import metrics
 from digitsmith.evaluation.metrics import Moments
 from digitsmith.evaluation.neighbours import Features
-from digitsmith.models.digitnet import DIGITS, DigitNet, Predictions, as_digits, digit_net
-from digitsmith.progress import Progress
+from digitsmith.models.digitnet import Predictions, as_digits
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -85,13 +84,6 @@ class Sample:
         return self.labels is not None and bool((self.labels >= 0).any())
 
 
-def predict(
-    images: NDArray[np.uint8], scale: float, work: str, progress: Progress, net: DigitNet | None = None
-) -> Predictions:
-    """What a digit-net, by default the shipped one, makes of images."""
-    return (net or digit_net()).predict(images, scale, progress=progress, work=work)
-
-
 def digit_labels(data: Dataset) -> NDArray[np.int64] | None:
     """Labels as the digits that their names say: int64[n], -1 for an unlabelled image.
 
@@ -106,8 +98,3 @@ def digit_labels(data: Dataset) -> NDArray[np.int64] | None:
 def digits_in(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """The digits that occur among labels, ascending."""
     return np.unique(labels[labels >= 0])
-
-
-def count_digits(digits: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How often each digit occurs, unlabelled images left out: int64[10]."""
-    return np.bincount(digits[digits >= 0], minlength=len(DIGITS))

@@ -17,23 +17,14 @@ History = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 @dataclass(frozen=True)
 class Kind:
-    """One sort of picture.
-
-    Attributes:
-        title: what it shows.
-        curves: scalars of the history, with their names.
-        y_label: what their values are, written over the axes.
-        level: a value to compare with, and its name.
-        limits: of the vertical axis, where they are fixed.
-        logarithmic: whether the vertical axis is.
-    """
+    """One sort of picture."""
 
     title: str
-    curves: Mapping[str, str]
-    y_label: str
-    level: tuple[float, str] | None = None
-    limits: tuple[float, float] | None = None
-    logarithmic: bool = False
+    curves: Mapping[str, str]  # scalars of the history, with their names
+    y_label: str  # what their values are, written over the axes
+    level: tuple[float, str] | None = None  # a value to compare with, and its name
+    limits: tuple[float, float] | None = None  # of the vertical axis, where they are fixed
+    logarithmic: bool = False  # whether the vertical axis is
 
 
 KINDS = {

@@ -9,7 +9,7 @@ from PIL import Image
 
 from digitsmith.data.grid import save_png, tile, untile
 from digitsmith.figures.curves import KINDS, draw_curves, read_history
-from digitsmith.files import staged_file, writing
+from digitsmith.files import staged_file
 from digitsmith.records.run import Run
 
 _STRIP_FRAMES = 8
@@ -24,7 +24,6 @@ def draw_figures(run: Run) -> list[Path]:
     Returns:
         Their paths.
     """
-    run.figures.mkdir(parents=True, exist_ok=True)
     return [*_curves(run), _real_versus_fake(run), *_progress(run)]
 
 
@@ -57,7 +56,7 @@ def _progress(run: Run) -> list[Path]:
     epochs = list(samples)
     frames = [Image.fromarray(_read(samples[epoch])) for epoch in _spread(epochs, _GIF_FRAMES)]
     gif = run.figures / "progress.gif"
-    with staged_file(gif) as staged, writing(gif):
+    with staged_file(gif) as staged:
         durations = [120] * (len(frames) - 1) + [2000]
         frames[0].save(staged, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
     size = run.read_record().data.image_size

@@ -122,10 +122,11 @@ def usual_scale(images: NDArray[np.uint8]) -> float:
     Args:
         images: as for `DigitNet.predict`.
     """
-    ink = to_ink(images) > 64
-    heights, widths = (_extent(np.asarray(ink.any(axis))) for axis in (2, 1))
-    typical = float(np.median(np.maximum(heights, widths)))
-    scale = _INK / max(typical, 1.0)
+    sides = []
+    for start in range(0, len(images), _BATCH):  # ink of colour images takes ten times their memory
+        ink = to_ink(images[start : start + _BATCH]) > 64
+        sides.append(np.maximum(*(_extent(np.asarray(ink.any(axis))) for axis in (2, 1))))
+    scale = _INK / max(float(np.median(np.concatenate(sides))), 1.0)
     return 1.0 if abs(scale - 1) < 0.15 else scale
 
 

@@ -69,16 +69,15 @@ def noise_block(seed: int, block: int, z_dim: int, distribution: Distribution, a
 
 def noise(seed: int, start: int, count: int, z_dim: int, distribution: Distribution) -> NDArray[np.float32]:
     """Noise of images `start` to `start + count - 1`: float32[count, z_dim]."""
-    first, last = start // BLOCK, (start + count - 1) // BLOCK
-    blocks = [noise_block(seed, block, z_dim, distribution) for block in range(first, last + 1)]
-    return np.concatenate(blocks)[start - first * BLOCK :][:count]
+    blocks = [noise_block(seed, span.block, z_dim, distribution) for span in spans(seed, start, start + count)]
+    return np.concatenate(blocks)[start % BLOCK :][:count]
 
 
 def drawn_labels(seed: int, start: int, count: int, choices: NDArray[np.int64]) -> NDArray[np.int64]:
     """Labels of images `start` to `start + count - 1`, each drawn from `choices` with equal chances: int64[count]."""
-    first, last = start // BLOCK, (start + count - 1) // BLOCK
-    blocks = [_stream(seed, 1, block).integers(len(choices), size=BLOCK) for block in range(first, last + 1)]
-    return choices[np.concatenate(blocks)[start - first * BLOCK :][:count]]
+    parts = spans(seed, start, start + count)
+    blocks = [_stream(seed, 1, span.block).integers(len(choices), size=BLOCK) for span in parts]
+    return choices[np.concatenate(blocks)[start % BLOCK :][:count]]
 
 
 def check_seed(seed: int) -> None:

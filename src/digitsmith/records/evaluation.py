@@ -8,6 +8,7 @@ from digitsmith.records.base import Record, Versions
 
 Verdict = Literal["good", "weak", "fails"]
 Group = Literal["fidelity", "diversity", "readability", "memorisation"]
+Part = Literal["whole", "first half", "second half"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -16,9 +17,7 @@ class ReferenceRecord(Record):
 
     source: str = Field(description="Name or path, as the user gave it.")
     split: Literal["train", "test"]
-    part: Literal["whole", "first half", "second half"] = Field(
-        default="whole", description="Of the split: a source without a second split is halved."
-    )
+    part: Part = Field(default="whole", description="Of the split: a source without a second split is halved.")
     digits: tuple[str, ...] = Field(default=(), description="The digits that it is restricted to; empty for all.")
     sha256: str = Field(description="Of the part, before it is restricted to some digits (Dataset.sha256).")
 

@@ -1,6 +1,5 @@
 """The run folder: what it holds and where, and what it says of itself."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -50,56 +49,33 @@ class MetricsLine(Record):
         return self.frechet_distance / self.frechet_floor if self.frechet_distance and self.frechet_floor else None
 
 
-@dataclass(frozen=True)
 class Run:
-    """A run folder. The attributes are the paths of what it holds."""
+    """A run folder, and the paths of what it holds.
 
-    folder: Path
+    Attributes:
+        folder: itself.
+        config: every hyperparameter, resolved: a preset that repeats the run.
+        record: what is trained, and how far it is: a `RunRecord`.
+        metrics: one line of JSON per logging step.
+        tensorboard: the same, and sample grids, for TensorBoard.
+        checkpoint: the latest training state.
+        real: a grid of real images, arranged like the samples.
+        figures: the folder of pictures made from the metrics and the samples.
+        model: the exported generator.
+        evaluation: the result of evaluating it.
+    """
 
-    @property
-    def config(self) -> Path:
-        """Every hyperparameter, resolved: a preset that repeats the run."""
-        return self.folder / "config.toml"
-
-    @property
-    def record(self) -> Path:
-        """What is trained, and how far it is: a `RunRecord`."""
-        return self.folder / "run.json"
-
-    @property
-    def metrics(self) -> Path:
-        """One line of JSON per logging step."""
-        return self.folder / "metrics.jsonl"
-
-    @property
-    def tensorboard(self) -> Path:
-        """The same, and sample grids, for TensorBoard."""
-        return self.folder / "tensorboard"
-
-    @property
-    def checkpoint(self) -> Path:
-        """The latest training state."""
-        return self.folder / "checkpoint" / "state.safetensors"
-
-    @property
-    def real(self) -> Path:
-        """A grid of real images, arranged like the samples."""
-        return self.folder / "samples" / "real.png"
-
-    @property
-    def figures(self) -> Path:
-        """The folder of pictures made from the metrics and the samples."""
-        return self.folder / "figures"
-
-    @property
-    def model(self) -> Path:
-        """The exported generator."""
-        return self.folder / "model.onnx"
-
-    @property
-    def evaluation(self) -> Path:
-        """The result of evaluating it."""
-        return self.folder / "evaluation.json"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "config.toml"
+        self.record = folder / "run.json"
+        self.metrics = folder / "metrics.jsonl"
+        self.tensorboard = folder / "tensorboard"
+        self.checkpoint = folder / "checkpoint" / "state.safetensors"
+        self.real = folder / "samples" / "real.png"
+        self.figures = folder / "figures"
+        self.model = folder / "model.onnx"
+        self.evaluation = folder / "evaluation.json"
 
     def sample(self, epoch: int) -> Path:
         """A grid of images from fixed noise, after `epoch` epochs."""

@@ -29,46 +29,27 @@ _GIF_BYTES = 2_000_000
 
 @dataclass(frozen=True)
 class Training:
-    """What a run folder says of its training.
+    """What a run folder says of its training."""
 
-    Attributes:
-        facts: what was trained, on what, for how long.
-        command: that repeats it; empty where it was trained on a data set in memory.
-        record: where, on exactly which data and with which versions.
-        config: every hyperparameter: key, value and meaning.
-        history: its curves.
-        pictures: data URIs by name: those of `sample`, `real`, `strip` and `gif` that there are.
-    """
-
-    facts: dict[str, str]
-    command: str
-    record: dict[str, str]
-    config: list[tuple[str, str, str]]
+    facts: dict[str, str]  # what was trained, on what, for how long
+    command: str  # that repeats it; empty where it was trained on a data set in memory
+    record: dict[str, str]  # where, on exactly which data and with which versions
+    config: list[tuple[str, str, str]]  # every hyperparameter: key, value and meaning
     history: History
-    pictures: dict[str, str]
+    pictures: dict[str, str]  # data URIs of `sample`, `real`, `strip` and `gif`, as far as there are any
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """One subject of a page.
+    """One subject of a page: a run folder, with its results, or a result file."""
 
-    Attributes:
-        path: what the user asked for.
-        name: a short one, unlike that of the other chapters.
-        training: of a run folder.
-        evaluation: of a run folder that has one, or a result file.
-        study: a result file.
-        outdated: the run's model has changed since its evaluation.
-        anchor: its address within the page.
-    """
-
-    path: Path
-    name: str
+    path: Path  # what the user asked for
+    name: str  # unlike that of the other chapters
     training: Training | None = None
     evaluation: Evaluation | None = None
     study: Study | None = None
-    outdated: bool = False
-    anchor: str = ""
+    outdated: bool = False  # the run's model has changed since its evaluation
+    anchor: str = ""  # its address within the page
 
 
 def read_chapters(paths: Sequence[Path]) -> list[Chapter]:

@@ -41,21 +41,13 @@ class Headline:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several chapters side by side.
+    """Several chapters side by side."""
 
-    Attributes:
-        evaluated: those that have an evaluation, the columns of the measures.
-        measures: rows, each with one entry for each column; None where it was not measured.
-        trained: those that are run folders, the columns of the settings.
-        settings: rows of hyperparameters that are not the same in all.
-        curves: of all runs, laid over each other.
-    """
-
-    evaluated: list[tuple[Chapter, Evaluation]]
-    measures: list[tuple[Measure, list[Measure | None]]]
-    trained: list[Chapter]
-    settings: list[tuple[str, list[str]]]
-    curves: list[Picture]
+    evaluated: list[tuple[Chapter, Evaluation]]  # the columns of the measures
+    measures: list[tuple[Measure, list[Measure | None]]]  # rows; None where it was not measured
+    trained: list[Chapter]  # the columns of the settings
+    settings: list[tuple[str, list[str]]]  # rows of hyperparameters that are not the same in all
+    curves: list[Picture]  # of all runs, laid over each other
 
 
 def write_report(subjects: str | Path | Sequence[str | Path], out: str | Path | None = None) -> Path:
@@ -164,12 +156,13 @@ def _compare(chapters: Sequence[Chapter]) -> Comparison:
     first = {key: measure for table in reversed(tables) for key, measure in table.items()}
     trained = {chapter.name: chapter.training for chapter in chapters if chapter.training is not None}
     configs = [{key: value for key, value, _ in training.config} for training in trained.values()]
-    differing = [key for key in configs[0] if any(c[key] != configs[0][key] for c in configs)] if configs else []
+    keys = dict.fromkeys(key for config in configs for key in config)  # each architecture has some of its own
+    settings = [(key, [config.get(key, "-") for config in configs]) for key in keys]
     return Comparison(
         evaluated=evaluated,
         measures=[(measure, [table.get(key) for table in tables]) for key, measure in first.items()],
         trained=[chapter for chapter in chapters if chapter.training is not None],
-        settings=[(key, [config[key] for config in configs]) for key in differing],
+        settings=[(key, values) for key, values in settings if len(set(values)) > 1],
         curves=_curves({name: training.history for name, training in trained.items()}),
     )
 

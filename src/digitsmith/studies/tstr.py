@@ -12,7 +12,7 @@ from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.images import Subject, open_subject
 from digitsmith.evaluation.measures.readability import CONFIDENT
 from digitsmith.evaluation.reference import RealData, choose_reference, load_real, require_same_kind
-from digitsmith.evaluation.samples import digit_labels, predict
+from digitsmith.evaluation.samples import digit_labels
 from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net, usual_scale
@@ -68,7 +68,7 @@ def tstr(
 
     Raises:
         DataError: no labels, other classes than the reference's, or another image size.
-        ConfigError: a single seed, or a model whose training data are gone and no reference.
+        ConfigError: a single seed, a count below 1, or a model whose training data are gone and no reference.
 
     Examples:
         >>> import digitsmith
@@ -76,11 +76,13 @@ def tstr(
         Traceback (most recent call last):
         digitsmith.errors.ConfigError: seeds: 1 is too few for a spread: use 3.
     """
+    if count is not None and count < 1:
+        raise ConfigError(f"{count} is too few: use at least one image.", parameter="count")
     if seeds < 2:
         raise ConfigError(f"{seeds} is too few for a spread: use 3.", parameter="seeds")
     with listening(progress) as listener:
         opened = open_subject(subject, listener)
-        data = load_real(choose_reference(opened, reference), listener)
+        data = load_real(*choose_reference(opened, reference), listener)
         _require_fitting(opened, data)
         return _Experiment(opened, data, count).run(seeds, listener)
 
@@ -90,8 +92,10 @@ class _Experiment:
 
     def __init__(self, subject: Subject, data: RealData, count: int | None) -> None:
         train = data.reference.labelled()
-        self.data, self.subject, self.test = data, subject, data.held_out.labelled()
-        self.content = subject.content.labelled() if isinstance(subject.content, Dataset) else subject.content
+        self.data, self.subject, self.test = data, subject, _in_classes(data.held_out, train.classes)
+        self.content: Model | Dataset = subject.content
+        if isinstance(self.content, Dataset):
+            self.content = _in_classes(self.content, train.classes)
         most = min(len(train), len(self.content)) if isinstance(self.content, Dataset) else len(train)
         self.images = min(count or most, most)
         self.real = train.take(np.random.default_rng(0).permutation(len(train))[: self.images])
@@ -140,11 +144,7 @@ class _Experiment:
         """As many generated images as there are real ones, with the same labels where a model can be asked for them."""
         real, classes = self.real, self.real.classes
         if isinstance(self.content, Dataset):
-            own = self.content
-            some = own.take(np.random.default_rng(seed).permutation(len(own))[: len(real)])
-            assert some.labels is not None
-            index = np.array([classes.index(name) for name in own.classes])
-            return Dataset(some.images, index[some.labels], classes)
+            return self.content.take(np.random.default_rng(seed).permutation(len(self.content))[: len(real)])
         assert real.labels is not None
         known = [label for label in real.labels if classes[label] in self.subject.classes]
         labels: NDArray[np.int64] = np.resize(np.array(known, np.int64), len(real))
@@ -157,7 +157,7 @@ class _Experiment:
         if isinstance(self.content, Model):
             return self.generated(seed, progress, min_confidence=CONFIDENT)
         images = self.generated(seed, progress)
-        predictions = predict(images.images, self.scale, "filtering", progress)
+        predictions = digit_net().predict(images.images, self.scale, progress=progress, work="filtering")
         kept = np.flatnonzero((predictions.digits == digit_labels(images)) & (predictions.confidence >= CONFIDENT))
         if len(kept) < 2 * len(images.classes):
             raise DataError(
@@ -165,6 +165,13 @@ class _Experiment:
                 parameter="subject",
             )
         return images.take(kept)
+
+
+def _in_classes(data: Dataset, classes: tuple[str, ...]) -> Dataset:
+    """The labelled images, their labels as indices into other classes that have all of its names."""
+    data = data.labelled()
+    assert data.labels is not None
+    return Dataset(data.images, np.array([classes.index(name) for name in data.classes])[data.labels], classes)
 
 
 def _recipe(images: int) -> Recipe:
@@ -179,18 +186,19 @@ def _train(data: Dataset, seed: int, what: Images, progress: Progress) -> Classi
 
 def _require_fitting(subject: Subject, data: RealData) -> None:
     known, title = data.reference.classes, data.record.title
-    if not subject.classes:
+    if not subject.classes or (isinstance(subject.content, Dataset) and not len(subject.content.labelled())):
         raise DataError(
             f"{subject.name} has no labels, so no classifier can be trained on it: use a conditional model.",
             parameter="subject",
         )
-    if not known:
-        raise DataError(f"{title} has no labels: choose labelled real images.", parameter="reference")
-    if not set(subject.classes) <= set(known):
-        raise DataError(
-            f"{subject.name} has the classes {' '.join(subject.classes)}, {title} has {' '.join(known)}.",
-            parameter="reference",
-        )
+    for real, name in ((data.reference, title), (data.held_out, data.held_out_record.title)):
+        if not len(real.labelled()):
+            raise DataError(f"{name} has no labels: choose labelled real images.", parameter="reference")
+    for name, classes in ((subject.name, subject.classes), (data.held_out_record.title, data.held_out.classes)):
+        if not set(classes) <= set(known):
+            raise DataError(
+                f"{name} has the classes {' '.join(classes)}, {title} has {' '.join(known)}.", parameter="reference"
+            )
     if isinstance(subject.content, Dataset):
         kind = data.reference.image_size, data.reference.channels
         require_same_kind(subject.content, subject.name, kind, title)

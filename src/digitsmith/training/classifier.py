@@ -160,7 +160,10 @@ def classify(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.in
 
 
 def _distort(images: Tensor, recipe: Recipe) -> Tensor:
-    """Turn, scale, shear and shift each image by a random amount; what comes in at the edges is background."""
+    """Turn, scale, shear and shift each image by a random amount.
+
+    What comes in at the edges is background: black in grey images, the colour of the border in others.
+    """
     n = len(images)
 
     def amount(most: float) -> Tensor:
@@ -177,4 +180,5 @@ def _distort(images: Tensor, recipe: Recipe) -> Tensor:
         1,
     )
     grid = functional.affine_grid(affine, list(images.shape), align_corners=False)
-    return functional.grid_sample(images + 1, grid, align_corners=False) - 1
+    padding = "zeros" if images.shape[1] == 1 else "border"
+    return functional.grid_sample(images + 1, grid, padding_mode=padding, align_corners=False) - 1

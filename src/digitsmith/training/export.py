@@ -55,9 +55,10 @@ def export(run: str | Path, path: str | Path, *, half: bool = False, truncation:
     folder = Run(Path(run))
     config, record = folder.read_config(), folder.read_record()
     shape = (record.data.channels, *record.data.image_size)
-    state = new_state(config, shape, len(record.data.classes), torch.device("cpu"))
-    checkpoint.load(folder.checkpoint, state)
-    return export_state(state, Path(path), config, record, half=half, truncation=truncation)
+    with torch.random.fork_rng():  # the caller's random state stays as it is
+        state = new_state(config, shape, len(record.data.classes), torch.device("cpu"))
+        checkpoint.load(folder.checkpoint, state)
+        return export_state(state, Path(path), config, record, half=half, truncation=truncation)
 
 
 def export_state(
@@ -89,7 +90,9 @@ def export_state(
     folded = _fold(copy.deepcopy(generator))
     if half:
         _round(folded)
-    proto = _to_onnx(folded, record)
+    z = torch.zeros(2, record.z_dim)
+    arguments: tuple[Tensor, ...] = (z, torch.zeros(2, dtype=torch.int64)) if record.classes else (z,)
+    proto = to_onnx(folded, arguments, ["z", "label"][: len(arguments)], ["image"], name="generator")
     if half:
         _store_float16(proto)
     graph_sha256 = hashlib.sha256(proto.SerializeToString()).hexdigest()
@@ -131,13 +134,6 @@ def _round(generator: nn.Module) -> None:
     for tensor in generator.state_dict().values():
         if tensor.ndim > 1:
             tensor.copy_(tensor.half())
-
-
-def _to_onnx(generator: nn.Module, record: GeneratorRecord) -> onnx.ModelProto:
-    """`z: float32[n, z_dim]` and, if conditional, `label: int64[n]`, to `image: float32[n, c, h, w]`, for any n."""
-    z = torch.randn(2, record.z_dim)
-    arguments: tuple[Tensor, ...] = (z, torch.zeros(2, dtype=torch.int64)) if record.classes else (z,)
-    return to_onnx(generator, arguments, ["z", "label"][: len(arguments)], ["image"], name="generator")
 
 
 def to_onnx(

@@ -25,22 +25,13 @@ from digitsmith.training.validation import Validation
 
 @dataclass(frozen=True)
 class Job:
-    """All of a training that does not change while it runs.
+    """All of a training that does not change while it runs."""
 
-    Attributes:
-        config: settled: nothing is left open.
-        data: the images to train on, all of them labelled if it is conditional.
-        run: the folder that it fills.
-        device: where it computes.
-        validation: measures the generator, if that is asked for.
-        progress: told how it goes.
-    """
-
-    config: TrainConfig
-    data: Dataset
+    config: TrainConfig  # with nothing left open
+    data: Dataset  # the images to train on, all of them labelled if it is conditional
     run: Run
     device: torch.device
-    validation: Validation | None
+    validation: Validation | None  # if the generator is to be measured while it trains
     progress: Progress
 
     @property

@@ -11,13 +11,7 @@ from digitsmith.training.step import SCALARS
 
 
 class Meter:
-    """Counts steps, sums what they measure, and knows what is due.
-
-    Args:
-        state: its position and sums are moved on.
-        config: how often to log and to save, and the images of a step.
-        steps_per_epoch: of the training images.
-    """
+    """Counts steps and sums what they measure, in the state of a training, and knows what is due."""
 
     def __init__(self, state: State, config: TrainConfig, steps_per_epoch: int) -> None:
         self._state, self._config, self._steps_per_epoch = state, config, steps_per_epoch
@@ -33,6 +27,7 @@ class Meter:
         position.step += 1
         position.epoch_step += 1
         position.summed_steps += 1
+        position.seconds = time.monotonic() - self._started  # a run may stop before the next line
 
     @property
     def epoch_ends(self) -> bool:

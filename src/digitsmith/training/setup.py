@@ -20,15 +20,7 @@ _S = TypeVar("_S", bound=Section)
 
 
 def prepare(run: Run, images: Dataset, config: TrainConfig, device: str, progress: Progress) -> Job:
-    """Settle everything, and say what is left out or changed.
-
-    Args:
-        run: the folder to fill.
-        images: all training images.
-        config: what the user asks for.
-        device: as for `find_device`.
-        progress: told of what is left out or changed.
-    """
+    """Settle what the user asks for, and say what is left out or changed."""
     if config.networks.conditional and images.labels is not None and (images.labels < 0).any():
         every, images = len(images), images.labelled()
         progress.note(f"{every - len(images):,} images have no label and are left out: the model is conditional.")

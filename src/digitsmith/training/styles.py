@@ -63,8 +63,8 @@ def find_styles(data: Dataset, config: TrainConfig) -> Styles:
 class StyledGenerator(nn.Module):
     """A generator of styles, taken for one of classes.
 
-    `forward(z: float[n, z_dim], label: int64[n]) -> float[n, 1, h, w]`. The noise's last number decides the style, in
-    the proportions of the training images. The generator itself does not see that number.
+    `forward(z: float[n, z_dim], label: int64[n]) -> float[n, channels, h, w]`. The noise's last number decides the
+    style, in the proportions of the training images. The generator itself does not see that number.
     """
 
     bounds: Tensor

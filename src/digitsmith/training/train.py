@@ -105,7 +105,7 @@ def train(
         record = RunRecord(
             preset=str(preset or run.config),
             changes=_as_texts(changes),
-            resize=resize,
+            resize=resize or (recorded.resize if recorded else None),
             data=images.record(source),
             device=str(job.device),
             versions=Versions.here("torch", "numpy"),
@@ -115,7 +115,8 @@ def train(
             state, finished = _run(job, record, resume=resume)
     draw_figures(run)
     position = state.position
-    ratio = (position.best_distance or 0) / job.validation.floor if job.validation else 0.0
+    floor = job.validation.floor if job.validation else 0.0  # 0 where all images are the same
+    ratio = (position.best_distance or 0) / floor if floor else 0.0
     return Outcome(run, finished, position.epoch, position.seconds, position.best_epoch, ratio)
 
 

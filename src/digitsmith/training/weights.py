@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import ModelError
 from digitsmith.models.generator import Model, load
+from digitsmith.models.noise import noise
 from digitsmith.records.base import first_problem
 from digitsmith.records.run import Run
 from digitsmith.training import checkpoint
@@ -39,7 +40,8 @@ def read_weights(source: str | Path) -> dict[str, Tensor]:
     run = Run(Path(source))
     if run.checkpoint.is_file():
         return checkpoint.load_generator(run.checkpoint)
-    return _unfolded(load(source)).state_dict()
+    with torch.random.fork_rng():  # the caller's random state stays as it is
+        return _unfolded(load(source)).state_dict()
 
 
 def start_from(network: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
@@ -79,7 +81,7 @@ def _unfolded(model: Model) -> nn.Module:
     label = None
     if record.classes:
         label = torch.arange(_IMAGES) % (len(record.classes) * config.networks.styles)
-    _calibrate(generator, torch.randn(_IMAGES, record.z_dim), label)
+    _calibrate(generator, torch.from_numpy(noise(0, 0, _IMAGES, record.z_dim, record.z_distribution)), label)
     if missing := [name for name, parameter in generator.named_parameters() if parameter.isnan().any()]:
         raise ModelError(f"{model.name} lacks weights of the networks that it names: {', '.join(missing[:3])}.")
     return generator

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from digitsmith.evaluation import metrics
 from digitsmith.evaluation.measures.verdicts import at_least, at_most
-from digitsmith.evaluation.neighbours import Features, nearest
+from digitsmith.evaluation.neighbours import nearest
 from digitsmith.evaluation.samples import FeatureSets, Sets
 from digitsmith.models.digitnet import DIGITS, Predictions
 from digitsmith.records.evaluation import ClassRow, Measure
@@ -42,7 +42,10 @@ def near_duplicates(features: FeatureSets, predictions: Sets[Predictions] | None
         predictions: each digit then has a limit of its own, as ones are more alike than others. None where images are
             no digits.
     """
-    digits = features.map(_all_alike) if predictions is None else predictions.map(_digits)
+    if predictions is None:
+        digits = features.map(lambda of: np.zeros(len(of), np.int64))
+    else:
+        digits = predictions.map(lambda of: of.digits)
     own = nearest(features.reference)[0][:, 0]
     limits = np.zeros(len(DIGITS))
     for digit in np.unique(digits.reference):
@@ -56,14 +59,6 @@ def near_duplicates(features: FeatureSets, predictions: Sets[Predictions] | None
         meaning=f"Share of images with another nearer than {100 - CLOSE * 100:.0f} % of real images of a digit have.",
     )  # fmt: skip
     return measure, duplicated
-
-
-def _all_alike(features: Features) -> NDArray[np.int64]:
-    return np.zeros(len(features), np.int64)
-
-
-def _digits(predictions: Predictions) -> NDArray[np.int64]:
-    return predictions.digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +80,8 @@ class DigitStatistics:
     @classmethod
     def of(cls, predictions: Sets[Predictions]) -> "DigitStatistics":
         """From the digit-net's predictions and features."""
-        shares, spreads = predictions.map(_shares), predictions.map(_spreads)
+        shares = predictions.map(lambda of: np.bincount(of.digits, minlength=len(DIGITS)) / len(of))
+        spreads = predictions.map(lambda of: metrics.class_spread(of.features, of.digits, len(DIGITS)))
         return cls(
             shares,
             spreads.generated / spreads.reference,
@@ -104,14 +100,6 @@ class DigitStatistics:
             )
             for i in self.present
         )
-
-
-def _shares(predictions: Predictions) -> NDArray[np.float64]:
-    return np.bincount(predictions.digits, minlength=len(DIGITS)) / len(predictions)
-
-
-def _spreads(predictions: Predictions) -> NDArray[np.float64]:
-    return metrics.class_spread(predictions.features, predictions.digits, len(DIGITS))
 
 
 def digit_diversity(statistics: DigitStatistics) -> list[Measure]:
