@@ -306,7 +306,7 @@ def test_models_and_data_sets_are_listed(run: Runner) -> None:
         (["export", "none", "x.onnx"], "none holds no run"),
         (["evaluate", "nothing"], "SUBJECT: there is no data set 'nothing'"),
         (["evaluate", "full"], "full holds no images"),
-        (["evaluate", "none.onnx"], "there is no model 'none.onnx'"),
+        (["evaluate", "none.onnx"], "SUBJECT: there is no model 'none.onnx'"),
         (["evaluate", "mnist", "--json", "."], ". is a folder: name a file"),
         (["evaluate", "mnist", "--count", "100"], "--count: at least 129 images"),
         (["evaluate", "mnist", "--reference", "nothing"], "there is no data set 'nothing'"),
