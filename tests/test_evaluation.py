@@ -272,8 +272,8 @@ def test_digits_in_another_mix_are_told(digits: Dataset) -> None:
     wanted = reference.held_out.labels[:200]
     alike = np.concatenate([np.flatnonzero(digits.labels == d)[: (wanted == d).sum()] for d in range(10)])
     others = np.concatenate([np.flatnonzero(digits.labels == d)[:20] for d in range(10)])
-    assert not any("mixed differently" in note for note in judge(digits.take(alike), reference, 200).notes)
-    assert any("mixed differently" in note for note in judge(digits.take(others), reference, 200).notes)
+    assert not any("have other frequencies" in note for note in judge(digits.take(alike), reference, 200).notes)
+    assert any("have other frequencies" in note for note in judge(digits.take(others), reference, 200).notes)
 
 
 def test_a_source_without_a_test_split_is_halved(digits: Dataset, tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_what_a_subject_shares_with_its_reference_is_said(digits: Dataset) -> No
     of_reference = digitsmith.evaluate("digits:train", "digits")
     assert any("images of the reference itself" in note for note in of_reference.notes)
     unseen = digitsmith.evaluate("digits:test", "digits")
-    assert any("the images that set the real-data values" in note for note in unseen.notes)
+    assert any("These are held-out images" in note for note in unseen.notes)
     turned = digitsmith.evaluate("mnist", "digits:test", count=300)
     assert any("digits:train: of a model trained on them" in note for note in turned.notes)
 

@@ -293,7 +293,7 @@ def test_time_counts_between_two_lines_of_metrics(monkeypatch: pytest.MonkeyPatc
 def test_images_that_are_all_the_same_have_no_ratio() -> None:
     same = Dataset(np.zeros((1300, 28, 28), np.uint8))
     outcome = digitsmith.train("gan", same, "run", changes=[*MICRO, "epochs=1", "evaluate_every=1"], progress=False)
-    assert (outcome.best_epoch, outcome.best_ratio) == (1, 0.0)
+    assert (outcome.best_epoch, outcome.best_ratio) == (1, None)
 
 
 def test_the_best_generator_that_was_measured_is_exported(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -442,7 +442,7 @@ def test_a_number_of_steps_is_made_in_whole_epochs(few: Path) -> None:
     run = digitsmith.train("residual", few, "run", changes=[*changes, "steps=7"], progress=told).run
     assert run.read_config().optimizer.epochs == 2  # of 5 steps
     assert run.read_metrics()[-1].step == 10
-    assert told.notes == ["Styles of a class: 1, not 16; there is one for 100 images at most."]
+    assert told.notes == ["Styles per class: 1 instead of 16, as each needs 100 images."]
 
 
 @pytest.mark.usefixtures("weights_only")

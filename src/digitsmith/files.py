@@ -10,10 +10,15 @@ from pathlib import Path
 
 from digitsmith.errors import OutputError
 
+_WHOLE = " Nothing was left half-written."
+
 
 @contextlib.contextmanager
-def writing(what: Path) -> Iterator[None]:
-    """Turn the operating system's refusals (full disk, no permission, …) into an `OutputError` that names `what`."""
+def writing(what: Path, whole: str = "") -> Iterator[None]:
+    """Turn the operating system's refusals (full disk, no permission, …) into an `OutputError` that names `what`.
+
+    `whole` is a sentence on what is left.
+    """
     try:
         yield
     except OSError as error:
@@ -25,7 +30,7 @@ def writing(what: Path) -> Iterator[None]:
             errno.EACCES: "choose a place that you may write to",
             errno.EROFS: "choose a place that you may write to",
         }.get(error.errno, "check the path")
-        raise OutputError(f"cannot write {what}: {error.strerror}; {mend}. Nothing was left half-written.") from error
+        raise OutputError(f"cannot write {what}: {error.strerror}; {mend}.{whole}") from error
 
 
 def require_file_place(path: Path) -> None:
@@ -40,7 +45,7 @@ def staged_file(path: Path) -> Iterator[Path]:
 
     A reader, or a program killed at any instant, sees the old file or the new one, never a part.
     """
-    with writing(path):
+    with writing(path, _WHOLE):
         require_file_place(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         staged = path.with_name(f".{path.name}.partial")
@@ -67,7 +72,7 @@ def require_new(folder: Path) -> None:
 def staged_folder(folder: Path) -> Iterator[Path]:
     """Give a temporary folder beside `folder`; when the block ends well it is renamed to `folder`."""
     require_new(folder)
-    with writing(folder):
+    with writing(folder, _WHOLE):
         folder.parent.mkdir(parents=True, exist_ok=True)
         staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
         try:

@@ -113,7 +113,7 @@ def _summarise(outcome: "Outcome") -> None:
     from digitsmith.models.digitnet import FEATURES
 
     run, best = outcome.run, ""
-    if outcome.best_epoch:
+    if outcome.best_ratio is not None:
         best = f" of epoch {outcome.best_epoch}, the best (Fréchet distance ratio {outcome.best_ratio:.1f})"
     least = 2 * (FEATURES + 1)
     typer.echo(

@@ -24,21 +24,21 @@ def on_images(samples: Sets[Sample], subject: Subject, real: RealImages) -> list
         mixed = total_variation(_shares(samples.generated), _shares(samples.held_out))
         if mixed > _OTHER_MIX:
             notes.append(
-                f"The digits are mixed differently here than among the held-out images, by {mixed:.0%}. That moves the "
-                f"distances, either way; a model is asked for the same mix."
+                f"The digits have other frequencies than in the held-out images (total variation {mixed:.0%}). That "
+                f"changes the distances, up or down; a model is asked for the same frequencies."
             )
     if labels is not None and (unlabelled := int((labels < 0).sum())):
         notes.append(
-            f"{unlabelled:,} of the {len(labels):,} images are not labelled: labels were judged of the others."
+            f"{unlabelled:,} of the {len(labels):,} images are not labelled: label agreement is that of the others."
         )
     if real.channels == 3:
         notes.append("The digit-net sees colour images in grey, as ink against paper.")
     elif images is not None and images.mean() > 128:
         notes.append("These images look dark on bright. Here ink is bright on dark, as in MNIST: invert them.")
     if subject.sha256 == real.reference.record.sha256:
-        notes.append("These are images of the reference itself: they are near to it because they are it.")
+        notes.append("These are images of the reference itself: so they are close to it.")
     if subject.sha256 == real.held_out.record.sha256:
-        notes.append("These are of the images that set the real-data values: any difference to those is chance.")
+        notes.append("These are held-out images themselves: any difference from the real values is chance.")
     return notes
 
 
@@ -52,8 +52,8 @@ def _shares(sample: Sample) -> NDArray[np.float64]:
 def on_ranks(moments: Sets[Moments]) -> list[str]:
     """Where a covariance has directions that do not vary."""
     return [
-        f"The features of {name} images vary in {of.rank} of {len(of.mean)} directions only. "
-        f"The Fréchet distance is exact all the same."
+        f"The covariance of the features of {name} images has a rank of {of.rank}, not {len(of.mean)}. "
+        f"The Fréchet distance is exact nevertheless."
         for name, of in (("these", moments.generated), ("the real", moments.reference))
         if of.rank < len(of.mean)
     ]

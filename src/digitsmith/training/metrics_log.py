@@ -23,7 +23,8 @@ class MetricsLog:
     """
 
     def __init__(self, run: Run, step: int) -> None:
-        lines = run.metrics.read_text(encoding="utf-8").splitlines(keepends=True) if run.metrics.exists() else []
+        text = run.metrics.read_text(encoding="utf-8", errors="replace") if run.metrics.exists() else ""
+        lines = text.splitlines(keepends=True)
         with staged_file(run.metrics) as staged:
             staged.write_text("".join(line for line in lines if _is_line_until(line, step)), encoding="utf-8")
         self._path = run.metrics

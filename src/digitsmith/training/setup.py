@@ -31,11 +31,15 @@ def prepare(run: Run, images: Dataset, config: TrainConfig, device: str, progres
     settled = settle(config, trained, where)
     if settled.networks.styles < config.networks.styles:
         progress.note(
-            f"Styles of a class: {settled.networks.styles}, not {config.networks.styles}; there is one for 100 images "
-            f"at most."
+            f"Styles per class: {settled.networks.styles} instead of {config.networks.styles}, as each needs 100 "
+            f"images."
         )
     validation = None if held_out is None else Validation(trained, held_out, settled)
-    return Job(settled, trained, run, where, validation, progress)
+    job = Job(settled, trained, run, where, validation, progress)
+    asked, made = config.optimizer.steps, job.epochs * job.steps_per_epoch
+    if asked and made > 1.1 * asked:
+        progress.note(f"{made:,} steps instead of {asked:,}: an epoch of these images has {job.steps_per_epoch:,}.")
+    return job
 
 
 def check_data(data: Dataset, config: TrainConfig) -> None:

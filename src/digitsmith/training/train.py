@@ -36,16 +36,16 @@ class Outcome:
         finished: False if it was interrupted (Ctrl-C, SIGTERM); then its state was saved.
         epochs: that are done.
         seconds: spent in training, over all sessions.
-        best_epoch: the one whose generator is exported; 0 if none was measured: then it is the last.
-        best_ratio: of its Fréchet distance to that of real images.
+        best_epoch: the one whose generator is exported; None if none was measured: then it is the last.
+        best_ratio: its Fréchet distance ratio; None if none was measured, or real images have no distance.
     """
 
     run: Run
     finished: bool
     epochs: int
     seconds: float
-    best_epoch: int
-    best_ratio: float
+    best_epoch: int | None
+    best_ratio: float | None
 
 
 def train(
@@ -116,8 +116,8 @@ def train(
     draw_figures(run)
     position = state.position
     floor = job.validation.floor if job.validation else 0.0  # 0 where all images are the same
-    ratio = (position.best_distance or 0) / floor if floor else 0.0
-    return Outcome(run, finished, position.epoch, position.seconds, position.best_epoch, ratio)
+    ratio = position.best_distance / floor if floor and position.best_distance is not None else None
+    return Outcome(run, finished, position.epoch, position.seconds, position.best_epoch or None, ratio)
 
 
 def _run(job: Job, record: RunRecord, *, resume: bool) -> tuple[State, bool]:
@@ -131,7 +131,7 @@ def _run(job: Job, record: RunRecord, *, resume: bool) -> tuple[State, bool]:
         if resume:
             folder.require_resumable(run, config, record.data.sha256)
             record = run.read_record()
-            if run.checkpoint.exists() or run.metrics.stat().st_size:
+            if run.checkpoint.exists() or (run.metrics.is_file() and run.metrics.stat().st_size):
                 checkpoint.load(run.checkpoint, state)  # else it was killed before its first one, and starts again
             folder.write_config(run, config)
         if config.networks.styles > 1 and state.styles is None:

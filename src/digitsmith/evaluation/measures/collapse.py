@@ -33,8 +33,8 @@ def find_collapse(
     coverage = measure_of(found, "coverage")
     if coverage.value < coverage.real / 2:
         reasons.append(
-            f"Only {coverage.value:.0%} of real images have a generated one near them; held-out real ones are near "
-            f"{coverage.real:.0%}."
+            f"Coverage is {coverage.value:.0%}, that of held-out real images {coverage.real:.0%}: most kinds of real "
+            f"images are missing."
         )
     return Collapse(collapsed=bool(reasons), reasons=tuple(reasons))
 
