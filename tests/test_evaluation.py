@@ -164,7 +164,7 @@ def test_collapses_are_called_by_name(mnist_unseen: RealImages, test_split: Data
 @needs_mnist
 def test_a_covariance_without_full_rank_is_said(mnist_unseen: RealImages, test_split: Dataset) -> None:
     result = judge(_one_image(test_split), mnist_unseen)
-    assert any("0 of 128 directions" in note for note in result.notes)
+    assert any("has a rank of 0, not 128" in note for note in result.notes)
 
 
 @needs_mnist
@@ -439,7 +439,7 @@ def test_images_far_from_real_ones_are_not_called_varied(mnist_unseen: RealImage
     noise = np.random.default_rng(0).integers(0, 256, (N, 28, 28), np.uint8)
     collapse = judge(Dataset(noise), mnist_unseen).collapse
     assert collapse.collapsed
-    assert any(sentence.startswith("Only 0% of real images") for sentence in collapse.reasons)
+    assert any(sentence.startswith("Coverage is 0%") for sentence in collapse.reasons)
 
 
 def test_a_digit_that_real_images_are_misread_as_once_says_nothing_of_spread() -> None:

@@ -442,7 +442,10 @@ def test_a_number_of_steps_is_made_in_whole_epochs(few: Path) -> None:
     run = digitsmith.train("residual", few, "run", changes=[*changes, "steps=7"], progress=told).run
     assert run.read_config().optimizer.epochs == 2  # of 5 steps
     assert run.read_metrics()[-1].step == 10
-    assert told.notes == ["Styles per class: 1 instead of 16, as each needs 100 images."]
+    assert told.notes == [
+        "Styles per class: 1 instead of 16, as each needs 100 images.",
+        "10 steps instead of 7: an epoch of these images has 5.",
+    ]
 
 
 @pytest.mark.usefixtures("weights_only")
