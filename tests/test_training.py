@@ -289,6 +289,20 @@ def test_time_counts_between_two_lines_of_metrics(monkeypatch: pytest.MonkeyPatc
     assert (state.position.step, state.position.seconds) == (1, 13)
 
 
+def test_measuring_between_two_lines_does_not_lower_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_config("gan")
+    state = new_state(config, (1, 8, 8), 0, torch.device("cpu"))
+    clock = iter([100.0, 102.0, 150.0, 152.0])
+    monkeypatch.setattr("digitsmith.training.meter.time.monotonic", lambda: next(clock))
+    meter = Meter(state, config, 5)
+    for seconds in (2, 52):
+        meter.count(torch.zeros(len(SCALARS)))
+        line = meter.line()
+        assert (line.images_per_second, line.seconds) == (32, seconds)  # 64 images in two seconds
+        if seconds == 2:
+            meter.start_line()  # after 48 seconds of measuring
+
+
 @pytest.mark.usefixtures("weights_only")
 def test_images_that_are_all_the_same_have_no_ratio() -> None:
     same = Dataset(np.zeros((1300, 28, 28), np.uint8))

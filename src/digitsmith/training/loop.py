@@ -69,8 +69,11 @@ def train_epochs(job: Job, state: State) -> bool:
 
             if meter.line_is_due:
                 _require_finite(job, state)
-                line = meter.line(_validate(job, state) if meter.epoch_ends else {})
+                line = meter.line()
+                if meter.epoch_ends:
+                    line = line.model_copy(update=_validate(job, state))
                 log.line(line)
+                meter.start_line()  # measuring is no training
                 job.progress.update("training", position.step, total, _describe(line, job.epochs))
             if meter.epoch_ends:
                 position.epoch += 1

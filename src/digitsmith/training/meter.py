@@ -18,7 +18,7 @@ class Meter:
         now = time.monotonic()
         self._started = now - state.position.seconds
         self._saved = self._line_started = now
-        self._line_step = state.position.step  # of the last line, or where this session started
+        self._line_step = state.position.step  # where the steps of the next line start, in this session
 
     def count(self, scalars: Tensor) -> None:
         """Note one step and what it measured: float32[6], the `SCALARS`."""
@@ -48,14 +48,15 @@ class Meter:
         """Note that a checkpoint was just written."""
         self._saved = time.monotonic()
 
-    def line(self, extra: dict[str, float]) -> MetricsLine:
-        """The means since the last line, with `extra` fields; the next one starts."""
+    def start_line(self) -> None:
+        """Note that the steps from now on are those of the next line."""
+        self._line_started, self._line_step = time.monotonic(), self._state.position.step
+
+    def line(self) -> MetricsLine:
+        """The means of the steps since the last line, up to the last step that was counted."""
         position, batch_size = self._state.position, self._config.optimizer.batch_size
-        now = time.monotonic()
-        position.seconds = now - self._started
         means = (self._state.sums / position.summed_steps).tolist()
-        rate = (position.step - self._line_step) * batch_size / max(now - self._line_started, 1e-9)
-        self._line_started, self._line_step = now, position.step
+        seconds = self._started + position.seconds - self._line_started
         self._state.sums.zero_()
         position.summed_steps = 0
         values = {
@@ -63,7 +64,7 @@ class Meter:
             "step": position.step,
             "images": position.step * batch_size,
             **dict(zip(SCALARS, means, strict=True)),
-            "images_per_second": round(rate, 1),
+            "images_per_second": round((position.step - self._line_step) * batch_size / max(seconds, 1e-9), 1),
             "seconds": round(position.seconds, 3),
         }
-        return MetricsLine.model_validate(values | extra)
+        return MetricsLine.model_validate(values)

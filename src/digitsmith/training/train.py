@@ -99,14 +99,15 @@ def train(
     config = load_config(preset or run.config, changes)
     with listening(progress) as progress:
         images, source = _find_images(data, resize, recorded, run.folder if resume else preset, progress)
-        if recorded and not resume and recorded.data.sha256 != images.sha256():
+        described = images.record(source)
+        if recorded and not resume and recorded.data.sha256 != described.sha256:
             progress.note(f"{source} does not hold the images any more that the run of {preset} was trained on.")
         job = prepare(run, images, config, device or (recorded.device if resume and recorded else "auto"), progress)
         record = RunRecord(
             preset=str(preset or run.config),
             changes=_as_texts(changes),
             resize=resize or (recorded.resize if recorded else None),
-            data=images.record(source),
+            data=described,
             device=str(job.device),
             versions=Versions.here("torch", "numpy"),
             started=datetime.now(UTC),
