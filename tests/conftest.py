@@ -27,6 +27,19 @@ MICRO = micro("cgan")
 """Of the fully connected presets."""
 
 
+class Told:
+    """A listener that remembers how far each work was, and expects no notes."""
+
+    def __init__(self) -> None:
+        self.updates: list[tuple[str, int, int]] = []
+
+    def update(self, work: str, done: int, total: int, detail: str = "") -> None:
+        self.updates.append((work, done, total))
+
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+
 @contextlib.contextmanager
 def refused(kind: type[DigitsmithError], match: str, parameter: str = "") -> Iterator[None]:
     """Expect an error that says what is wrong, names the parameter at fault, and no option of the command line."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import digitsmith
+from conftest import Told
 from digitsmith.models.digitnet import digit_net, to_ink, usual_scale
 
 
@@ -52,14 +53,6 @@ def test_an_empty_sheet_stays_empty_whatever_its_noise() -> None:
 
 
 def test_progress_counts_images(digits: digitsmith.Dataset) -> None:
-    told: list[tuple[str, int, int]] = []
-
-    class Listener:
-        def update(self, work: str, done: int, total: int, detail: str = "") -> None:
-            told.append((work, done, total))
-
-        def note(self, text: str) -> None:
-            raise AssertionError
-
-    digit_net().predict(digits.images[:600], progress=Listener(), work="reading")
-    assert told == [("reading", 250, 600), ("reading", 500, 600), ("reading", 600, 600)]
+    told = Told()
+    digit_net().predict(digits.images[:600], progress=told, work="reading")
+    assert told.updates == [("reading", 250, 600), ("reading", 500, 600), ("reading", 600, 600)]

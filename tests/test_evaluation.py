@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 import digitsmith
+from conftest import Told
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import FORMATS
@@ -487,24 +488,12 @@ def test_distances_in_pixels_are_over_all_channels() -> None:
     assert places.tolist() == [[1, 0]]
 
 
-class Told:
-    """Remembers what it is told."""
-
-    def __init__(self) -> None:
-        self.last: dict[str, tuple[int, int]] = {}
-
-    def update(self, work: str, done: int, total: int, detail: str = "") -> None:
-        self.last[work] = done, total
-
-    def note(self, text: str) -> None:
-        raise AssertionError(text)
-
-
 def test_every_work_is_reported_to_its_end(digits: Dataset) -> None:
     told = Told()
     digitsmith.evaluate("mnist", "digits", count=200, progress=told)
-    assert len(told.last) >= 5
-    assert all(done == total for done, total in told.last.values())
+    last = {work: (done, total) for work, done, total in told.updates}
+    assert len(last) >= 5
+    assert all(done == total for done, total in last.values())
 
 
 def coloured(data: Dataset) -> Dataset:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import digitsmith
+from conftest import Told
 from digitsmith.data import formats
 from digitsmith.errors import ConfigError, DigitsmithError, ModelError, OutputError
 from digitsmith.generation.batches import batches, make_dataset, plan
@@ -117,21 +118,13 @@ def test_a_plan_is_carried_out_piece_by_piece_in_any_order_and_process(model: Mo
 
 
 def test_progress_counts_the_images_that_are_made(model: Model) -> None:
-    told: list[tuple[str, int, int]] = []
-
-    class Listener:
-        def update(self, work: str, done: int, total: int, detail: str = "") -> None:
-            told.append((work, done, total))
-
-        def note(self, text: str) -> None:
-            raise AssertionError
-
+    told = Told()
     expected = [("making images", done, 600) for done in (256, 512, 600)]
-    digitsmith.generate("made", 600, model=model, progress=Listener())
-    assert told == expected
-    told.clear()
-    make_dataset(model, Request(600), Listener())
-    assert told == expected
+    digitsmith.generate("made", 600, model=model, progress=told)
+    assert told.updates == expected
+    told.updates.clear()
+    make_dataset(model, Request(600), told)
+    assert told.updates == expected
 
 
 def test_a_generated_folder_says_where_it_came_from(model: Model) -> None:

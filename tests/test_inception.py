@@ -18,6 +18,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from conftest import Told
 from digitsmith.errors import DataError, DependencyError, DownloadError
 from digitsmith.evaluation import inception
 from digitsmith.evaluation.extractors import DigitNetFeatures, FeatureExtractor, features_of
@@ -40,16 +41,6 @@ class StandIn(nn.Module):
         assert images.dtype == torch.uint8
         assert images.shape[1] == 3
         return (images.float().mean((1, 2, 3))[:, None] * self.weight,)
-
-
-class Told(Silent):
-    """Remembers how far each batch was."""
-
-    def __init__(self) -> None:
-        self.batches: list[tuple[int, int]] = []
-
-    def update(self, work: str, done: int, total: int, detail: str = "") -> None:
-        self.batches.append((done, total))
 
 
 @pytest.fixture
@@ -86,7 +77,7 @@ def test_features_of_each_image_in_order(weights: Path, n: int) -> None:
     features = InceptionV3(weights).extract(images, told)
     assert features.dtype == np.float32
     np.testing.assert_allclose(features, np.outer(np.arange(n), np.arange(2048)), rtol=1e-6)
-    assert told.batches[-1:] == [(n, n)] * (n > 0)
+    assert [update[1:] for update in told.updates[-1:]] == [(n, n)] * (n > 0)
 
 
 @pytest.mark.usefixtures("library")
