@@ -1,13 +1,25 @@
 """All or nothing: whatever goes wrong, the old content stays and nothing half-written is left."""
 
 import errno
+import multiprocessing
 import os
+import shutil
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from digitsmith.errors import OutputError
-from digitsmith.files import require_new, staged_file, staged_folder
+from digitsmith.errors import DataError, OutputError, RunError
+from digitsmith.files import (
+    is_unfinished,
+    read_bytes,
+    reading,
+    require_contained,
+    require_new,
+    staged_file,
+    staged_folder,
+)  # fmt: skip
 
 
 def fail(stage, place: Path, error: BaseException | type[BaseException]) -> None:
@@ -53,7 +65,6 @@ def test_a_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
         assert not folder.exists()
     assert (folder / "a").read_text() == "1"
     assert list(folder.parent.iterdir()) == [folder]
-    assert folder.stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt, SystemExit])
@@ -119,3 +130,142 @@ def test_a_name_that_the_system_refuses_is_an_error_for_the_user(tmp_path: Path,
 def test_errors_that_are_not_the_operating_systems_pass_unchanged(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="truncated picture"), staged_file(tmp_path / "made"):
         raise OSError("truncated picture")
+
+
+def test_what_is_written_has_the_rights_that_the_user_gives_new_files(tmp_path: Path) -> None:
+    for mask in (0o077, 0o022):
+        before = os.umask(mask)
+        try:
+            with staged_folder(tmp_path / f"{mask}") as folder, staged_file(folder / "file") as file:
+                file.write_text("whole")
+        finally:
+            os.umask(before)
+        assert (tmp_path / f"{mask}").stat().st_mode & 0o777 == 0o777 & ~mask
+        assert (tmp_path / f"{mask}" / "file").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_is_left_alone(tmp_path: Path) -> None:
+    precious, path = tmp_path / "precious", tmp_path / "result"
+    precious.write_text("mine")
+    path.symlink_to(precious)
+    (tmp_path / ".result.partial").symlink_to(precious)  # the staged name of an earlier version
+    (tmp_path / f".result.{'0' * 16}.partial").symlink_to(precious)  # as a guess would have it
+    with staged_file(path) as staged:
+        assert not staged.is_symlink()
+        staged.write_text("new")
+    assert precious.read_text() == "mine"
+    assert path.read_text() == "new"
+    assert not path.is_symlink()
+
+
+@pytest.mark.parametrize("kind", ["link", "here", "folder"])
+def test_an_empty_folder_is_kept_and_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    inode = real.stat().st_ino
+    folder = {"link": tmp_path / "link", "here": Path(), "folder": real}[kind]
+    (tmp_path / "link").symlink_to(real)
+    monkeypatch.chdir(real)
+    with staged_folder(folder) as staged:
+        (staged / "a").write_text("1")
+        (staged / "b").mkdir()
+        assert is_unfinished(folder)
+    assert sorted(entry.name for entry in real.iterdir()) == ["a", "b"]
+    assert real.stat().st_ino == inode
+    assert not is_unfinished(folder)
+
+
+def test_a_link_to_nothing_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    with pytest.raises(OutputError, match="is a link to nothing"), staged_folder(tmp_path / "link"):
+        pytest.fail("the block must not run")
+
+
+def _write_until_killed(path: Path, started: Any) -> None:
+    with staged_file(path) as staged, staged_folder(path.with_name("folder")) as folder:
+        staged.write_text("half")
+        (folder / "half").touch()
+        started.set()
+        time.sleep(60)
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_one_and_what_a_living_one_has_stays(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    path, folder = tmp_path / "result", tmp_path / "folder"
+    started = context.Event()
+    writer = context.Process(target=_write_until_killed, args=(path, started))
+    writer.start()
+    assert started.wait(20)
+    before = set(tmp_path.iterdir())
+    with staged_file(path) as staged, staged_folder(folder) as made:
+        staged.write_text("whole")
+        (made / "whole").touch()
+    assert set(tmp_path.iterdir()) == before | {path, folder}
+    writer.kill()
+    writer.join()
+    shutil.rmtree(folder)
+    with staged_file(path) as staged, staged_folder(folder):
+        staged.write_text("whole again")
+    assert set(tmp_path.iterdir()) == {path, folder}
+    assert path.read_text() == "whole again"
+
+
+def _write_often(path: Path, letter: bytes) -> None:
+    for _ in range(100):
+        with staged_file(path) as staged:
+            staged.write_bytes(letter * 2**16)
+
+
+def test_of_two_writers_of_one_file_one_wins_whole(tmp_path: Path) -> None:
+    path = tmp_path / "result"
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=_write_often, args=(path, letter)) for letter in (b"A", b"B")]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        assert not path.exists() or path.read_bytes() in (b"A" * 2**16, b"B" * 2**16)
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_fillers_of_one_empty_folder_do_not_mix(tmp_path: Path) -> None:
+    def race() -> None:
+        with staged_folder(tmp_path) as first:
+            (first / "first").touch()
+            with staged_folder(tmp_path) as second:
+                (second / "second").touch()
+
+    with pytest.raises(OutputError, match="not empty"):
+        race()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["second"]
+
+
+def test_a_pipe_has_no_end_and_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="no regular file"):
+        read_bytes(tmp_path / "pipe", 10)
+    (tmp_path / "file").write_bytes(b"12345")
+    assert read_bytes(tmp_path / "file", 5) == b"12345"
+    with pytest.raises(ValueError, match="more than 4 bytes"):
+        read_bytes(tmp_path / "file", 4)
+
+
+def test_links_that_lead_out_of_a_folder_are_refused(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "samples").mkdir(parents=True)
+    (run / "file").touch()
+    (run / "samples" / "latest.png").symlink_to(run / "file")
+    (tmp_path / "alias").symlink_to(run)
+    require_contained(tmp_path / "alias", ("samples", "figures"), RunError)
+    (run / "samples" / "secret.png").symlink_to("../../secret")
+    with pytest.raises(RunError, match=r"secret\.png is a link that leads out of"):
+        require_contained(run, ("samples",), RunError)
+
+
+@pytest.mark.parametrize("error", [RecursionError("deep"), MemoryError(), TypeError("odd\x1b[31m"), OSError(5, "I/O")])
+def test_whatever_a_parser_raises_is_one_error_that_names_the_file(error: Exception) -> None:
+    expected = r"^scan\.npz cannot be read \([^\x1b]+\): get it again\.$"
+    with pytest.raises(DataError, match=expected), reading("scan.npz", DataError, "get it again"):
+        raise error

@@ -19,6 +19,8 @@ fault of the public function that was called; the command line shows its own opt
 import contextlib
 from collections.abc import Iterator
 
+from pydantic_core import ValidationError
+
 
 class DigitsmithError(Exception):
     """The root of all errors that a user can meet.
@@ -30,7 +32,7 @@ class DigitsmithError(Exception):
 
     def __init__(self, message: str, *, parameter: str = "") -> None:
         super().__init__(message)
-        self.message, self.parameter = message, parameter
+        self.message, self.parameter = printable(message), parameter
 
     def __str__(self) -> str:
         return f"{self.parameter}: {self.message}" if self.parameter else self.message
@@ -85,3 +87,30 @@ def blaming(parameter: str) -> Iterator[None]:
         if error.parameter:
             error.parameter = parameter
         raise
+
+
+def reason(error: BaseException) -> str:
+    """What an error of another library says, in one line; of a record, where it is wrong and how."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        said = f"{where}: {first['msg']}" if where else first["msg"]
+    elif isinstance(error, OSError) and error.strerror:
+        said = error.strerror
+    else:
+        said = str(error)
+    return printable((said.splitlines() or [type(error).__name__])[0][:200])
+
+
+def printable(text: str) -> str:
+    """Text of strangers for a terminal: what is no printable character (ESC, bidirectional marks, …) shown as its code.
+
+    Ends of lines stay.
+
+    Examples:
+        >>> printable("a\x1b[31m")
+        'a\\\\x1b[31m'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -1,16 +1,24 @@
-"""All or nothing: files and folders that appear under their name only when they are whole."""
+"""Files and folders that appear under their name only when they are whole, and files of strangers.
+
+What is written is staged under a name that nobody can guess, beside its place. The writer holds a lock on it. So what a
+killed writer left can be told, and the next one that writes to the same place removes it.
+"""
 
 import contextlib
 import errno
 import os
+import re
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterator
+import stat
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from digitsmith.errors import OutputError
+from digitsmith.errors import DigitsmithError, OutputError, reason
 
 _WHOLE = " Nothing was left half-written."
+_STAGED = re.compile(r"\.(?P<name>.*)\.[0-9a-f]{16}\.partial", re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -33,6 +41,42 @@ def writing(what: Path, whole: str = "") -> Iterator[None]:
         raise OutputError(f"cannot write {what}: {error.strerror}; {mend}.{whole}") from error
 
 
+@contextlib.contextmanager
+def reading(what: object, kind: type[DigitsmithError], mend: str) -> Iterator[None]:
+    """Turn whatever is raised while a file is read that may be anything into an error of `kind` that names it.
+
+    Parsers do not promise what they raise on damaged or hostile files; so all of it is caught, in this one place.
+
+    Args:
+        what: the file.
+        kind: of error; those of Digitsmith pass as they are.
+        mend: what to do, as the end of a sentence.
+    """
+    try:
+        yield
+    except DigitsmithError:
+        raise
+    except Exception as error:
+        raise kind(f"{what} cannot be read ({reason(error)}): {mend}.") from error
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """The content of a regular file of at most so many bytes; pipes and devices, which have no end, are refused.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is too large, or no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("it is no regular file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"it has more than {most:,} bytes")
+    return content
+
+
 def require_file_place(path: Path) -> None:
     """Refuse the path of a folder where a file is to be written."""
     if path.is_dir():
@@ -43,41 +87,147 @@ def require_file_place(path: Path) -> None:
 def staged_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; when the block ends well it is flushed to disk and renamed to `path`.
 
-    A reader, or a program killed at any instant, sees the old file or the new one, never a part.
+    A reader, or a program killed at any instant, sees the old file or the new one, never a part. A link under that name
+    is replaced, not followed. Of two writers, the later one's content stays, whole.
     """
     with writing(path, _WHOLE):
         require_file_place(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        staged = path.with_name(f".{path.name}.partial")
-        try:
+        with _staged(path, lambda place: place.touch(exist_ok=False)) as staged:
             yield staged
             with staged.open("rb") as file:
                 os.fsync(file.fileno())
             staged.replace(path)
-        finally:
-            staged.unlink(missing_ok=True)
 
 
 def require_new(folder: Path) -> None:
-    """Refuse an output folder that holds something already."""
+    """Refuse an output folder that holds something already, and what is no folder."""
     with writing(folder):
-        if folder.is_dir() and not any(folder.iterdir()):
-            return
-        if folder.exists():
-            kind = "is not empty" if folder.is_dir() else "is a file"
-            raise OutputError(f"{folder} exists and {kind}: choose another place, or remove it first.")
+        if folder.is_dir():
+            _clear(folder, folder.resolve().name)
+            if any(not _STAGED.fullmatch(entry.name) for entry in folder.iterdir()):
+                raise OutputError(f"{folder} exists and is not empty: choose another place, or remove it first.")
+        elif folder.is_symlink():
+            raise OutputError(f"{folder} is a link to nothing: choose another place, or remove it first.")
+        elif folder.exists():
+            raise OutputError(f"{folder} exists and is a file: choose another place, or remove it first.")
 
 
 @contextlib.contextmanager
 def staged_folder(folder: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `folder`; when the block ends well it is renamed to `folder`."""
+    """Give a temporary folder; when the block ends well it is renamed to `folder`.
+
+    A folder that exists and is empty may be a mount point, a link, or where the user is: it is kept, and filled at the
+    end. Until the last of its entries is there, `is_unfinished` tells.
+    """
     require_new(folder)
     with writing(folder, _WHOLE):
+        exists = folder.is_dir()
         folder.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
-        try:
+        with _staged(folder / folder.resolve().name if exists else folder, Path.mkdir) as staged:
             yield staged
-            staged.chmod(0o755)  # mkdtemp makes it private
-            staged.replace(folder)  # over an empty folder too, on POSIX
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            if exists:
+                _move_up(staged, folder)
+            else:
+                staged.replace(folder)
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether a folder is being filled at this moment, or its writer was killed."""
+    return any(_STAGED.fullmatch(entry.name) and entry.is_dir() for entry in folder.iterdir())
+
+
+def require_contained(folder: Path, inner: tuple[str, ...], kind: type[DigitsmithError]) -> None:
+    """Refuse links in a folder, and in some of its folders, that lead out of it: it may be a stranger's.
+
+    Raises:
+        DigitsmithError: of `kind`; it names the link.
+    """
+    home = folder.resolve()
+    for place in (folder, *(folder / name for name in inner)):
+        if not place.is_dir():
+            continue
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(home):
+                    raise kind(f"{entry.path} is a link that leads out of {folder}: put a copy in its place.")
+
+
+@contextlib.contextmanager
+def _staged(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    """Make a file or folder under a name beside `path` that nobody can guess, hold it, and remove what is left."""
+    _clear(path.parent, path.name)
+    held = None
+    while held is None:  # another writer may have taken it for left behind, before it was held
+        staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+        make(staged)
+        held = _hold(staged, new=True)
+    try:
+        yield staged
+    finally:
+        _remove(staged)
+        os.close(held)
+
+
+def _clear(folder: Path, name: str) -> None:
+    """Remove what killed writers of that name left."""
+    for entry in folder.iterdir():
+        staged = _STAGED.fullmatch(entry.name)
+        if staged and staged["name"] == name and (held := _hold(entry)) is not None:
+            _remove(entry)
+            os.close(held)
+
+
+def _hold(staged: Path, *, new: bool = False) -> int | None:
+    """Lock a staged file or folder until the descriptor that is returned is closed.
+
+    Returns:
+        None if another process holds it, or it is gone. One that is `new` is held where there are no locks, too.
+    """
+    if sys.platform == "win32":  # no locks, as open files cannot be renamed there: what killed writers left, stays
+        return os.open(os.devnull, os.O_RDONLY) if new else None
+    import fcntl
+
+    try:
+        descriptor = os.open(staged, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if new else fcntl.LOCK_NB))
+        held = True
+    except OSError:
+        held = new
+    try:
+        held = held and os.path.samestat(os.fstat(descriptor), staged.stat())
+    except FileNotFoundError:
+        held = False
+    if held:
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _remove(staged: Path) -> None:
+    if staged.is_dir():
+        shutil.rmtree(staged, ignore_errors=True)
+    else:
+        staged.unlink(missing_ok=True)
+
+
+def _move_up(staged: Path, folder: Path) -> None:
+    """Move what is in a staged folder into the folder around it, all or nothing."""
+    held = _hold(folder, new=True)
+    moved = []
+    try:
+        require_new(folder)  # it may have been filled meanwhile
+        for entry in staged.iterdir():
+            moved.append(folder / entry.name)
+            entry.rename(moved[-1])
+        staged.rmdir()
+    except BaseException:
+        for entry in moved:
+            _remove(entry)
+        raise
+    finally:
+        if held is not None:
+            os.close(held)

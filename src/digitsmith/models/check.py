@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import onnx
 from onnx import shape_inference
 
-from digitsmith.errors import ModelError
+from digitsmith.errors import ModelError, reason
 
 METADATA_KEY = "digitsmith"
 """The key of the ONNX metadata under which a model's record is kept, as JSON."""
@@ -101,7 +101,7 @@ def _bounded_shapes(proto: onnx.ModelProto) -> dict[str, Shape]:
     try:
         inferred = shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=True).graph
     except Exception as error:  # its own error class, and RuntimeError
-        raise ValueError(f"its shapes do not fit together ({first_line(error)})") from error
+        raise ValueError(f"its shapes do not fit together ({reason(error)})") from error
     shapes: dict[str, Shape] = {}
     for value in [*inferred.value_info, *inferred.output]:
         dims = value.type.tensor_type.shape.dim
@@ -118,8 +118,3 @@ def _bounded_shapes(proto: onnx.ModelProto) -> dict[str, Shape]:
         if not all(name in shapes for name in node.output if name):
             raise ValueError(f"the size of what {node.op_type} makes cannot be told")
     return shapes
-
-
-def first_line(error: Exception) -> str:
-    """What an error of another library says first."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from digitsmith.data.pixels import to_uint8
-from digitsmith.errors import ModelError
-from digitsmith.models.check import check_graph, first_line, parse
+from digitsmith.errors import ModelError, reason
+from digitsmith.models.check import check_graph, parse
 from digitsmith.models.noise import BLOCK, MAX_INDEX, Span, check_seed, noise_block, spans
-from digitsmith.records.base import first_problem
 from digitsmith.records.model import GeneratorRecord, ShippedRecord
 
 DEFAULT = "mnist"
@@ -51,7 +50,7 @@ class Model:
         try:
             self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises a class of its own for each failure, with no common root
-            raise ModelError(f"{name}: ONNX Runtime cannot load it ({first_line(error)}).") from error
+            raise ModelError(f"{name}: ONNX Runtime cannot load it ({reason(error)}).") from error
 
     def __repr__(self) -> str:
         height, width = self.record.image_size
@@ -125,7 +124,7 @@ class Model:
             try:
                 (images,) = self.session.run(["image"], {name: full[start : start + n] for name, full in feed.items()})
             except Exception as error:  # as above
-                raise ModelError(f"{self.name}: ONNX Runtime cannot run it ({first_line(error)}).") from error
+                raise ModelError(f"{self.name}: ONNX Runtime cannot run it ({reason(error)}).") from error
             runs.append(images)
         made = runs[0] if len(runs) == 1 else np.concatenate(runs)
         return to_uint8(made[span.first - first :][: span.count])
@@ -218,7 +217,7 @@ def _check(name: str, content: bytes) -> GeneratorRecord:
     except ValidationError as error:
         if any(problem["loc"] == ("format",) for problem in error.errors()):
             raise ModelError(f"{name} was exported by another version of Digitsmith: export it again.") from error
-        raise ModelError(f"{name}: its metadata are not usable ({first_problem(error)}).") from error
+        raise ModelError(f"{name}: its metadata are not usable ({reason(error)}).") from error
     n = images_per_run(record.image_size)
     inputs: dict[str, tuple[int, ...]] = {"z": (n, record.z_dim)}
     if record.classes:

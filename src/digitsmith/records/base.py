@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from digitsmith.files import staged_file
 
@@ -90,13 +90,6 @@ class Origin(Record):
     data: DataRecord
     device: str = Field(description="As torch names it: cpu, cuda:0, ….")
     versions: Versions
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first thing that is wrong with a record, in one line: where, and what."""
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 def git_version() -> str:

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from digitsmith.errors import ResultError
-from digitsmith.records.base import first_problem
+from digitsmith.errors import ResultError, reason
 from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.study import Study
 
@@ -43,7 +42,7 @@ def load_result(path: Path) -> Result:
         raise ResultError(f"cannot read {path}: {error.strerror or error}.") from error
     except ValidationError as error:
         raise ResultError(
-            f"{path} is no result of `digitsmith evaluate` or `digitsmith study` ({first_problem(error)}): "
+            f"{path} is no result of `digitsmith evaluate` or `digitsmith study` ({reason(error)}): "
             f"give the JSON file of one."
         ) from error
 

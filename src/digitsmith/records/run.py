@@ -8,8 +8,8 @@ from pydantic import Field, ValidationError
 
 from digitsmith.config.loading import load_config
 from digitsmith.config.schema import TrainConfig
-from digitsmith.errors import RunError
-from digitsmith.records.base import Origin, Record, Side, first_problem
+from digitsmith.errors import RunError, reason
+from digitsmith.records.base import Origin, Record, Side
 
 
 class RunRecord(Origin):
@@ -121,7 +121,7 @@ class Run:
             lines = self.metrics.read_text(encoding="utf-8").splitlines()
             return [MetricsLine.model_validate_json(line) for line in lines]
         except (OSError, ValueError) as error:
-            problem = first_problem(error) if isinstance(error, ValidationError) else str(error)
+            problem = reason(error) if isinstance(error, ValidationError) else str(error)
             raise RunError(
                 f"{self.metrics} cannot be read ({problem}). If its training was killed, resuming it mends the file."
             ) from error
@@ -141,4 +141,4 @@ def find_record(config: str | Path) -> RunRecord | None:
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror or error}.") from error
     except ValidationError as error:
-        raise RunError(f"{path} is damaged, or of another version ({first_problem(error)}).") from error
+        raise RunError(f"{path} is damaged, or of another version ({reason(error)}).") from error

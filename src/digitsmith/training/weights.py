@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from digitsmith.config.schema import TrainConfig
-from digitsmith.errors import ModelError
+from digitsmith.errors import ModelError, reason
 from digitsmith.models.generator import Model, load
 from digitsmith.models.noise import noise
-from digitsmith.records.base import first_problem
 from digitsmith.records.run import Run
 from digitsmith.training import checkpoint
 from digitsmith.training.networks import new_networks
@@ -64,7 +63,7 @@ def _unfolded(model: Model) -> nn.Module:
     try:
         config = TrainConfig.model_validate(record.training.config, strict=False)
     except ValidationError as error:
-        raise ModelError(f"{model.name}: its config is not usable ({first_problem(error)}).") from error
+        raise ModelError(f"{model.name}: its config is not usable ({reason(error)}).") from error
     generator, _ = new_networks(config, (record.channels, *record.image_size), len(record.classes))
     stored = _stored_weights(onnx.load_model_from_string(model.content).graph)
     with torch.no_grad():

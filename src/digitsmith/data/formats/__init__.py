@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from digitsmith.data.dataset import UNLABELLED, Dataset, numbered_classes
-from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError
+from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError, reason
 from digitsmith.files import staged_folder
-from digitsmith.records.base import Channels, check_class_names, first_problem
+from digitsmith.records.base import Channels, check_class_names
 from digitsmith.records.dataset import DatasetRecord, GenerationRecord
 
 Format = Literal["idx", "npz", "png", "parquet", "webdataset"]
@@ -211,7 +211,7 @@ def read_record(path: Path) -> DatasetRecord | None:
     try:
         return DatasetRecord.model_validate_json(file.read_bytes())
     except (ValidationError, OSError) as error:
-        why = first_problem(error) if isinstance(error, ValidationError) else error.strerror
+        why = reason(error) if isinstance(error, ValidationError) else error.strerror
         raise DataError(f"{file} is damaged ({why}): correct it, or remove it to go without class names.") from error
 
 
