@@ -126,7 +126,7 @@ def test_a_resumed_run_keeps_its_styles(kinds: Dataset, monkeypatch: pytest.Monk
     whole = digitsmith.train("residual", kinds, "whole", changes=STYLED, progress=False).run
     answers = itertools.chain([False] * 7, itertools.repeat(True))
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_interruptible", lambda: contextlib.nullcontext(lambda: next(answers)))
+        patch.setattr(loop.interrupts, "noted", lambda: contextlib.nullcontext(lambda: next(answers)))
         assert not digitsmith.train("residual", kinds, "parted", changes=STYLED, progress=False).finished
     monkeypatch.setattr("digitsmith.training.train.find_styles", None)  # they are read, not found again
     parted = digitsmith.train(None, kinds, "parted", resume=True, progress=False).run

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from digitsmith import interrupts
 from digitsmith.errors import DigitsmithError, OutputError, reason
 
 _WHOLE = " Nothing was left half-written."
@@ -124,7 +125,8 @@ def staged_folder(folder: Path) -> Iterator[Path]:
     with writing(folder, _WHOLE):
         exists = folder.is_dir()
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _staged(folder / folder.resolve().name if exists else folder, Path.mkdir) as staged:
+        place = folder / folder.resolve().name if exists else folder
+        with interrupts.raised(), _staged(place, Path.mkdir) as staged:
             yield staged
             if exists:
                 _move_up(staged, folder)
@@ -143,10 +145,9 @@ def require_contained(folder: Path, inner: tuple[str, ...], kind: type[Digitsmit
     Raises:
         DigitsmithError: of `kind`; it names the link.
     """
-    home = folder.resolve()
-    for place in (folder, *(folder / name for name in inner)):
-        if not place.is_dir():
-            continue
+    places = [place for place in (folder, *(folder / name for name in inner)) if os.path.isdir(place)]  # noqa: PTH112
+    home = folder.resolve() if places else folder
+    for place in places:
         with os.scandir(place) as entries:
             for entry in entries:
                 if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(home):

@@ -11,13 +11,14 @@ import typer
 from typer.core import TyperCommand
 
 import digitsmith
+from digitsmith import interrupts
 from digitsmith.cli import data, evaluate, export, generate, models, report, study, train
 from digitsmith.cli.output import write_in_any_encoding
 from digitsmith.errors import DigitsmithError
 
 
 class Command(TyperCommand):
-    """A command that names its own options in errors, and that Ctrl-C ends with a line."""
+    """A command that names its own options in errors, and that a signal ends with a line."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
@@ -85,12 +86,13 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, and end the process.
 
-    Exit codes: 0; 2 for an error that the user can correct, which is one message on stderr; 130 after Ctrl-C; 1 if
-    nobody reads the output any more (`| head -1`).
+    Exit codes: 0; 2 for an error that the user can correct, which is one message on stderr; 130 after Ctrl-C, SIGTERM
+    or SIGHUP; 1 if nobody reads the output any more (`| head -1`).
     """
     write_in_any_encoding(sys.stdout, sys.stderr)
     try:
-        app(arguments, prog_name="digitsmith")
+        with interrupts.raised():
+            app(arguments, prog_name="digitsmith")
     except DigitsmithError as error:
         typer.echo(f"digitsmith: {error}", err=True)
         sys.exit(2)

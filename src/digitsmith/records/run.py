@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from digitsmith.config.loading import load_config
 from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import RunError, reason
+from digitsmith.files import require_contained
 from digitsmith.records.base import Origin, Record, Side
 
 
@@ -50,7 +51,7 @@ class MetricsLine(Record):
 
 
 class Run:
-    """A run folder, and the paths of what it holds.
+    """A run folder, and the paths of what it holds. It may be a stranger's: links that lead out of it are refused.
 
     Attributes:
         folder: itself.
@@ -63,9 +64,13 @@ class Run:
         figures: the folder of pictures made from the metrics and the samples.
         model: the exported generator.
         evaluation: the result of evaluating it.
+
+    Raises:
+        RunError: a link in it that leads elsewhere, through which files of the user would be read or written.
     """
 
     def __init__(self, folder: Path) -> None:
+        require_contained(folder, ("checkpoint", "figures", "samples", "tensorboard"), RunError)
         self.folder = folder
         self.config = folder / "config.toml"
         self.record = folder / "run.json"

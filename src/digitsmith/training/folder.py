@@ -10,21 +10,21 @@ from filelock import FileLock, Timeout
 from digitsmith.config.loading import flatten, to_values
 from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import RunError
-from digitsmith.files import require_new, staged_file, writing
+from digitsmith.files import staged_file, staged_folder, writing
 from digitsmith.records.run import Run, RunRecord
 
 
 def start(run: Run, config: TrainConfig, record: RunRecord) -> None:
-    """Make a new run folder. The config, without which it is no run, comes last.
+    """Make a new run folder, whole.
 
     Raises:
         OutputError: the folder holds something already.
     """
-    require_new(run.folder)
-    record.save(run.record)
-    with writing(run.metrics):
-        run.metrics.touch()
-    write_config(run, config)
+    with staged_folder(run.folder) as staged:
+        new = Run(staged)
+        record.save(new.record)
+        new.metrics.touch()
+        write_config(new, config)
 
 
 def write_config(run: Run, config: TrainConfig) -> None:

@@ -1,14 +1,14 @@
 """The training loop: read it from the top."""
 
 import contextlib
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from digitsmith import interrupts
 from digitsmith.config.schema import TrainConfig
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.pixels import to_planes, to_unit
@@ -55,7 +55,7 @@ def train_epochs(job: Job, state: State) -> bool:
     with (
         contextlib.closing(MetricsLog(job.run, position.step)) as log,
         _flushed_denormals(),
-        _interruptible() as interrupted,
+        interrupts.noted() as interrupted,
     ):
         if position.step == 0:
             _show_samples(job, state, log)
@@ -157,24 +157,3 @@ def _flushed_denormals() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(False)
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether Ctrl-C or SIGTERM came. The second Ctrl-C stops at once."""
-    received: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        received.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    try:
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread, where no signal arrives
-        yield lambda: False
-        return
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -33,7 +33,7 @@ class Outcome:
 
     Attributes:
         run: the paths of what it left.
-        finished: False if it was interrupted (Ctrl-C, SIGTERM); then its state was saved.
+        finished: False if it was interrupted (Ctrl-C, SIGTERM, SIGHUP); then its state was saved.
         epochs: that are done.
         seconds: spent in training, over all sessions.
         best_epoch: the one whose generator is exported; None if none was measured: then it is the last.

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from digitsmith.data.dataset import UNLABELLED, Dataset, numbered_classes
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError, reason
-from digitsmith.files import staged_folder
+from digitsmith.files import is_unfinished, staged_folder
 from digitsmith.records.base import Channels, check_class_names
 from digitsmith.records.dataset import DatasetRecord, GenerationRecord
 
@@ -143,6 +143,8 @@ def read(path: Path, split: Split = "train") -> Dataset:
 def _read(path: Path, split: Split) -> Dataset:
     if not path.exists():
         raise DataError(f"there is no file or folder {path}.")
+    if path.is_dir() and is_unfinished(path):
+        raise DataError(f"{path} is being written at this moment, or its writer was killed: wait, or make it again.")
     for name in FORMATS:
         if format_module(name).holds(path, split):
             data = format_module(name).read(path, split)
