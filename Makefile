@@ -37,6 +37,7 @@ check: .venv/.dev
 	$(BIN)/lint-imports
 	$(MAKE) docs
 	$(MAKE) test
+	$(BIN)/python tools/kills.py 10
 
 # The documentation site, without a connection: open build/site/index.html.
 docs: .venv/.dev

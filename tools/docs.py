@@ -37,7 +37,7 @@ def main() -> None:
         sys.exit(1)
     if problems := list(check(SITE)):
         sys.exit("\n".join(problems))
-    print(f"Read it: {SITE.relative_to(ROOT)}/index.html, or, with search: python -m http.server -d build/site")  # noqa: T201
+    print(f"Read it: {SITE.relative_to(ROOT)}/index.html, or, with search: python -m http.server -d build/site")
 
 
 def keys() -> Iterator[str]:

@@ -79,9 +79,15 @@ def read_bytes(path: Path, most: int) -> bytes:
 
 
 def require_file_place(path: Path) -> None:
-    """Refuse the path of a folder where a file is to be written."""
+    """Refuse, before any work is done, a path at which no file can be written."""
     if path.is_dir():
         raise OutputError(f"{path} is a folder: name a file in it.")
+    with writing(path):
+        nearest = next(place for place in path.absolute().parents if place.exists())
+        if not nearest.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 @contextlib.contextmanager

@@ -1,0 +1,241 @@
+"""Kill commands at random moments with SIGKILL, and see that nothing is lost, torn or left over.
+
+    .venv/bin/python tools/kills.py 100
+
+The commands take turns. Half of the kills come after a random time, half at a random one of a command's own changes to
+files. After it, every file must be the old one or a new one, whole; and the same command, run again, must end well and
+leave nothing but its results.
+"""
+
+import argparse
+import contextlib
+import itertools
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file
+
+import digitsmith
+from digitsmith.data import formats
+from digitsmith.errors import DataError
+from digitsmith.records.results import load_result
+from digitsmith.records.run import Run
+
+_MICRO = ["generator.widths=[24,32]", "discriminator.widths=[32,24]", "batch_size=64", "epochs=2"]
+_TRAIN = ["train", "cgan", "--data", "few", *(f"--set={change}" for change in [*_MICRO, "checkpoint_seconds=0"])]
+_CHANGES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["digitsmith.training.train", "digitsmith.studies.tstr", "torch._dynamo", "rich.console"])
+
+
+@dataclass
+class Command:
+    """One way to use the product, in a folder with `few`, a data set, and `run`, a finished run.
+
+    Attributes:
+        words: the command line.
+        result: what it makes or replaces.
+        check: raises if the result, which exists, is not whole.
+        again: the command line of the next run where the result exists after a kill, if it is another.
+    """
+
+    words: list[str]
+    result: str
+    check: Callable[[Path], Any]
+    again: list[str] | None = None
+    length: tuple[float, int] = (0.0, 0)  # seconds and changes to files, when nobody kills it
+
+
+def _holds(images: int) -> Callable[[Path], None]:
+    def check(folder: Path) -> None:
+        assert len(digitsmith.load_dataset(folder)) == images
+        assert {"dataset.json", "preview.png"} <= {entry.name for entry in folder.iterdir()}
+
+    return check
+
+
+def _is_page(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
+
+
+def _is_run(folder: Path) -> None:
+    run = Run(folder)
+    run.read_config()
+    run.read_record()
+    if run.checkpoint.exists():
+        load_file(run.checkpoint)
+
+
+def _commands() -> dict[str, Command]:
+    resume = ["train", "--resume", "--out", "new"]
+    study = ["study", "tstr", "mnist", "--reference", "few", "--count", "80", "--seeds", "2", "--json", "study.json"]
+    commands = {
+        "train": Command([*_TRAIN, "--out", "new"], "new", _is_run, resume),
+        "evaluate": Command(["evaluate", "run", "--count", "300"], "run/evaluation.json", load_result),
+        "study": Command(study, "study.json", load_result),
+        "report": Command(["report", "run"], "run/report.html", _is_page),
+        "export": Command(["export", "run", "run/model.onnx"], "run/model.onnx", digitsmith.load),
+    }
+    for name in formats.FORMATS:
+        words = ["generate", "made", "--count", "2000", "--format", name]
+        commands[f"generate {name}"] = Command(words, "made", _holds(2000), [])
+    return commands
+
+
+def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
+    """Run a command line in this process, which kills itself before so many changes to files, if ever."""
+    os.chdir(work)
+    for stream, path in ((1, "out"), (2, "err")):
+        os.dup2(os.open(work.with_suffix(f".{path}"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+    import torch
+
+    from digitsmith.cli import main
+    from digitsmith.studies import tstr
+
+    torch.set_num_threads(1)
+    tstr._LEAST_STEPS = 8  # how well a classifier learns is not what is looked at
+    tstr.RECIPE = tstr.replace(tstr.RECIPE, epochs=1, batch_size=16)
+    counted = itertools.count(1)
+
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        reads = event == "open" and not (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR))
+        if event in _CHANGES and not reads and next(counted) == changes:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+    pipe.send("ready")
+    with contextlib.suppress(SystemExit):
+        main(words)
+    pipe.send(next(counted) - 1)
+
+
+def _start(words: list[str], work: Path, changes: int = 0) -> tuple[BaseProcess, Any]:
+    ours, theirs = _FORKS.Pipe()
+    process = _FORKS.Process(target=_act, args=(words, work, theirs, changes))
+    process.start()
+    theirs.close()
+    ours.recv()
+    return process, ours
+
+
+def _finish(words: list[str], work: Path) -> tuple[float, int]:
+    """Run a command line to its end; seconds and changes to files that it took."""
+    started = time.monotonic()
+    process, pipe = _start(words, work)
+    try:
+        changes = pipe.recv()
+    except EOFError as error:
+        raise AssertionError(work.with_suffix(".err").read_text()) from error
+    process.join()
+    said = work.with_suffix(".err").read_text()
+    assert "digitsmith: " not in said, said
+    assert "Traceback" not in said, said
+    return time.monotonic() - started, changes
+
+
+def _kill(command: Command, home: Path, work: Path, chance: random.Random) -> str:
+    """Kill a command once, and run it again; raise if anything is wrong then."""
+    shutil.copytree(home, work)
+    result = work / command.result
+    if command.words[0] == "generate" and chance.random() < 0.5:
+        result.mkdir()  # an empty folder to fill
+    seconds, changes = command.length
+    before = _files(work)
+    by_time = chance.random() < 0.5
+    process, _ = _start(command.words, work, 0 if by_time else chance.randint(1, changes))
+    if by_time:
+        time.sleep(chance.uniform(0, seconds))
+        process.kill()
+    process.join()
+
+    after = _files(work)
+    kept = {path for path in before if path != result}
+    assert {path: before[path] for path in kept} == {path: after.get(path) for path in kept}, (
+        "old files are not as before"
+    )
+    new = {path for path in after.keys() - before.keys() if ".partial" not in str(path)}
+    made = result in before or bool(new)
+    if made:
+        assert all(path.is_relative_to(result) for path in new), f"left: {new}"
+        try:
+            command.check(result)
+        except DataError as error:  # a folder that was there before: until it has all of its files, it says so
+            if "its writer was killed" in str(error):
+                return "refused as unfinished"
+            raise
+    words = command.again if made and command.again is not None else command.words
+    if words:
+        _finish(words, work)
+        command.check(result)
+    over = list(work.rglob("*.partial*"))
+    assert not over, f"left over: {over}"
+    return "killed" if process.exitcode == -signal.SIGKILL else "ended before"
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def main() -> None:
+    """Kill, count, and exit with 1 if anything was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kills", type=int, nargs="?", default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    chance = random.Random(arguments.seed)
+    counts: dict[str, dict[str, int]] = {}
+    wrong = 0
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        _prepare(home)
+        commands = _commands()
+        for kill, (name, command) in zip(range(arguments.kills), itertools.cycle(commands.items()), strict=False):
+            work = Path(folder) / f"{kill}"
+            if not command.length[1]:
+                shutil.copytree(home, work)
+                command.length = _finish(command.words, work)
+                shutil.rmtree(work)
+            try:
+                outcome = _kill(command, home, work, chance)
+            except Exception as error:
+                outcome, wrong = "wrong", wrong + 1
+                print(f"kill {kill}, {name}: {type(error).__name__}: {error}", flush=True)
+            counts.setdefault(name, {}).setdefault(outcome, 0)
+            counts[name][outcome] += 1
+            shutil.rmtree(work)
+    print(json.dumps(counts, indent=1))
+    print(f"{arguments.kills} kills, seed {arguments.seed}: {wrong} wrong")
+    sys.exit(bool(wrong))
+
+
+def _prepare(home: Path) -> None:
+    """A data set of both splits, and a finished run that was evaluated, with its page."""
+    home.mkdir()
+    digits = digitsmith.load_dataset("digits")
+    formats.write(digits.take(np.arange(640)), home / "few", "npz")
+    formats.write(digits.take(np.arange(640, 1280)), home / "test", "npz", "test")
+    (home / "test" / "test.npz").rename(home / "few" / "test.npz")
+    shutil.rmtree(home / "test")
+    for words in (
+        [*_TRAIN, "--out", "run"],
+        ["evaluate", "run", "--count", "300"],
+        ["report", "run"],
+    ):
+        _finish(words, home)
+
+
+if __name__ == "__main__":
+    main()
