@@ -36,7 +36,7 @@ from digitsmith.records.run import Run
 
 _MICRO = ["generator.widths=[24,32]", "discriminator.widths=[32,24]", "batch_size=64", "epochs=2"]
 _TRAIN = ["train", "cgan", "--data", "few", *(f"--set={change}" for change in [*_MICRO, "checkpoint_seconds=0"])]
-_CHANGES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
+_CHANGES = {"open", "write", "flush", "close", "fsync", "mkdir", "rename", "replace", "unlink", "rmdir"}
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["digitsmith.training.train", "digitsmith.studies.tstr", "torch._dynamo", "rich.console"])
 
@@ -96,7 +96,7 @@ def _commands() -> dict[str, Command]:
 
 
 def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
-    """Run a command line in this process, which kills itself before so many changes to files, if ever."""
+    """Run a command line in this process, which kills itself at its change to files of that number, before or after."""
     os.chdir(work)
     for stream, path in ((1, "out"), (2, "err")):
         os.dup2(os.open(work.with_suffix(f".{path}"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
@@ -110,15 +110,15 @@ def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
     tstr.RECIPE = tstr.replace(tstr.RECIPE, epochs=1, batch_size=16)
     counted = itertools.count(1)
 
-    def count(event: str, arguments: tuple[Any, ...]) -> None:
-        reads = event == "open" and not (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR))
-        if event in _CHANGES and not reads and next(counted) == changes:
+    def count(_frame: Any, event: str, called: Any) -> None:
+        if event in ("c_call", "c_return") and called.__name__ in _CHANGES and next(counted) == changes:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    sys.addaudithook(count)
+    sys.setprofile(count)
     pipe.send("ready")
     with contextlib.suppress(SystemExit):
         main(words)
+    sys.setprofile(None)
     pipe.send(next(counted) - 1)
 
 

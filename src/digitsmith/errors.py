@@ -32,7 +32,7 @@ class DigitsmithError(Exception):
 
     def __init__(self, message: str, *, parameter: str = "") -> None:
         super().__init__(message)
-        self.message, self.parameter = printable(message), parameter
+        self.message, self.parameter = printable(_shortened(message)), parameter
 
     def __str__(self) -> str:
         return f"{self.parameter}: {self.message}" if self.parameter else self.message
@@ -100,6 +100,11 @@ def reason(error: BaseException) -> str:
     else:
         said = str(error)
     return printable((said.splitlines() or [type(error).__name__])[0][:200])
+
+
+def _shortened(message: str, most: int = 1500) -> str:
+    """A message without its middle if it repeats something endless of a stranger's."""
+    return message if len(message) <= most else f"{message[: most // 2]} […] {message[-most // 2 :]}"
 
 
 def printable(text: str) -> str:
