@@ -36,7 +36,8 @@ from digitsmith.records.run import Run
 
 _MICRO = ["generator.widths=[24,32]", "discriminator.widths=[32,24]", "batch_size=64", "epochs=2"]
 _TRAIN = ["train", "cgan", "--data", "few", *(f"--set={change}" for change in [*_MICRO, "checkpoint_seconds=0"])]
-_CHANGES = {"open", "write", "flush", "close", "fsync", "mkdir", "rename", "replace", "unlink", "rmdir"}
+_CHANGES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}  # as Python's audit events
+_WRITES = {"open", "write", "flush", "close", "fsync", "replace", "rename"}  # functions, before and after whose call
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["digitsmith.training.train", "digitsmith.studies.tstr", "torch._dynamo", "rich.console"])
 
@@ -108,18 +109,28 @@ def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
     torch.set_num_threads(1)
     tstr._LEAST_STEPS = 8  # how well a classifier learns is not what is looked at
     tstr.RECIPE = tstr.replace(tstr.RECIPE, epochs=1, batch_size=16)
-    counted = itertools.count(1)
+    counted = itertools.count()
 
-    def count(_frame: Any, event: str, called: Any) -> None:
-        if event in ("c_call", "c_return") and called.__name__ in _CHANGES and next(counted) == changes:
+    def count() -> None:
+        if next(counted) == changes > 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    sys.setprofile(count)
+    def audit(event: str, arguments: tuple[Any, ...]) -> None:
+        reads = event == "open" and not (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR))
+        if event in _CHANGES and not reads and os.path.abspath(str(arguments[0])).startswith(f"{work}/"):  # noqa: PTH100
+            count()
+            sys.setprofile(profile)  # from the first file on
+
+    def profile(_frame: Any, event: str, called: Any) -> None:
+        if event in ("c_call", "c_return") and called.__name__ in _WRITES:
+            count()
+
+    sys.addaudithook(audit)
     pipe.send("ready")
     with contextlib.suppress(SystemExit):
         main(words)
     sys.setprofile(None)
-    pipe.send(next(counted) - 1)
+    pipe.send(next(counted))
 
 
 def _start(words: list[str], work: Path, changes: int = 0) -> tuple[BaseProcess, Any]:
@@ -155,7 +166,7 @@ def _kill(command: Command, home: Path, work: Path, chance: random.Random) -> st
     seconds, changes = command.length
     before = _files(work)
     by_time = chance.random() < 0.5
-    process, _ = _start(command.words, work, 0 if by_time else chance.randint(1, changes))
+    process, _ = _start(command.words, work, 0 if by_time else chance.randrange(1, changes))
     if by_time:
         time.sleep(chance.uniform(0, seconds))
         process.kill()
