@@ -43,27 +43,19 @@ class Dataset:
     classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        grey, colour = self.images.ndim == 3, self.images.ndim == 4 and self.images.shape[3] == 3
-        if not (grey or colour) or self.images.dtype != np.uint8:
-            raise DataError(
-                f"images must be grey, uint8[n, h, w], or colour, uint8[n, h, w, 3]; these are "
-                f"{self.images.dtype}{list(self.images.shape)}."
-            )
-        if self.labels is None:
+        labels = None if self.labels is None else np.asarray(self.labels)
+        try:
+            require_images(self.images.dtype, self.images.shape)
+            if labels is not None:
+                require_labels(labels.dtype, labels.shape, len(self.images))
+                object.__setattr__(self, "classes", check_class_names(self.classes))
+        except ValueError as error:
+            raise DataError(f"{error}.") from error
+        if labels is None:
             if self.classes:
                 raise DataError(f"{len(self.classes)} class names, but no labels.")
             return
-        labels = np.asarray(self.labels)
-        if labels.shape != (len(self.images),) or labels.dtype.kind not in "iu":
-            raise DataError(
-                f"{len(self.images)} images need as many whole-number labels; "
-                f"these are {labels.dtype}{list(labels.shape)}."
-            )
         object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))
-        try:
-            object.__setattr__(self, "classes", check_class_names(self.classes))
-        except ValueError as error:
-            raise DataError(f"{error}.") from error
         if not self.classes and (labels == UNLABELLED).all():
             object.__setattr__(self, "labels", None)
         elif len(labels) and not (labels.min() >= UNLABELLED and labels.max() < len(self.classes)):
@@ -128,6 +120,21 @@ class Dataset:
         if self.labels is not None:
             digest.update(self.labels.astype("<i8").data)
         return digest.hexdigest()
+
+
+def require_images(dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Raise `ValueError` on an array of images of another kind than those of `Dataset`."""
+    grey, colour = len(shape) == 3, len(shape) == 4 and shape[3] == 3
+    if not (grey or colour) or dtype != np.uint8:
+        raise ValueError(
+            f"images must be grey, uint8[n, h, w], or colour, uint8[n, h, w, 3]; these are {dtype}{list(shape)}"
+        )
+
+
+def require_labels(dtype: np.dtype[Any], shape: tuple[int, ...], count: int) -> None:
+    """Raise `ValueError` on an array that cannot be the labels of `count` images."""
+    if shape != (count,) or dtype.kind not in "iu":
+        raise ValueError(f"{count} images need as many whole-number labels; these are {dtype}{list(shape)}")
 
 
 def numbered_classes(labels: NDArray[np.integer[Any]]) -> tuple[str, ...]:

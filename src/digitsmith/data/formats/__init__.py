@@ -10,17 +10,18 @@ A data set is a folder, in which each split has files of its own; `read` also ta
 import contextlib
 import importlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
+from digitsmith.data import limits
 from digitsmith.data.dataset import UNLABELLED, Dataset, numbered_classes
-from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError, reason
-from digitsmith.files import is_unfinished, staged_folder
+from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError
+from digitsmith.files import is_unfinished, read_bytes, reading, staged_folder
 from digitsmith.records.base import Channels, check_class_names
 from digitsmith.records.dataset import DatasetRecord, GenerationRecord
 
@@ -128,16 +129,20 @@ def write(data: Dataset, folder: Path, format: Format, split: Split = "train") -
 
 
 def read(path: Path, split: Split = "train") -> Dataset:
-    """Read a data set in whatever format it has.
+    """Read a data set in whatever format it has. Its files may be anything: what is read is within `data.limits`.
 
     Raises:
-        DataError: nothing there that Digitsmith can read, or a file that is damaged.
+        DataError: nothing there that Digitsmith can read, or a file that is damaged or too large.
         DependencyError: the format's library is not installed.
     """
-    try:
+    check_split(split)
+    with decoding(path):
         return _read(path, split)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}.") from error
+
+
+def decoding(file: object) -> AbstractContextManager[None]:
+    """Whatever a decoder of `file` raises inside is a `DataError` that names it."""
+    return reading(file, DataError, "get it again, or make it anew")
 
 
 def _read(path: Path, split: Split) -> Dataset:
@@ -180,6 +185,7 @@ def assemble(
         DataError: parts that do not fit together.
     """
     if record and record.channels == 3 and images.ndim == 3:
+        limits.check_images(path, (*images.shape, 3), images.nbytes)
         images = np.repeat(images[..., None], 3, axis=3)
     elif record and record.channels == 1 and images.ndim == 4:
         raise DataError(f"{path} has colour images, but its {RECORD} says that they have one channel: correct it.")
@@ -210,11 +216,8 @@ def read_record(path: Path) -> DatasetRecord | None:
     file = (path.parent if path.is_file() else path) / RECORD
     if not file.is_file():
         return None
-    try:
-        return DatasetRecord.model_validate_json(file.read_bytes())
-    except (ValidationError, OSError) as error:
-        why = reason(error) if isinstance(error, ValidationError) else error.strerror
-        raise DataError(f"{file} is damaged ({why}): correct it, or remove it to go without class names.") from error
+    with reading(file, DataError, "correct it, or remove it to go without class names"):
+        return DatasetRecord.model_validate_json(read_bytes(file, limits.MAX_RECORD))
 
 
 def as_classes(names: Sequence[object]) -> tuple[str, ...]:

@@ -7,51 +7,44 @@ Files carry MNIST's own names, so that any program for MNIST reads them: `train-
 
 import gzip
 import math
-import zlib
 from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data import limits
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.formats import Header, Split, assemble, read_record, write_record
+from digitsmith.data.formats import Header, Split, assemble, decoding, read_record, write_record
 from digitsmith.errors import DataError
 
 PREFIXES = {"train": "train", "test": "t10k"}
 _TYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype("u1"), 0x0C: np.dtype(">i4")}
-_MAX_BYTES = 2**34
 _IMAGES = {3: "images-idx3-ubyte", 4: "images-idx4-ubyte"}
 _LABELS = "labels-idx1-ubyte"
 
 
-def read_array(path: Path, dimensions: int) -> NDArray[Any]:
+def read_array(path: Path, dimensions: int, count: int | None = None) -> NDArray[Any]:
     """Read one IDX file, plain or gzipped.
 
     Args:
         path: the file; gzip is told by its content, not its name.
         dimensions: how many the array must have: 3 for grey images, 4 for colour, 1 for labels, 2 for QMNIST's.
+        count: of images that it is for, where that is known.
 
     Returns:
         uint8 of the shape in the header; labels may be big-endian int32.
 
     Raises:
-        DataError: not IDX, another type or number of dimensions, cut short, too long, or corrupt gzip.
+        DataError: not IDX, another type or number of dimensions, cut short, too long, too large, or corrupt gzip.
     """
-    try:
-        with path.open("rb") as file:
-            if file.read(2) == b"\x1f\x8b":
-                with gzip.open(path) as unzipped:
-                    return _read(path, cast(IO[bytes], unzipped), dimensions)
-            file.seek(0)
-            return _read(path, file, dimensions)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} is cut short or corrupt ({error}): get it again.") from error
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}.") from error
+    with decoding(path), path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        return _read(path, cast(IO[bytes], gzip.open(file)) if zipped else file, dimensions, count)
 
 
-def _read(path: Path, file: IO[bytes], dimensions: int) -> NDArray[Any]:
+def _read(path: Path, file: IO[bytes], dimensions: int, count: int | None) -> NDArray[Any]:
     magic = file.read(4)
     magics = [bytes([0, 0, code, dimensions]) for code in _TYPES if code == 0x08 or dimensions < 3]  # pixels are bytes
     if magic not in magics:
@@ -62,9 +55,11 @@ def _read(path: Path, file: IO[bytes], dimensions: int) -> NDArray[Any]:
     if len(header) < 4 * dimensions:
         raise DataError(f"{path} is cut short in its header: get it again.")
     shape = tuple(int(size) for size in np.frombuffer(header, ">u4"))
+    if count is not None and shape[0] != count:
+        raise DataError(f"{path} is for {shape[0]} images, but there are {count} images: get both again.")
+    as_images = shape if dimensions > 2 else (shape[0], 1, math.prod(shape[1:]), dtype.itemsize)
+    limits.check_images(path, as_images, path.stat().st_size)
     size = math.prod(shape) * dtype.itemsize
-    if math.prod(max(1, side) for side in shape) * dtype.itemsize > _MAX_BYTES:
-        raise DataError(f"{path} claims {' x '.join(map(str, shape))} values: its header is damaged.")
     content = bytearray()
     while len(content) < size and (chunk := file.read(min(size - len(content), 2**24))):
         content += chunk
@@ -91,9 +86,7 @@ def read(path: Path, split: Split) -> Dataset:
     images = read_array(images_path, dimensions).astype(np.uint8, copy=False)
     labels_name = images_path.name.removesuffix(".gz").replace(_IMAGES[dimensions], _LABELS)
     labels_path = _plain_or_gzipped(images_path.parent, labels_name)
-    labels = None if labels_path is None else read_array(labels_path, 1).astype(np.int64)
-    if labels is not None and len(images) != len(labels):
-        raise DataError(f"{images_path} has {len(images)} images, but {labels_path} {len(labels)} labels.")
+    labels = None if labels_path is None else read_array(labels_path, 1, len(images)).astype(np.int64)
     return assemble(images_path, read_record(images_path), images, labels)
 
 

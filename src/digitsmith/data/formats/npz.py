@@ -4,25 +4,24 @@ Its arrays are `images`, uint8[n, h, w] or uint8[n, h, w, 3]; `labels`, int64[n]
 strings. Keras' layout, `x_train`, `y_train`, `x_test`, `y_test` in one file, is read too.
 """
 
+import io
+import math
 import shutil
 import tempfile
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data.dataset import Dataset
-from digitsmith.data.formats import Header, Split, as_classes, assemble, read_record, write_record
-from digitsmith.errors import DataError
+from digitsmith.data import limits
+from digitsmith.data.dataset import Dataset, require_images, require_labels
+from digitsmith.data.formats import Header, Split, as_classes, assemble, decoding, read_record, write_record
 
-_DAMAGES = (  # what zipfile and NumPy raise on files that are no NPZ, or a damaged or hostile one
-    *(ValueError, TypeError, KeyError, RuntimeError, OSError, EOFError, MemoryError),
-    *(zipfile.BadZipFile, zlib.error),
-)
+_MAX_HEADER = 2**14  # bytes of what stands before an array's content
 
 
 def holds(path: Path, split: Split) -> bool:
@@ -31,25 +30,93 @@ def holds(path: Path, split: Split) -> bool:
 
 
 def read(path: Path, split: Split) -> Dataset:
-    """Read a file, or the split's file in a folder."""
+    """Read a file, or the split's file in a folder. Of its arrays only those of the images are decompressed."""
     path = path / f"{split}.npz" if path.is_dir() else path
     record = read_record(path)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return assemble(path, record, *_from_arrays(arrays, split))
-    except _DAMAGES as error:
-        raise DataError(f"{path} cannot be read ({error}).") from error
+    with decoding(path), zipfile.ZipFile(path) as archive:
+        return assemble(path, record, *_from_arrays(path, archive, split))
 
 
 def _from_arrays(
-    arrays: Mapping[str, NDArray[Any]], split: Split
+    path: Path, archive: zipfile.ZipFile, split: Split
 ) -> tuple[NDArray[Any], NDArray[Any] | None, tuple[str, ...] | None]:
-    if f"x_{split}" in arrays:
-        return arrays[f"x_{split}"], arrays.get(f"y_{split}"), None
-    if "images" not in arrays:
-        raise ValueError(f"it has the arrays {', '.join(arrays)}, but neither images nor x_{split}")
-    classes = as_classes(arrays["classes"].tolist()) if "classes" in arrays else None
-    return arrays["images"], arrays.get("labels"), classes
+    names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+    keras = f"x_{split}" in names
+    if not keras and "images" not in names:
+        raise ValueError(f"it has the arrays {', '.join(names)}, but neither images nor x_{split}")
+
+    def check_images(array: _Array) -> None:
+        require_images(array.dtype, array.shape)
+        limits.check_images(path, array.shape, path.stat().st_size)
+
+    images = _read_array(archive, f"x_{split}" if keras else "images", check_images)
+    labels = f"y_{split}" if keras else "labels"
+    return (
+        images,
+        _read_array(archive, labels, lambda array: require_labels(array.dtype, array.shape, len(images)))
+        if labels in names
+        else None,
+        as_classes(_read_array(archive, "classes", _check_classes).tolist())
+        if "classes" in names and not keras
+        else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Array:
+    """What the header of an array claims."""
+
+    shape: tuple[int, ...]
+    fortran_order: bool
+    dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def _check_classes(array: _Array) -> None:
+    if array.dtype.kind != "U" or len(array.shape) != 1:
+        raise ValueError("class names are no list of strings")
+    if array.nbytes > limits.MAX_RECORD:
+        raise ValueError(f"class names of {array.nbytes:,} bytes; at most {limits.MAX_RECORD:,} are read")
+
+
+def _read_array(archive: zipfile.ZipFile, name: str, check: Callable[[_Array], None]) -> NDArray[Any]:
+    """Read an array if `check` lets what its header claims pass, and the claim is the size that is there."""
+    members = [member for member in archive.infolist() if member.filename == f"{name}.npy"]
+    if len(members) > 1:
+        raise ValueError(f"it has {len(members)} arrays {name}")
+    (member,) = members
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is compressed in a way that NumPy does not use")
+    with archive.open(member) as stream:
+        start = stream.read(_MAX_HEADER)
+        array, header_size = _parse_header(start)
+        if array.dtype.hasobject:
+            raise ValueError(f"{name} has pickled objects, which are not loaded")
+        if any(side < 0 for side in array.shape):
+            raise ValueError(f"{name} has a negative size")
+        check(array)
+        if header_size + array.nbytes != member.file_size:
+            raise ValueError(
+                f"{name} has {member.file_size - header_size:,} bytes where its header says {array.nbytes:,}"
+            )
+        content = bytearray(start[header_size:])
+        while chunk := stream.read(2**24):  # it may be less than is claimed: allocate what is there
+            content += chunk
+    values = np.frombuffer(content, array.dtype)
+    return values.reshape(array.shape[::-1]).T if array.fortran_order else values.reshape(array.shape)
+
+
+def _parse_header(start: bytes) -> tuple[_Array, int]:
+    """What an array's first bytes say, and how many of them are its header."""
+    stream = io.BytesIO(start)
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"an array of version {version}")
+    return _Array(*read(stream)), stream.tell()
 
 
 class Writer:

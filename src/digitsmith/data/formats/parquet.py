@@ -5,16 +5,19 @@ in the schema's metadata.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data import limits
 from digitsmith.data.dataset import UNLABELLED, Dataset
-from digitsmith.data.formats import Header, Split, as_classes, assemble, read_record, write_record
+from digitsmith.data.formats import Header, Split, as_classes, assemble, decoding, read_record, write_record
 from digitsmith.data.formats.png import decode, encode, stack
 from digitsmith.errors import DataError, DependencyError
+from digitsmith.records.dataset import DatasetRecord
 
 try:
     import pyarrow as pa
@@ -24,6 +27,8 @@ except ImportError:  # the extra is not installed
 
 _METADATA = b"huggingface"
 _ROWS_PER_GROUP = 4096
+_FREE = 2**26  # bytes that a column may have in a group of rows, however little it was compressed to
+_ROWS_AT_ONCE = 16  # when reading: each may be as large as an image file may be
 
 
 def _require_pyarrow() -> None:
@@ -37,26 +42,67 @@ def holds(path: Path, split: Split) -> bool:
 
 
 def read(path: Path, split: Split) -> Dataset:
-    """Read a file, or the split's file in a folder."""
+    """Read a file, or the split's file in a folder. Of its columns only image and label are read."""
     _require_pyarrow()
     path = path / f"{split}.parquet" if path.is_dir() else path
     record = read_record(path)
-    try:
-        table = pq.read_table(path, memory_map=True)
-        if "image" not in table.column_names:
-            raise ValueError(f"it has the columns {', '.join(table.column_names)}, but no image")
-        cells = table.column("image").to_pylist()
-        contents = [cell["bytes"] if isinstance(cell, dict) else cell for cell in cells]
-        images = stack((f"{path}, row {i}", decode(content, f"{path}, row {i}")) for i, content in enumerate(contents))
-        if "label" not in table.column_names:
-            return assemble(path, record, images, None)
-        column = table.column("label")
-        if column.null_count:
-            column = column.cast(pa.int64()).fill_null(UNLABELLED)
-        labels = column.to_numpy().astype(np.int64, casting="same_kind")
-        return assemble(path, record, images, labels, _classes(table.schema.metadata or {}))
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} cannot be read ({error}).") from error
+    with decoding(path), pq.ParquetFile(path, memory_map=True) as file:
+        return _read(path, file, record)
+
+
+def _read(path: Path, file: Any, record: DatasetRecord | None) -> Dataset:
+    schema, stored = file.schema_arrow, path.stat().st_size
+    if "image" not in schema.names:
+        raise ValueError(f"it has the columns {', '.join(schema.names)}, but no image")
+    columns = [_image_column(schema), *(["label"] if "label" in schema.names else [])]
+    if "label" in columns and not pa.types.is_integer(schema.field("label").type):
+        raise ValueError(f"labels must be whole numbers; these are {schema.field('label').type}")
+    _check_sizes(file.metadata, columns)
+    labels: list[int] = []
+
+    def decoded() -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        row = 0
+        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
+            if "label" in columns:
+                labels.extend(batch.column("label").cast(pa.int64()).fill_null(UNLABELLED).to_pylist())
+            cells = batch.column("image")
+            contents = cells.field("bytes") if pa.types.is_struct(cells.type) else cells
+            for content in contents:
+                yield f"{path}, row {row}", _decode(content, f"{path}, row {row}")
+                row += 1
+
+    images = stack(decoded(), path, stored)
+    if "label" not in columns:
+        return assemble(path, record, images, None)
+    return assemble(path, record, images, np.array(labels, np.int64), _classes(schema.metadata or {}))
+
+
+def _image_column(schema: Any) -> str:
+    """What is to be read for the images: of a struct only its bytes."""
+    kind, name = schema.field("image").type, "image"
+    if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+        kind, name = kind.field("bytes").type, "image.bytes"
+    if kind not in (pa.binary(), pa.large_binary()):
+        raise ValueError(
+            f"images must be bytes, or a struct with the field bytes; these are {schema.field('image').type}"
+        )
+    return name
+
+
+def _check_sizes(metadata: Any, columns: list[str]) -> None:
+    """Refuse groups of rows whose columns decompress to far more than they are."""
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for column in map(group.column, range(metadata.num_columns)):
+            size, most = column.total_uncompressed_size, max(_FREE, limits.MAX_RATIO * column.total_compressed_size)
+            if column.path_in_schema in columns and size > most:
+                raise ValueError(f"its column {column.path_in_schema} has {size:,} bytes; at most {most:,} are read")
+
+
+def _decode(content: Any, what: str) -> NDArray[np.uint8]:
+    buffer = content.as_buffer()
+    if buffer is None or buffer.size > limits.MAX_IMAGE_FILE:
+        raise DataError(f"{what} is too large for a digit, or empty: at most {limits.MAX_IMAGE_FILE:,} bytes are read.")
+    return decode(buffer.to_pybytes(), what)
 
 
 def _classes(metadata: dict[bytes, bytes]) -> tuple[str, ...] | None:
@@ -80,7 +126,8 @@ class Writer:
             features["label"] = {"names": list(header.classes), "_type": "ClassLabel"}
         metadata = {_METADATA: json.dumps({"info": {"features": features}}).encode()}
         self._schema = pa.schema(columns, metadata=metadata)
-        self._file = pq.ParquetWriter(folder / f"{header.split}.parquet", self._schema, compression="none")
+        self._output = (folder / f"{header.split}.parquet").open("wb")
+        self._file = pq.ParquetWriter(self._output, self._schema, compression="none")
         self._rows: list[dict[str, Any]] = []
         write_record(folder, header)
 
@@ -102,5 +149,6 @@ class Writer:
 
     def close(self) -> None:
         """Write the last group."""
-        self._flush()
-        self._file.close()
+        with self._output:
+            self._flush()
+            self._file.close()

@@ -10,6 +10,7 @@ one is in colour, or `dataset.json` says 3 channels, all become colour.
 
 import io
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,14 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from digitsmith.data import limits
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.formats import Header, Split, assemble, read_record, write_record
 from digitsmith.errors import DataError
+from digitsmith.files import read_bytes, reading
 
 _ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff"})
 _PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF")
 _MODES = ("1", "L", "P", "RGB")
-_MAX_PIXELS = 2**20
 _UNLABELLED_FOLDER = "unlabelled"
 
 
@@ -34,9 +36,14 @@ def decode(content: bytes, what: str) -> NDArray[np.uint8]:
     Raises:
         DataError: no image, or one that is absurdly large; `what` names it.
     """
-    try:
-        with Image.open(io.BytesIO(content), formats=_PILLOW_FORMATS) as image:
-            if image.width * image.height > _MAX_PIXELS:
+    with reading(what, DataError, "replace it, or take it out"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of what it leaves out
+        try:
+            image = Image.open(io.BytesIO(content), formats=_PILLOW_FORMATS)
+        except UnidentifiedImageError as error:
+            raise DataError(f"{what} is no image of a format that is known: replace it, or take it out.") from error
+        with image:
+            if image.width * image.height > limits.MAX_PIXELS:
                 raise DataError(f"{what} has {image.width} x {image.height} pixels: too large for a digit.")
             if image.mode not in _MODES or "transparency" in image.info:
                 raise DataError(
@@ -46,9 +53,6 @@ def decode(content: bytes, what: str) -> NDArray[np.uint8]:
                 return np.asarray(image.convert("L"))
             pixels = np.asarray(image.convert("RGB"))
             return pixels[..., 0] if (pixels == pixels[..., :1]).all() else pixels
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        why = "of no format that is known" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise DataError(f"{what} is no image that can be read ({why}): replace it, or take it out.") from error
 
 
 def encode(image: NDArray[np.uint8]) -> bytes:
@@ -58,25 +62,35 @@ def encode(image: NDArray[np.uint8]) -> bytes:
     return content.getvalue()
 
 
-def stack(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
-    """Stack images of one size, each with its name for the error; in colour if one of them is.
+def stack(images: Iterable[tuple[str, NDArray[np.uint8]]], what: object, stored: int) -> NDArray[np.uint8]:
+    """Stack images of one size, in colour if one of them is.
+
+    Args:
+        images: as they are decoded, each with its name for the error.
+        what: the file or folder that they are in.
+        stored: how many bytes that has.
 
     Raises:
-        DataError: two sizes.
+        DataError: two sizes, or more than may be read.
     """
-    stacked: list[NDArray[np.uint8]] = []
-    first = ""
+    pixels, count, first = bytearray(), 0, ""
+    shape: tuple[int, ...] = (1, 1)
     for name, image in images:
-        first = first or name
-        if stacked and image.shape[:2] != stacked[0].shape[:2]:
-            sizes = [f"{shape[0]} x {shape[1]}" for shape in (stacked[0].shape, image.shape)]
+        if not count:
+            first, shape = name, image.shape
+        if image.shape[:2] != shape[:2]:
+            sizes = [f"{height} x {width}" for height, width in (shape[:2], image.shape[:2])]
             raise DataError(
                 f"images of two sizes: {first} is {sizes[0]}, {name} is {sizes[1]}. Scale them to one size first."
             )
-        stacked.append(image)
-    if any(image.ndim == 3 for image in stacked):
-        stacked = [image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2) for image in stacked]
-    return np.stack(stacked) if stacked else np.zeros((0, 1, 1), np.uint8)
+        count += 1
+        limits.check_images(what, (count, *max(shape, image.shape, key=len)), stored)
+        if image.ndim > len(shape):
+            pixels, shape = bytearray(np.repeat(np.frombuffer(pixels, np.uint8), 3)), image.shape
+        elif image.ndim < len(shape):
+            image = np.repeat(image[..., None], 3, axis=2)
+        pixels += image.tobytes()
+    return np.frombuffer(pixels, np.uint8).reshape(count, *shape)
 
 
 def holds(path: Path, split: Split) -> bool:
@@ -111,8 +125,15 @@ def read(path: Path, split: Split) -> Dataset:
     if _UNLABELLED_FOLDER in found - set(classes):
         places.append((folder / _UNLABELLED_FOLDER, UNLABELLED))
     files = [(file, label) for place, label in places for file in _image_files(place)]
-    images = stack((str(file), decode(file.read_bytes(), str(file))) for file, _ in files)
+    decoded = ((str(file), _decode_file(file)) for file, _ in files)
+    images = stack(decoded, folder, sum(file.stat().st_size for file, _ in files))
     return assemble(path, record, images, np.array([label for _, label in files], np.int64), classes)
+
+
+def _decode_file(file: Path) -> NDArray[np.uint8]:
+    with reading(file, DataError, "replace it, or take it out"):
+        content = read_bytes(file, limits.MAX_IMAGE_FILE)
+    return decode(content, str(file))
 
 
 def _folder(path: Path, split: Split) -> Path | None:

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data import limits
 from digitsmith.data.dataset import UNLABELLED, Dataset
-from digitsmith.data.formats import Header, Split, assemble, read_record, write_record
+from digitsmith.data.formats import Header, Split, assemble, decoding, read_record, write_record
 from digitsmith.data.formats.png import decode, encode, stack
 from digitsmith.errors import DataError
 
 SAMPLES_PER_SHARD = 10_000
-_MAX_MEMBER_BYTES = 2**22
+_MAX_NOTES = 2**13  # bytes of a tar's own notes on the next file
+_MAX_GLOBAL_NOTES = 100
 
 
 def holds(path: Path, split: Split) -> bool:
@@ -28,51 +30,78 @@ def holds(path: Path, split: Split) -> bool:
 def read(path: Path, split: Split) -> Dataset:
     """Read one shard, or all shards of a split in a folder."""
     shards = [path] if path.is_file() else _shards(path, split)
-    missing = 0
-    images: list[tuple[str, NDArray[np.uint8]]] = []
     labels: list[int] = []
-    for shard in shards:
-        try:
-            for name, image, label in _samples(shard):
-                images.append((name, decode(image, name)))
-                labels.append(UNLABELLED if label is None else int(label))
-                missing += label is None
-        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-            raise DataError(f"{shard} cannot be read ({error}).") from error
+
+    def decoded() -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        for shard in shards:
+            with decoding(shard):
+                for name, image, label in _samples(shard):
+                    labels.append(UNLABELLED if label is None else int(label))
+                    yield name, decode(image, name)
+
+    images = stack(decoded(), path, sum(shard.stat().st_size for shard in shards))
+    missing = labels.count(UNLABELLED)
     record = read_record(path)
     meant = record is not None and record.unlabelled
     if missing == len(images) and not meant:
-        return assemble(path, record, stack(images), None)
+        return assemble(path, record, images, None)
     if missing and not meant:
         raise DataError(
             f"{path}: {missing} of {len(images)} images have no label (.cls): add them, or say that they are meant to "
             f'be unlabelled, in dataset.json: {{"classes": […], "unlabelled": true}}.'
         )
-    return assemble(path, record, stack(images), np.array(labels))
+    return assemble(path, record, images, np.array(labels))
+
+
+class _Member(tarfile.TarInfo):
+    """A member that is checked before `tarfile` acts upon what it says."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Member":
+        member = super().frombuf(buf, encoding, errors)
+        most = limits.MAX_IMAGE_FILE if member.isfile() else _MAX_NOTES
+        if not 0 <= member.size <= most:
+            raise ValueError(f"{member.name} is too large for a digit: at most {most:,} bytes are read")
+        return member
 
 
 def _samples(shard: Path) -> Iterator[tuple[str, bytes, bytes | None]]:
     """Name, image and label of each sample. Its members follow each other, as WebDataset demands."""
-    key, parts = "", dict[str, bytes]()
-    with tarfile.open(shard, "r:") as tar:
-        for member in tar:
-            if not member.isfile():
+    key, parts, end = "", dict[str, bytes](), 0
+    with tarfile.open(shard, "r:", tarinfo=_Member) as tar:
+        while (member := tar.next()) is not None:
+            tar.members = []  # type: ignore[attr-defined]  # else it keeps them all
+            if tar.offset <= end or len(tar.pax_headers) > _MAX_GLOBAL_NOTES:
+                raise ValueError(f"its notes {end} bytes from its start make no sense")
+            end = tar.offset
+            if member.isdir():
                 continue
-            if member.size > _MAX_MEMBER_BYTES:
-                raise DataError(f"{shard}: {member.name} is too large for a digit.")
+            if not member.isfile() or member.issparse():
+                raise ValueError(f"{member.name} is a link, a device or a file with holes")
             folder, _, file = member.name.rpartition("/")
             stem, _, ending = file.partition(".")
             stem = f"{folder}/{stem}"
             if stem != key and "png" in parts:
-                yield f"{shard}, {key.lstrip('/')}.png", parts["png"], parts.get("cls")
+                yield _title(shard, key), parts["png"], parts.get("cls")
             if stem != key:
                 key, parts = stem, {}
-            content = tar.extractfile(member)
-            assert content is not None
-            parts[ending] = content.read()
+            if ending in ("png", "cls"):
+                parts[ending] = _content(tar, member)
         _check_end(shard, tar)
     if "png" in parts:
-        yield f"{shard}, {key.lstrip('/')}.png", parts["png"], parts.get("cls")
+        yield _title(shard, key), parts["png"], parts.get("cls")
+
+
+def _title(shard: Path, key: str) -> str:
+    return f"{shard}, {key.lstrip('/')[-200:]}.png"
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if not 0 <= member.size <= (most := limits.MAX_IMAGE_FILE):  # again: a note before it may have changed its size
+        raise ValueError(f"{member.name} is too large for a digit: at most {most:,} bytes are read")
+    content = tar.extractfile(member)
+    assert content is not None
+    return content.read()
 
 
 def _check_end(shard: Path, tar: tarfile.TarFile) -> None:
