@@ -22,6 +22,7 @@ from digitsmith.data.dataset import Dataset, require_images, require_labels
 from digitsmith.data.formats import Header, Split, as_classes, assemble, decoding, read_record, write_record
 
 _MAX_HEADER = 2**14  # bytes of what stands before an array's content
+_MAX_DEFLATE = 1032  # to 1: what it can do at most
 
 
 def holds(path: Path, split: Split) -> bool:
@@ -98,14 +99,19 @@ def _read_array(archive: zipfile.ZipFile, name: str, check: Callable[[_Array], N
         if any(side < 0 for side in array.shape):
             raise ValueError(f"{name} has a negative size")
         check(array)
+        if member.file_size > _MAX_DEFLATE * member.compress_size:
+            raise ValueError(f"{name} claims {member.file_size:,} bytes in {member.compress_size:,}")
         if header_size + array.nbytes != member.file_size:
             raise ValueError(
                 f"{name} has {member.file_size - header_size:,} bytes where its header says {array.nbytes:,}"
             )
-        content = bytearray(start[header_size:])
-        while chunk := stream.read(2**24):  # it may be less than is claimed: allocate what is there
-            content += chunk
-    values = np.frombuffer(content, array.dtype)
+        values = np.empty(math.prod(array.shape), array.dtype)
+        content, chunk, place = values.view(np.uint8), start[header_size:], 0
+        while chunk:
+            content[place : place + len(chunk)] = np.frombuffer(chunk, np.uint8)
+            place, chunk = place + len(chunk), stream.read(2**20)
+    if place < len(content):
+        raise ValueError(f"{name} is cut short")
     return values.reshape(array.shape[::-1]).T if array.fortran_order else values.reshape(array.shape)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from digitsmith.data import limits
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.formats import Header, Split, as_classes, assemble, decoding, read_record, write_record
+from digitsmith.data.formats.parquet_pages import pages
 from digitsmith.data.formats.png import decode, encode, stack
 from digitsmith.errors import DataError, DependencyError
 from digitsmith.records.dataset import DatasetRecord
@@ -27,8 +28,7 @@ except ImportError:  # the extra is not installed
 
 _METADATA = b"huggingface"
 _ROWS_PER_GROUP = 4096
-_FREE = 2**26  # bytes that a column may have in a group of rows, however little it was compressed to
-_ROWS_AT_ONCE = 16  # when reading: each may be as large as an image file may be
+_FREE = 2**26  # bytes that a column may have in a group of rows, however few it is stored in
 
 
 def _require_pyarrow() -> None:
@@ -57,17 +57,20 @@ def _read(path: Path, file: Any, record: DatasetRecord | None) -> Dataset:
     columns = [_image_column(schema), *(["label"] if "label" in schema.names else [])]
     if "label" in columns and not pa.types.is_integer(schema.field("label").type):
         raise ValueError(f"labels must be whole numbers; these are {schema.field('label').type}")
-    _check_sizes(file.metadata, columns)
+    largest = max(1, _largest_page(path, file.metadata, columns))
+    rows_at_once = min(1024, max(4, _FREE // largest))  # each may have as many bytes as a page
     labels: list[int] = []
 
     def decoded() -> Iterator[tuple[str, NDArray[np.uint8]]]:
         row = 0
-        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
+        for batch in file.iter_batches(rows_at_once, columns=columns):
             if "label" in columns:
                 labels.extend(batch.column("label").cast(pa.int64()).fill_null(UNLABELLED).to_pylist())
             cells = batch.column("image")
             contents = cells.field("bytes") if pa.types.is_struct(cells.type) else cells
-            for content in contents:
+            for content in contents.to_pylist():
+                if row > stored:
+                    raise ValueError(f"it has more rows than its {stored:,} bytes can hold")
                 yield f"{path}, row {row}", _decode(content, f"{path}, row {row}")
                 row += 1
 
@@ -89,20 +92,36 @@ def _image_column(schema: Any) -> str:
     return name
 
 
-def _check_sizes(metadata: Any, columns: list[str]) -> None:
-    """Refuse groups of rows whose columns decompress to far more than they are."""
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        for column in map(group.column, range(metadata.num_columns)):
-            size, most = column.total_uncompressed_size, max(_FREE, limits.MAX_RATIO * column.total_compressed_size)
-            if column.path_in_schema in columns and size > most:
-                raise ValueError(f"its column {column.path_in_schema} has {size:,} bytes; at most {most:,} are read")
+def _largest_page(path: Path, metadata: Any, columns: list[str]) -> int:
+    """Bytes of the largest page of some columns, decompressed; refuse those that are far more than they are stored in.
+
+    Only the pages' own headers say how large they are: the file's metadata may claim less.
+    """
+    largest = 0
+    with pa.memory_map(str(path)) as file:
+        content = memoryview(file.read_buffer()).cast("B")
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            for column in map(group.column, range(metadata.num_columns)):
+                if column.path_in_schema in columns:
+                    largest = max(largest, _largest_page_of(content, column))
+    return largest
 
 
-def _decode(content: Any, what: str) -> NDArray[np.uint8]:
-    buffer = content.as_buffer()
-    if buffer is None or buffer.size > limits.MAX_IMAGE_FILE:
-        raise DataError(f"{what} is too large for a digit, or empty: at most {limits.MAX_IMAGE_FILE:,} bytes are read.")
-    return decode(buffer.to_pybytes(), what)
+def _largest_page_of(content: memoryview, column: Any) -> int:
+    start = min(offset for offset in (column.dictionary_page_offset, column.data_page_offset) if offset)
+    most = max(_FREE, limits.MAX_RATIO * column.total_compressed_size)
+    size = largest = 0
+    for page in pages(content[start : start + column.total_compressed_size]):
+        size, largest = size + page.decompressed, max(largest, page.decompressed)
+        if size > most or (page.is_dictionary and size > _FREE):
+            raise ValueError(f"its column {column.path_in_schema} has over {size:,} bytes; {most:,} are allowed")
+    return largest
+
+
+def _decode(content: bytes | None, what: str) -> NDArray[np.uint8]:
+    if content is None or len(content) > limits.MAX_IMAGE_FILE:
+        raise DataError(f"{what} is too large for a digit, or empty: {limits.MAX_IMAGE_FILE:,} bytes are allowed.")
+    return decode(content, what)
 
 
 def _classes(metadata: dict[bytes, bytes]) -> tuple[str, ...] | None:
