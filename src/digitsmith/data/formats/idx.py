@@ -106,6 +106,7 @@ class Writer:
     """Writes MNIST's two files."""
 
     def __init__(self, folder: Path, header: Header) -> None:
+        write_record(folder, header)
         prefix, ending = PREFIXES[header.split], ".gz" if header.gzip else ""
         self._images = _open(folder / f"{prefix}-{_IMAGES[len(header.shape)]}{ending}")
         self._images.write(_header(*header.shape))
@@ -117,7 +118,6 @@ class Writer:
                 )
             self._labels = _open(folder / f"{prefix}-{_LABELS}{ending}")
             self._labels.write(_header(header.count))
-        write_record(folder, header)
 
     def write(self, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> None:
         """Append a batch.

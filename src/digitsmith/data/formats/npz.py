@@ -129,11 +129,11 @@ class Writer:
     """Writes one uncompressed NPZ; labels wait in a temporary file until the images are through."""
 
     def __init__(self, folder: Path, header: Header) -> None:
+        write_record(folder, header)
         self._header = header
         self._zip = zipfile.ZipFile(folder / f"{header.split}.npz", "w", zipfile.ZIP_STORED)
         self._labels = tempfile.TemporaryFile(dir=folder)
         self._images = self._start("images", np.dtype(np.uint8), header.shape)
-        write_record(folder, header)
 
     def _start(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> IO[bytes]:
         entry = zipfile.ZipInfo(f"{name}.npy")  # with a fixed time stamp: equal images, equal files

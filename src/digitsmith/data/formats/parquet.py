@@ -136,6 +136,7 @@ class Writer:
 
     def __init__(self, folder: Path, header: Header) -> None:
         _require_pyarrow()
+        write_record(folder, header)
         self._index = header.start
         image = pa.struct({"bytes": pa.binary(), "path": pa.string()})
         columns: dict[str, Any] = {"image": image}
@@ -145,10 +146,10 @@ class Writer:
             features["label"] = {"names": list(header.classes), "_type": "ClassLabel"}
         metadata = {_METADATA: json.dumps({"info": {"features": features}}).encode()}
         self._schema = pa.schema(columns, metadata=metadata)
+        # a file of ours, whose errors are the operating system's; those of Arrow's own are not
         self._output = (folder / f"{header.split}.parquet").open("wb")
         self._file = pq.ParquetWriter(self._output, self._schema, compression="none")
         self._rows: list[dict[str, Any]] = []
-        write_record(folder, header)
 
     def write(self, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> None:
         """Append a batch."""
