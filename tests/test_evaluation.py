@@ -36,7 +36,7 @@ from digitsmith.records.run import Run
 N = 2000
 
 needs_mnist = pytest.mark.skipif(
-    not (digitsmith.data.sources.data_home() / "mnist").is_dir(),
+    not (digitsmith.data.cache.data_home() / "mnist").is_dir(),
     reason="needs MNIST: `digitsmith train cgan --data mnist` downloads it, or set DIGITSMITH_DATA_HOME",
 )
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import digitsmith
-from digitsmith.data.sources import data_home
+from digitsmith.data.cache import data_home
 
 pytestmark = pytest.mark.skipif(
     not (data_home() / "mnist").is_dir(),

@@ -16,6 +16,7 @@ class Remote:
     labels: Mapping[Split, str]
     sha256: Mapping[str, str] = field(default_factory=dict)  # of files, decompressed: mirrors differ in gzip bytes
     md5: Mapping[str, str] = field(default_factory=dict)  # of files as the mirrors serve them, where only that is known
+    most_bytes: int = 2**26  # that a download can have
     archive: str = ""  # the zip file that holds all of them, if they come in one
     transposed: bool = False  # images lie on their side
     label_column: int | None = None  # of labels that are int32[n, k], which one is the class
@@ -77,6 +78,7 @@ REMOTES: dict[str, Remote] = {
         {"train": "emnist-digits-train-images-idx3-ubyte.gz", "test": "emnist-digits-test-images-idx3-ubyte.gz"},
         {"train": "emnist-digits-train-labels-idx1-ubyte.gz", "test": "emnist-digits-test-labels-idx1-ubyte.gz"},
         md5={"gzip.zip": "58c8d27c78d21e728a6bc7b3cc06412e"},
+        most_bytes=2**30,
         archive="gzip.zip",
         transposed=True,
     ),
@@ -96,5 +98,6 @@ REMOTES: dict[str, Remote] = {
 }
 
 TITLES: dict[str, str] = {
-    "digits": "1,797 handwritten digits that come with scikit-learn, scaled from 8x8 to 28x28; no download"
+    "digits": "1,797 handwritten digits that come with Digitsmith, scaled from 8x8 to 28x28 (Alpaydin & Kaynak 1998; "
+    "CC BY 4.0)"
 } | {name: remote.title for name, remote in REMOTES.items()}

@@ -1,25 +1,20 @@
 """Where images come from: named data sets, downloaded once and checked, or any path."""
 
-import gzip
-import hashlib
-import os
-import shutil
-import zipfile
-import zlib
-from dataclasses import dataclass, replace
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
-from digitsmith.data import formats
-from digitsmith.data.catalogue import REMOTES, TITLES, Remote
+from digitsmith.data import formats, limits
+from digitsmith.data.cache import data_home, fetch
+from digitsmith.data.catalogue import REMOTES, TITLES
 from digitsmith.data.dataset import SIDES, Dataset, check_image_size, numbered_classes
-from digitsmith.data.download import download
 from digitsmith.data.formats import SPLITS, Split, check_split
 from digitsmith.data.formats.idx import read_array
-from digitsmith.errors import ConfigError, DataError, DependencyError, DownloadError
-from digitsmith.files import staged_file
+from digitsmith.errors import ConfigError, DataError
 from digitsmith.progress import Progress, listening
 
 
@@ -60,18 +55,6 @@ class Source:
         return f"{self.name}:{self.split}"
 
 
-def data_home() -> Path:
-    """The folder of downloaded data sets: `DIGITSMITH_DATA_HOME`, or the user's cache folder."""
-    return Path(os.environ.get("DIGITSMITH_DATA_HOME") or platformdirs.user_cache_dir("digitsmith"))
-
-
-def at_hand(name: str) -> bool:
-    """Whether a named data set that has to be downloaded already was."""
-    remote, folder = REMOTES[name], data_home() / name
-    files = [*remote.images.values(), *remote.labels.values()]
-    return all((folder / file).is_file() or (folder / file.removesuffix(".gz")).is_file() for file in files)
-
-
 def load_dataset(
     source: str | Path,
     split: Split = "train",
@@ -95,7 +78,7 @@ def load_dataset(
         ConfigError: a split or a size that cannot be asked for.
         DataError: no such source, a damaged one, or images of a size that models do not take.
         DownloadError: a named data set that could not be fetched.
-        DependencyError: a source that needs an optional library.
+        DependencyError: a format that needs an optional library.
 
     Examples:
         >>> import digitsmith
@@ -103,119 +86,82 @@ def load_dataset(
         >>> len(digits), digits.image_size, digits.classes[3]
         (359, (28, 28), '3')
     """
-    if resize is not None and any(side not in SIDES for side in resize):
-        raise ConfigError(
-            f"{resize[0]}x{resize[1]}: use sides from {SIDES.start} to {SIDES.stop - 1} pixels.", parameter="resize"
-        )
+    if resize is not None:
+        _check_resize(resize)
     chosen = Source.parse(str(source), split)
     with listening(progress) as progress:
         data = _load(chosen, progress)
     if resize is not None:
+        limits.check_images(chosen.name, (len(data), *resize, data.channels), data.images.nbytes)
         data = data.resize(resize)
     check_image_size(data, chosen.name)
     return data
 
 
+def _check_resize(resize: tuple[int, int]) -> None:
+    sides = tuple(resize) if isinstance(resize, Sequence) else (resize,)
+    if len(sides) != 2 or any(not hasattr(side, "__index__") or side not in SIDES for side in sides):
+        raise ConfigError(
+            f"{'x'.join(map(str, sides))}: use sides from {SIDES.start} to {SIDES.stop - 1} pixels.", parameter="resize"
+        )
+
+
 def _load(source: Source, progress: Progress) -> Dataset:
     name, split = source.name, source.split
-    if name == "digits":
-        return _load_embedded(split)
-    if name in REMOTES:
-        return _load_remote(name, split, progress)
-    looks_like_a_name = not any(mark in name for mark in "/\\.")
-    if looks_like_a_name and (len(name) > 255 or not Path(name).exists()):
+    if name == "digits" or name in REMOTES:
+        if _is_other_folder(name):
+            progress.note(f"{name} is the data set of that name, not the folder here: write ./{name} for the folder.")
+        return _load_embedded(split) if name == "digits" else _load_remote(name, split, progress)
+    if not any(mark in name for mark in "/\\.") and not _exists(name):  # it looks like a name
         known, _, ending = name.partition(":")
         if ending and known in TITLES:
-            raise DataError(f"{known} has no split {ending!r}: use {known}:train or {known}:test.")
-        raise DataError(f"there is no data set {name!r}: use {', '.join(TITLES)}, or the path of a folder or file.")
+            raise DataError(f"{known} has no split {ending!r}: use {known}:train or {known}:test.", parameter="source")
+        shown = name if len(name) < 100 else f"{name[:100]}…"
+        raise DataError(
+            f"there is no data set {shown!r}: use {', '.join(TITLES)}, or the path of a folder or file.",
+            parameter="source",
+        )
     return formats.read(Path(name), split)
 
 
-def _load_embedded(split: Split) -> Dataset:
-    """Scikit-learn's scans of 1797 digits (Alpaydin & Kaynak 1998); every fifth one is for the test."""
+def _exists(path: str) -> bool:
     try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise DependencyError(
-            "the data set digits comes with scikit-learn: pip install 'digitsmith[train]'."
-        ) from error
-    bunch = load_digits()
-    is_test = np.arange(len(bunch.target)) % 5 == 4
-    chosen = is_test if split == "test" else ~is_test
-    levels = np.round(bunch.images[chosen] * (255 / 16)).astype(np.uint8)  # 17 levels, 0 to 16
-    return Dataset(levels, bunch.target[chosen], tuple("0123456789")).resize((28, 28))
+        return Path(path).exists()
+    except OSError:  # a name that is too long
+        return False
+
+
+def _is_other_folder(name: str) -> bool:
+    """Whether a file or folder here has the name of a data set, and is not the folder of its downloads."""
+    if not _exists(name):
+        return False
+    with contextlib.suppress(DataError, OSError):
+        return not Path(name).samefile(data_home() / name)
+    return True
+
+
+def _load_embedded(split: Split) -> Dataset:
+    """1797 digits, the test part of "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak 1998).
+
+    From the UCI Machine Learning Repository, https://doi.org/10.24432/C50P49, CC BY 4.0: the 8x8 images, as
+    scikit-learn's `load_digits` has them, are kept as bytes in `digits.npz`. Every fifth one is for the test.
+    """
+    with resources.as_file(resources.files("digitsmith.data") / "digits.npz") as path:
+        digits = formats.read(path)
+    is_test = np.arange(len(digits)) % 5 == 4
+    chosen = digits.take(np.flatnonzero(is_test if split == "test" else ~is_test))
+    levels = np.round(chosen.images * (255 / 16)).astype(np.uint8)  # 17 levels, 0 to 16
+    return Dataset(levels, chosen.labels, chosen.classes).resize((28, 28))
 
 
 def _load_remote(name: str, split: Split, progress: Progress) -> Dataset:
     remote = REMOTES[name]
-    images_path, labels_path = (_fetch(name, files[split], progress) for files in (remote.images, remote.labels))
+    images_path, labels_path = fetch(name, [remote.images[split], remote.labels[split]], progress)
     images = read_array(images_path, 3).astype(np.uint8, copy=False)
     if remote.transposed:
         images = images.swapaxes(1, 2).copy()
     if remote.label_column is None:
-        labels = read_array(labels_path, 1).astype(np.int64)
+        labels = read_array(labels_path, 1, len(images)).astype(np.int64)
     else:
-        labels = read_array(labels_path, 2)[:, remote.label_column].astype(np.int64)
+        labels = read_array(labels_path, 2, len(images))[:, remote.label_column].astype(np.int64)
     return Dataset(images, labels, remote.classes or numbered_classes(labels))
-
-
-def _fetch(name: str, file: str, progress: Progress) -> Path:
-    """The path of a file in the cache, downloaded if it is not there."""
-    remote, folder = REMOTES[name], data_home() / name
-    for present in (folder / file, folder / file.removesuffix(".gz")):
-        if present.is_file():
-            _verify(present, file, replace(remote, md5={}))  # an md5 is that of a download
-            return present
-    wanted = remote.archive or file
-    fetched = folder / wanted  # an archive that was not unpacked any more
-    try:
-        if not fetched.is_file():
-            fetched = download(remote.mirrors, wanted, folder, lambda path: _verify(path, wanted, remote), progress)
-    except DownloadError as error:
-        raise DownloadError(
-            f"{name} could not be downloaded:\n{error}\nWithout a connection: get {file} elsewhere, "
-            f"and put it into {folder} (the folder {name} under DIGITSMITH_DATA_HOME)."
-        ) from error
-    if remote.archive:
-        try:
-            for member in (*remote.images.values(), *remote.labels.values()):
-                _extract(fetched, member, folder)
-        finally:
-            fetched.unlink()  # its files are there, or it is of no use
-    return folder / file
-
-
-def _extract(archive: Path, member: str, folder: Path) -> None:
-    """Take one file out of a zip archive, in whichever of its folders it lies."""
-    try:
-        with zipfile.ZipFile(archive) as zipped:
-            names = [name for name in zipped.namelist() if Path(name).name == member]
-            if not names:
-                raise DataError(f"{archive} holds no {member}.")
-            with (
-                zipped.open(names[0]) as content,
-                staged_file(folder / member) as staged,
-                staged.open("wb") as file,
-            ):
-                shutil.copyfileobj(content, file)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DataError(f"{archive} is damaged ({error}): try again, to have it fetched afresh.") from error
-
-
-def _verify(path: Path, file: str, remote: Remote) -> None:
-    """Check a file's hash where it is known, and that it decompresses whole."""
-    with path.open("rb") as content:
-        if file in remote.md5 and hashlib.file_digest(content, "md5").hexdigest() != remote.md5[file]:
-            raise DataError(f"{path} is not what it should be (its MD5 is wrong): remove it, to have it fetched again.")
-    if file in remote.sha256 and _unzipped_sha256(path) != remote.sha256[file]:
-        raise DataError(f"{path} is not what it should be (its SHA-256 is wrong): remove it, to have it fetched again.")
-
-
-def _unzipped_sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as content:
-            zipped = content.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if zipped else path.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{path} is cut short or corrupt ({error}): remove it, to have it fetched again.") from error

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data.download import download
+from digitsmith.data.cache import data_home
+from digitsmith.data.download import alone, download
 from digitsmith.data.pixels import to_planes
-from digitsmith.data.sources import data_home
 from digitsmith.errors import DataError, DependencyError, DownloadError
 from digitsmith.progress import Progress, Silent
 
@@ -143,7 +143,8 @@ def _published(progress: Progress) -> Path:
         _check(path)
         return path
     try:
-        return download(_MIRRORS, WEIGHTS, folder, _check, progress)
+        with alone(folder, progress):
+            return download(_MIRRORS, WEIGHTS, folder, _check, progress, most_bytes=2**27)
     except DownloadError as error:
         raise DownloadError(
             f"the weights of Inception v3 could not be downloaded:\n{error}\nWithout a connection: get {WEIGHTS} "

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data.cache import at_hand
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import Split
-from digitsmith.data.sources import Source, at_hand
+from digitsmith.data.sources import Source
 from digitsmith.evaluation.neighbours import nearest
 from digitsmith.evaluation.reference import DEFAULT, RealData, Size, load_real
 from digitsmith.evaluation.samples import Sample, digit_labels

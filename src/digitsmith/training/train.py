@@ -168,10 +168,12 @@ def _find_images(
         return load_dataset(source, "train", resize=resize, progress=progress), source
     except DataError as error:
         if not recorded or isinstance(error, DownloadError):
+            if error.parameter == "source":
+                error.parameter = "data"
             raise
         raise DataError(
             f"{trained_before} was trained on {source!r}, which is looked for from the folder that you are in: "
-            f"{error} Go to where it is, or name it.",
+            f"{error.message} Go to where it is, or name it.",
             parameter="data",
         ) from error
 
