@@ -62,9 +62,8 @@ def generate(
     torch nor a network.
     """
     from digitsmith.data.formats import read_record
-    from digitsmith.models.generator import DEFAULT
 
-    loaded = digitsmith.load(model or DEFAULT)
+    loaded = digitsmith.load(model or None)
     chosen = None if labels is None else _parse_labels(labels, loaded.record.classes)
     digitsmith.generate(
         folder, count, model=loaded, labels=chosen, draw=draw, seed=seed, shard=_parse_shard(shard),

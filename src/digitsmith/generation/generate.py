@@ -14,7 +14,7 @@ from digitsmith.errors import ConfigError
 from digitsmith.files import staged_folder
 from digitsmith.generation.batches import WORK, Plan, batches, plan
 from digitsmith.generation.request import Request
-from digitsmith.models.generator import DEFAULT, Model, load
+from digitsmith.models.generator import Model, load
 from digitsmith.progress import Progress, listening
 from digitsmith.records.dataset import GenerationRecord
 
@@ -73,7 +73,7 @@ def generate(
     if gzip and format != "idx":
         raise ConfigError(f"it is for the format idx; {format} needs none.", parameter="gzip")
     if not isinstance(model, Model):
-        model = load(DEFAULT if model is None else model)
+        model = load(model)
     planned = plan(model, Request(count, labels, draw, seed, shard, min_confidence))
     generated, made = _origin(model, planned), model.record
     header = Header(

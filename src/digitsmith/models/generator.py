@@ -144,19 +144,27 @@ class Model:
         return np.array(indices, np.int64)
 
 
-def load(model: str | Path = DEFAULT) -> Model:
+def load(model: str | Path | None = None) -> Model:
     """Load a generator.
 
     Args:
-        model: name of a shipped model (see `shipped`), a run folder, or an ONNX file that `train` exported.
+        model: name of a shipped model (see `shipped`), a run folder, or an ONNX file that `train` exported. The
+            shipped one by default. A `Path` is never the name of a shipped one.
 
     Raises:
         ModelError: no such model, or a file that is no generator of ours.
     """
-    if (name := str(model)) in shipped():
+    name = DEFAULT if model is None else str(model)
+    if name in shipped() and not isinstance(model, Path):
+        if model is not None and any(Path(name, *part).is_file() for part in ((), ("config.toml",), ("model.onnx",))):
+            raise ModelError(
+                f"{name} is the name of a shipped model, and there is a model of that name here: write ./{name} for "
+                f"that one, or go to another folder for the shipped one.",
+                parameter="model",
+            )
         return Model(name, (_ZOO / f"{name}.onnx").read_bytes())
     try:
-        return Model(name, _read(Path(model)))
+        return Model(name, _read(Path(name)))
     except OSError as error:
         raise ModelError(f"cannot read {name}: {error.strerror or error}.") from error
 
