@@ -27,6 +27,8 @@ from digitsmith.files import read_bytes, reading
 _ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff"})
 _PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF")
 _MODES = ("1", "L", "P", "RGB")
+_TILE_WIDTH, _TILE_LENGTH = 322, 323  # tags of TIFF: a tile is decoded whole, however small the image is
+_JPEG_SCAN, _MAX_SCANS = b"\xff\xda", 200  # a progressive image has about ten, and each takes time
 _UNLABELLED_FOLDER = "unlabelled"
 
 
@@ -45,6 +47,11 @@ def decode(content: bytes, what: str) -> NDArray[np.uint8]:
         with image:
             if image.width * image.height > limits.MAX_PIXELS:
                 raise DataError(f"{what} has {image.width} x {image.height} pixels: too large for a digit.")
+            tags = getattr(image, "tag_v2", {})
+            if tags.get(_TILE_WIDTH, 1) * tags.get(_TILE_LENGTH, 1) > limits.MAX_PIXELS:
+                raise ValueError("its tiles are too large for a digit")
+            if image.format == "JPEG" and content.count(_JPEG_SCAN) > _MAX_SCANS:
+                raise ValueError(f"it has more than {_MAX_SCANS} scans")
             if image.mode not in _MODES or "transparency" in image.info:
                 raise DataError(
                     f"{what} is transparent or has more than 8 bits (mode {image.mode}): save it as 8-bit grey or RGB."
