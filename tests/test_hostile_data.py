@@ -182,7 +182,7 @@ def png_with(*chunks: bytes) -> bytes:
 
 def tiff(side: int) -> bytes:
     """A TIFF of 8x8 pixels in one tile of side x side."""
-    tile = zlib.compress(bytes(side * side), 9)
+    tile = zlib.compress(bytes(side * side), 1)
     tags = {
         256: 8,
         257: 8,
@@ -434,19 +434,19 @@ def bombs(folder: Path) -> list[Path]:
     (idx / "train-images-idx3-ubyte.gz").write_bytes(
         gzip.compress(bytes([0, 0, 8, 3]) + struct.pack(">III", 2**21, 32, 32)) + zeros
     )
-    with zipfile.ZipFile(arrays / "train.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(arrays / "train.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("images.npy", npy())
-        archive.writestr("labels.npy", npy("'<i8'", f"({2**25},)", bytes(2**28)))
-        archive.writestr("classes.npy", npy("'<U33554432'", "(2,)", bytes(2**28)))
-    table = pa.table({"image": [png()], "extra": [bytes(2**28)]})
+        archive.writestr("labels.npy", npy("'<i8'", f"({2**24},)", bytes(2**27)))
+        archive.writestr("classes.npy", npy("'<U16777216'", "(2,)", bytes(2**27)))
+    table = pa.table({"image": [png()], "extra": [bytes(2**27)]})
     pq.write_table(table, columns / "train.parquet", compression="zstd", use_dictionary=False, write_statistics=False)
     pq.write_table(
-        pa.table({"image": [png() + bytes(2**28)] * 3}),
+        pa.table({"image": [png() + bytes(2**27)]}),
         page / "train.parquet",
         compression="zstd",
         write_statistics=False,
     )
-    (tile / "some.tif").write_bytes(tiff(8192))
+    (tile / "some.tif").write_bytes(tiff(12_000))
     with tarfile.open(tar / "train-0.tar", "w", format=tarfile.PAX_FORMAT) as shard:
         info = tarfile.TarInfo("a.png")
         info.size, info.pax_headers = 0, {"comment": "x" * 2**27}

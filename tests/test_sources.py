@@ -17,11 +17,13 @@ import numpy as np
 import pytest
 import sklearn.datasets
 
+import digitsmith
+import digitsmith.cli
 from digitsmith.data import cache, formats
 from digitsmith.data.catalogue import REMOTES, Remote
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import Source, load_dataset
-from digitsmith.errors import ConfigError, DataError, DownloadError
+from digitsmith.errors import ConfigError, DataError, DownloadError, ModelError, OutputError
 from digitsmith.progress import Silent
 
 TRAIN = Dataset(
@@ -480,8 +482,84 @@ class TestPaths:
             load_dataset("./nowhere:test")
 
     def test_an_unknown_name_lists_the_known_ones(self) -> None:
-        with pytest.raises(DataError, match=r"no data set 'minst': use digits, mnist"):
+        with pytest.raises(DataError, match=r"no data set 'minst': use digits, mnist") as caught:
             load_dataset("minst")
+        assert caught.value.parameter == "source"
+
+
+class TestNames:
+    """A name of a data set, or of a shipped model, where a file or folder has that name, too."""
+
+    def test_the_data_set_is_meant_and_that_is_said(self, tmp_path) -> None:
+        formats.write(TRAIN, tmp_path / "digits", "npz")
+        heard = Heard()
+        assert len(load_dataset("digits", progress=heard)) == 1438
+        assert heard.notes == [
+            "digits is the data set of that name, not the folder here: write ./digits for the folder."
+        ]
+        heard.notes.clear()
+        assert_same(load_dataset("./digits", progress=heard), TRAIN)
+        assert not heard.notes
+
+    def test_the_folder_of_downloads_is_no_other(self, serve, offer, monkeypatch) -> None:
+        monkeypatch.setenv("DIGITSMITH_DATA_HOME", ".")
+        heard = Heard()
+        offer(serve(FILES).url)
+        for _ in range(2):
+            assert_same(load_dataset("tiny", progress=heard), TRAIN)
+        assert not heard.notes
+
+    @pytest.mark.parametrize("file", ["mnist", "mnist/config.toml", "mnist/model.onnx"])
+    def test_a_model_here_and_a_shipped_one_are_not_chosen_between(self, tmp_path, file) -> None:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+        with pytest.raises(ModelError, match=r"write \./mnist for that one") as caught:
+            digitsmith.load("mnist")
+        assert caught.value.parameter == "model"
+        assert digitsmith.load().name == "mnist"  # where none is named, none here is meant
+        for here in ("./mnist", Path("mnist")):
+            with pytest.raises(ModelError, match="model"):
+                digitsmith.load(here)
+
+    def test_a_folder_that_is_no_run_is_no_model(self, tmp_path) -> None:
+        (tmp_path / "mnist").mkdir()  # of images, say
+        assert digitsmith.load("mnist").name == "mnist"
+
+
+class TestHome:
+    def forget(self, monkeypatch) -> None:
+        """As in a container with a user of whom the system knows nothing."""
+
+        def unknown(_: str) -> str:
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.delenv("DIGITSMITH_DATA_HOME")
+        monkeypatch.setattr("platformdirs.user_cache_dir", unknown)
+
+    def test_without_one_what_needs_it_says_so(self, monkeypatch) -> None:
+        self.forget(monkeypatch)
+        with pytest.raises(DataError, match="let DIGITSMITH_DATA_HOME name a folder"):
+            load_dataset("mnist")
+        monkeypatch.setattr("platformdirs.user_cache_dir", lambda _: "~/.cache/digitsmith")  # as older versions say
+        with pytest.raises(DataError, match="let DIGITSMITH_DATA_HOME name a folder"):
+            load_dataset("mnist")
+
+    def test_without_one_all_else_works(self, monkeypatch, capsys) -> None:
+        self.forget(monkeypatch)
+        Path("digits").mkdir()
+        assert len(load_dataset("digits")) == 1438
+        assert not cache.at_hand("mnist")
+        with pytest.raises(SystemExit) as ended:
+            digitsmith.cli.main(["data"])
+        assert not ended.value.code
+        assert "let DIGITSMITH_DATA_HOME name a folder" in capsys.readouterr().out
+
+    def test_one_that_cannot_be_written(self, offer, closed_port, monkeypatch, tmp_path) -> None:
+        offer(closed_port)
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("DIGITSMITH_DATA_HOME", str(tmp_path / "file"))
+        with pytest.raises(OutputError, match=r"cannot write .*Or let DIGITSMITH_DATA_HOME name another folder"):
+            load_dataset("tiny")
 
 
 class TestSizes:
