@@ -22,7 +22,7 @@ import digitsmith
 from digitsmith.data import formats, limits
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import FORMATS
-from digitsmith.data.formats.parquet_pages import pages
+from digitsmith.data.formats.parquet_layout import columns, pages
 from digitsmith.data.formats.png import decode
 from digitsmith.data.sources import load_dataset
 from digitsmith.errors import ConfigError, DataError
@@ -413,8 +413,47 @@ class TestParquet:
         "content", [b"\x15", b"\x15\x00\x15\x02\x15\x80", b"\x1c" * 50, b"\xff" * 50, b"\x19\xf5\xff\xff\xff\xff\x0f"]
     )
     def test_headers_of_pages_of_anything(self, content) -> None:
-        with pytest.raises((ValueError, IndexError)):
+        with pytest.raises((ValueError, LookupError, TypeError)):
             list(pages(memoryview(content)))
+
+    def test_a_footer_that_makes_arrow_end_the_process(self, tmp_path) -> None:
+        """In a process of its own, for it would take this one with it."""
+        parquet(tmp_path, [png()] * 3, [0, 1, 2])
+        done = subprocess.run(
+            [sys.executable, "-c", FOOTERS, str(tmp_path)], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b"PAR1",
+            b"\x19\x5c" + b"\xff\xff\xff\0PAR1",
+            bytes(9) + b"\1\0\0\0PAR1",
+            b"\x1c" * 99 + b"\x30\0\0\0PAR1",
+        ],
+    )
+    def test_footers_of_anything(self, content) -> None:
+        with pytest.raises((ValueError, LookupError, TypeError)):
+            list(columns(memoryview(content)))
+
+
+FOOTERS = """
+import sys
+from pathlib import Path
+from digitsmith.data import formats
+from digitsmith.errors import DataError
+file = Path(sys.argv[1], "train.parquet")
+whole = file.read_bytes()
+for place in range(len(whole) - 8 - int.from_bytes(whole[-8:-4], "little"), len(whole)):
+    for change in (1, 0xFF):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ change]) + whole[place + 1 :])
+        try:
+            formats.read(file)
+        except DataError:
+            pass
+"""
 
 
 def varint(value: int) -> bytes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from digitsmith.data import limits
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.formats import Header, Split, as_classes, assemble, decoding, read_record, write_record
-from digitsmith.data.formats.parquet_pages import pages
+from digitsmith.data.formats.parquet_layout import Column, columns, pages
 from digitsmith.data.formats.png import decode, encode, stack
 from digitsmith.errors import DataError, DependencyError
 from digitsmith.records.dataset import DatasetRecord
@@ -54,17 +54,18 @@ def _read(path: Path, file: Any, record: DatasetRecord | None) -> Dataset:
     schema, stored = file.schema_arrow, path.stat().st_size
     if "image" not in schema.names:
         raise ValueError(f"it has the columns {', '.join(schema.names)}, but no image")
-    columns = [_image_column(schema), *(["label"] if "label" in schema.names else [])]
-    if "label" in columns and not pa.types.is_integer(schema.field("label").type):
+    labelled = "label" in schema.names
+    if labelled and not pa.types.is_integer(schema.field("label").type):
         raise ValueError(f"labels must be whole numbers; these are {schema.field('label').type}")
-    largest = max(1, _largest_page(path, file.metadata, columns))
+    wanted = [_image_column(schema), *(["label"] if labelled else [])]
+    largest = max(1, _largest_page(path, wanted))
     rows_at_once = min(1024, max(4, _FREE // largest))  # each may have as many bytes as a page
     labels: list[int] = []
 
     def decoded() -> Iterator[tuple[str, NDArray[np.uint8]]]:
         row = 0
-        for batch in file.iter_batches(rows_at_once, columns=columns):
-            if "label" in columns:
+        for batch in file.iter_batches(rows_at_once, columns=wanted):
+            if labelled:
                 labels.extend(batch.column("label").cast(pa.int64()).fill_null(UNLABELLED).to_pylist())
             cells = batch.column("image")
             contents = cells.field("bytes") if pa.types.is_struct(cells.type) else cells
@@ -75,7 +76,7 @@ def _read(path: Path, file: Any, record: DatasetRecord | None) -> Dataset:
                 row += 1
 
     images = stack(decoded(), path, stored)
-    if "label" not in columns:
+    if not labelled:
         return assemble(path, record, images, None)
     return assemble(path, record, images, np.array(labels, np.int64), _classes(schema.metadata or {}))
 
@@ -92,29 +93,26 @@ def _image_column(schema: Any) -> str:
     return name
 
 
-def _largest_page(path: Path, metadata: Any, columns: list[str]) -> int:
+def _largest_page(path: Path, wanted: list[str]) -> int:
     """Bytes of the largest page of some columns, decompressed; refuse those that are far more than they are stored in.
 
     Only the pages' own headers say how large they are: the file's metadata may claim less.
     """
     largest = 0
     with pa.memory_map(str(path)) as file:
-        content = memoryview(file.read_buffer()).cast("B")
-        for group in map(metadata.row_group, range(metadata.num_row_groups)):
-            for column in map(group.column, range(metadata.num_columns)):
-                if column.path_in_schema in columns:
-                    largest = max(largest, _largest_page_of(content, column))
+        for column in columns(memoryview(file.read_buffer()).cast("B")):
+            if column.path in wanted:
+                largest = max(largest, _largest_page_of(column))
     return largest
 
 
-def _largest_page_of(content: memoryview, column: Any) -> int:
-    start = min(offset for offset in (column.dictionary_page_offset, column.data_page_offset) if offset)
-    most = max(_FREE, limits.MAX_RATIO * column.total_compressed_size)
+def _largest_page_of(column: Column) -> int:
+    most = max(_FREE, limits.MAX_RATIO * len(column.content))
     size = largest = 0
-    for page in pages(content[start : start + column.total_compressed_size]):
+    for page in pages(column.content):
         size, largest = size + page.decompressed, max(largest, page.decompressed)
         if size > most or (page.is_dictionary and size > _FREE):
-            raise ValueError(f"its column {column.path_in_schema} has over {size:,} bytes; {most:,} are allowed")
+            raise ValueError(f"its column {column.path} has over {size:,} bytes; {most:,} are allowed")
     return largest
 
 
