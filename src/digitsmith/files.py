@@ -78,6 +78,14 @@ def read_bytes(path: Path, most: int) -> bytes:
     return content
 
 
+def exists(path: str | Path) -> bool:
+    """Whether there is such a file or folder; False, too, where text of strangers can be no path (too long, NUL)."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def require_file_place(path: Path) -> None:
     """Refuse, before any work is done, a path at which no file can be written."""
     if path.is_dir():

@@ -24,7 +24,7 @@ from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import DIGITS, digit_net
 from digitsmith.models.generator import Model
-from digitsmith.models.noise import check_seed
+from digitsmith.models.noise import check_seed, whole
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import Versions
 from digitsmith.records.evaluation import Collapse, Confusion, Evaluation, Measure, Protocol
@@ -70,7 +70,7 @@ def evaluate(
         >>> result.measure("agreement").value > 0.9
         True
     """
-    check_seed(seed)
+    seed, count = check_seed(seed), whole(count, "count")
     with listening(progress) as listener:
         opened = open_subject(subject, listener)
         real = load_real_images(*choose_reference(opened, reference), fetch=fetch, progress=listener)

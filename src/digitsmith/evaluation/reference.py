@@ -11,6 +11,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import Source, load_dataset
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, blaming
 from digitsmith.evaluation.images import Subject
+from digitsmith.files import exists
 from digitsmith.models.generator import Model
 from digitsmith.progress import Progress
 from digitsmith.records.evaluation import Part, ReferenceRecord
@@ -60,7 +61,7 @@ def choose_reference(subject: Subject, reference: str | Path | None) -> tuple[So
     trained_on = _data_of_model(subject.content) if isinstance(subject.content, Model) else _data_of_files(subject.name)
     if trained_on is None:
         return DEFAULT, size
-    if trained_on.name in TITLES or Path(trained_on.name).exists():
+    if trained_on.name in TITLES or exists(trained_on.name):
         return trained_on, subject.image_size
     maker = subject.name if model else f"the model that made {subject.name}"
     raise ConfigError(
@@ -78,7 +79,7 @@ def _data_of_model(model: Model) -> Source | None:
 def _data_of_files(name: str) -> Source | None:
     """The same of the model that made a folder of images, or the folder that a file is in."""
     path = Source.parse(name).name
-    if path in TITLES or not Path(path).exists():
+    if path in TITLES or not exists(path):
         return None
     record = formats.read_record(Path(path))
     trained_on = record.generated.trained_on if record and record.generated else ""

@@ -23,13 +23,13 @@ class Record(BaseModel):
             staged.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-_CLASS_NAME = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,64}")
+_CLASS_NAME = re.compile(r"[^/\\]{1,64}")
 
 
 def check_class_names(classes: Sequence[str]) -> tuple[str, ...]:
     """Return `classes` as a tuple if each can stand as a folder name and none comes twice, else raise `ValueError`."""
     for name in classes:
-        if not _CLASS_NAME.fullmatch(name) or name in (".", ".."):
+        if not _CLASS_NAME.fullmatch(name) or not name.isprintable() or name in (".", ".."):
             raise ValueError(f"{name!r} cannot be a class name: use 1 to 64 printable characters, no slashes")
     if len(set(classes)) != len(classes):
         raise ValueError("two classes have the same name")

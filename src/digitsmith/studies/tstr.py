@@ -17,6 +17,7 @@ from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net, usual_scale
 from digitsmith.models.generator import Model
+from digitsmith.models.noise import whole
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import Versions
 from digitsmith.records.study import Arm, ArmKey, ClassifierRecord, Images, Study, StudyProtocol
@@ -76,7 +77,8 @@ def tstr(
         Traceback (most recent call last):
         digitsmith.errors.ConfigError: seeds: 1 is too few for a spread: use 3.
     """
-    if count is not None and count < 1:
+    seeds = whole(seeds, "seeds")
+    if count is not None and (count := whole(count, "count")) < 1:
         raise ConfigError(f"{count} is too few: use at least one image.", parameter="count")
     if seeds < 2:
         raise ConfigError(f"{seeds} is too few for a spread: use 3.", parameter="seeds")
