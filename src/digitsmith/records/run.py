@@ -12,6 +12,9 @@ from digitsmith.errors import RunError, reason
 from digitsmith.files import require_contained
 from digitsmith.records.base import Origin, Record, Side
 
+MOST_SECONDS = 1e9
+"""Of a training: thirty years."""
+
 
 class RunRecord(Origin):
     """`run.json`: what is trained, and how far it is."""

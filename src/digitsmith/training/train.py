@@ -125,16 +125,18 @@ def _run(job: Job, record: RunRecord, *, resume: bool) -> tuple[State, bool]:
     """Start the run or take it up, train, and export at the end."""
     run, data, config = job.run, job.data, job.config
     torch.manual_seed(config.run.seed)
-    state = new_state(config, (data.channels, *data.image_size), len(data.classes), job.device)
+    state = None
     if not resume:
         folder.start(run, config, record)
     with folder.locked(run.folder):
         if resume:
-            folder.require_resumable(run, config, record.data.sha256)
+            folder.require_resumable(run, config, record.data)
             record = run.read_record()
             if run.checkpoint.exists() or (run.metrics.is_file() and run.metrics.stat().st_size):
-                checkpoint.load(run.checkpoint, state)  # else it was killed before its first one, and starts again
+                state = checkpoint.load(run.checkpoint, config, record.data, job.device, len(data))
             folder.write_config(run, config)
+        if state is None:  # new, or killed before its first checkpoint
+            state = new_state(config, (data.channels, *data.image_size), len(data.classes), job.device)
         if config.networks.styles > 1 and state.styles is None:
             started = time.monotonic()
             state.styles = find_styles(data, config)

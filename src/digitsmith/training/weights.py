@@ -38,7 +38,7 @@ def read_weights(source: str | Path) -> dict[str, Tensor]:
     """
     run = Run(Path(source))
     if run.checkpoint.is_file():
-        return checkpoint.load_generator(run.checkpoint)
+        return checkpoint.load_generator(run)
     with torch.random.fork_rng():  # the caller's random state stays as it is
         return _unfolded(load(source)).state_dict()
 
