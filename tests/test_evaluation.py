@@ -409,14 +409,14 @@ def test_results_come_back_from_their_files_and_others_are_refused(tmp_path: Pat
     result.save(tmp_path / "result.json")
     assert load_result(tmp_path / "result.json") == result
     (tmp_path / "other.json").write_text('{"kind": "evaluation", "format": 1}')
-    with pytest.raises(ResultError, match=r"no result of `digitsmith evaluate`.*subject: Field required"):
+    with pytest.raises(ResultError, match=r"subject: Field required.*the JSON file of a `digitsmith evaluate`"):
         load_result(tmp_path / "other.json")
     for older in ({"format": 0}, {}):
         content = {"kind": "study", "subject": "mnist"} | older
         (tmp_path / "older.json").write_text(json.dumps(content))
         with pytest.raises(ResultError, match=r"another version of Digitsmith.*measure again"):
             load_result(tmp_path / "older.json")
-    with pytest.raises(ResultError, match="cannot read"):
+    with pytest.raises(ResultError, match=r"missing\.json cannot be read .No such file"):
         load_result(tmp_path / "missing.json")
 
 

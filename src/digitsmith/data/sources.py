@@ -14,13 +14,14 @@ import platformdirs
 
 from digitsmith.data import formats
 from digitsmith.data.catalogue import REMOTES, TITLES, Remote
-from digitsmith.data.dataset import SIDES, Dataset, check_image_size, numbered_classes
+from digitsmith.data.dataset import Dataset, check_image_size, numbered_classes
 from digitsmith.data.download import download
 from digitsmith.data.formats import SPLITS, Split, check_split
 from digitsmith.data.formats.idx import read_array
 from digitsmith.errors import ConfigError, DataError, DependencyError, DownloadError
 from digitsmith.files import staged_file
 from digitsmith.progress import Progress, listening
+from digitsmith.records.base import SIDES
 
 
 @dataclass(frozen=True)

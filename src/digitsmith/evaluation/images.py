@@ -12,6 +12,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.errors import DataError, blaming
 from digitsmith.evaluation.samples import digit_labels, digits_in
+from digitsmith.files import reading
 from digitsmith.models.digitnet import as_digits
 from digitsmith.models.generator import Model, load, shipped
 from digitsmith.progress import Progress
@@ -71,14 +72,16 @@ def open_subject(subject: str | Path | Model | Dataset, progress: Progress) -> S
     if isinstance(subject, Dataset):
         return Subject("images in memory", subject)
     name, path = str(subject), Path(subject)
-    is_run = (path / "config.toml").is_file() or (path / "model.onnx").is_file()
+    meant_as_path = bool(path.suffix) or path.name != name
     try:
-        with blaming("subject"):
+        with blaming("subject"), reading(name, DataError, "check the path"):
+            meant_as_path = meant_as_path or path.exists()
+            is_run = (path / "config.toml").is_file() or (path / "model.onnx").is_file()
             if is_run or path.suffix == ".onnx" or name in shipped():
                 return Subject(name, load(subject))
             return Subject(name, load_dataset(name, progress=progress))
     except DataError as error:
-        if path.exists() or path.suffix or path.name != name:  # meant as a path
+        if meant_as_path:
             raise
         raise DataError(
             f"{error.message} Or name a model: {', '.join(shipped())}, a run folder or an .onnx file.",

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import jinja2
 import matplotlib as mpl
+from markupsafe import Markup
 
-from digitsmith.errors import OutputError
+from digitsmith.errors import OutputError, printable
 from digitsmith.figures.curves import KINDS, History, draw_curves
 from digitsmith.files import staged_file
 from digitsmith.records.base import Record, Versions
@@ -90,6 +91,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
     )
     environment.globals |= {
         "GROUPS": GROUPS,
@@ -103,6 +105,11 @@ def _environment() -> jinja2.Environment:
         "quote": lambda path: shlex.quote(str(path)),
     }
     return environment
+
+
+def _shown(value: object) -> object:
+    """What a template shows, with characters that are not to be seen, or turn others around, as their codes."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 _HEADLINES = ("frechet_ratio", "recognisable", "agreement")

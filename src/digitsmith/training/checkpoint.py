@@ -191,6 +191,8 @@ def _check_values(tensors: Mapping[str, Tensor], position: Position, labels: int
             raise ValueError(f"{name} has values below 0")
         if name.endswith("-optimizer.step") and tensor != min(position.step, _EXACT):
             raise ValueError(f"{name} is {tensor.item():g}, not {position.step}")
+    if tensors["sums"].abs().max() > position.summed_steps * torch.finfo(torch.float32).max:
+        raise ValueError(f"sums has values beyond those of {position.summed_steps} steps")
     styles = tensors.get("styles.of_images")
     if styles is not None and len(styles) and styles.max() >= labels:
         raise ValueError(f"styles.of_images has values up to {styles.max()}, of {labels} styles in all")

@@ -13,7 +13,7 @@ import torch
 from digitsmith.config.loading import load_config
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
-from digitsmith.errors import ConfigError, DataError, DownloadError
+from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError
 from digitsmith.figures.run import draw_figures
 from digitsmith.files import require_new
 from digitsmith.progress import Progress, listening
@@ -143,7 +143,11 @@ def _run(job: Job, record: RunRecord, *, resume: bool) -> tuple[State, bool]:
             state.position.seconds = time.monotonic() - started
         if not run.real.exists():
             samples.save_real(run, data, config)
-        finished = train_epochs(job, state)
+        try:
+            finished = train_epochs(job, state)
+        except DivergedError:
+            record.model_copy(update={"state": "diverged"}).save(run.record)
+            raise
         if finished:
             export_state(state, run.model, config, record)
         stopped = {"state": "finished" if finished else "interrupted", "seconds": round(state.position.seconds, 3)}
