@@ -1,5 +1,6 @@
 """The config: sections by architecture, presets, files, changes, and errors that name the mend."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -241,3 +242,44 @@ def test_any_mapping_is_taken_or_refused_and_what_is_taken_round_trips(preset: s
         return
     assert TrainConfig.model_validate(to_values(config)) == config
     assert load_config(preset, flatten(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe", "cannot be read"),
+        (b"a = " + b"[" * 20_000, "cannot be read"),
+        (b"a = " + b"9" * 5000, "cannot be read"),
+        (b".".join([b"a"] * 8000) + b" = 1", "there is no key"),
+        (b"a = 1\n" * 20_000, "it has more than 16,384 bytes"),
+        (b"x" * 16_000 + b" = 1", "there is no key"),
+        (b"[networks]\narchitecture = {a" + b".a" * 500 + b" = 1}", "networks"),
+        (b"".join(b"k%d = 1\n" % i for i in range(1500)), "there is no key"),
+    ],
+)
+def test_an_absurd_file_is_refused_in_few_words(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "any.toml").write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config(tmp_path / "any.toml")
+    assert caught.value.parameter == "preset"
+    assert len(str(caught.value)) < 2500
+
+
+def test_a_file_without_end_is_no_config(tmp_path: Path) -> None:
+    (tmp_path / "folder.toml").mkdir()
+    os.mkfifo(tmp_path / "pipe.toml")
+    for name in ("folder.toml", "pipe.toml", "a\0.toml", "x" * 5000 + ".toml"):
+        with refused(ConfigError, "cannot be read", "preset"):
+            load_config(tmp_path / name)
+
+
+def test_what_a_change_breaks_is_blamed_on_the_change(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.toml"
+    values = to_values(load_config("gan"))
+    bad.write_text(tomli_w.dumps(values | {"loss": {"label_smoothing": 3.0}}))
+    with refused(ConfigError, "label_smoothing", "preset"):
+        load_config(bad, ["epochs=3"])
+    with refused(ConfigError, "label_smoothing", "changes"):
+        load_config("gan", ["label_smoothing=3"])
+    with refused(ConfigError, "epochs", "changes"):
+        load_config("gan", ["epochs=" + "9" * 5000])

@@ -17,7 +17,7 @@ from digitsmith.errors import ConfigError
 from digitsmith.files import read_bytes, reading
 
 _FOLDER = resources.files("digitsmith.config") / "presets"
-_MOST = 2**16  # bytes of a file
+_MOST = 2**14  # bytes of a file; a parser's time may grow with the square of them
 _SHORT = reprlib.Repr()
 _SHORT.maxlist = _SHORT.maxtuple = 20
 _SHORT.maxstring = _SHORT.maxother = 100
@@ -168,7 +168,8 @@ def _explain(error: ValidationError) -> Iterator[str]:
         elif problem["type"] == "value_error":
             yield problem["msg"].removeprefix("Value error, ")
         else:
-            yield f"{key} = {_SHORT.repr(problem['input'])}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+            said = problem["msg"][0].lower() + problem["msg"][1:200]
+            yield f"{key} = {_SHORT.repr(problem['input'])}: {said}"
 
 
 def _key(problem: ErrorDetails) -> list[str]:

@@ -63,10 +63,7 @@ def read_chapters(paths: Sequence[Path]) -> list[Chapter]:
         RunError: a run folder whose files cannot be read.
         ConfigError: a run folder whose config is none.
     """
-    chapters = []
-    for path in paths:
-        with reading(path, ResultError, "check the path"):
-            chapters.append(_read_run(path) if path.is_dir() else _read_result(path))
+    chapters = [_read_run(path) if path.is_dir() else _read_result(path) for path in paths]
     taken = Counter(chapter.name for chapter in chapters)
     return [
         replace(chapter, name=chapter.name if taken[chapter.name] == 1 else str(chapter.path), anchor=f"subject-{i}")

@@ -10,9 +10,9 @@ import jinja2
 import matplotlib as mpl
 from markupsafe import Markup
 
-from digitsmith.errors import OutputError, printable
+from digitsmith.errors import OutputError, ResultError, printable
 from digitsmith.figures.curves import KINDS, History, draw_curves
-from digitsmith.files import staged_file
+from digitsmith.files import reading, staged_file
 from digitsmith.records.base import Record, Versions
 from digitsmith.records.evaluation import Evaluation, Measure
 from digitsmith.records.results import require_comparable
@@ -67,13 +67,14 @@ def write_report(subjects: str | Path | Sequence[str | Path], out: str | Path | 
         OutputError: the page cannot be written.
     """
     paths = [Path(subject) for subject in ([subjects] if isinstance(subjects, str | Path) else subjects)]
-    alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
-    out = Path(out or alone / "report.html")
-    if any(out.resolve() == path.resolve() for path in paths):
-        raise OutputError(
-            f"{out} is what the report is about, and would be overwritten: choose another place.", parameter="out"
-        )
-    chapters = read_chapters(paths)
+    with reading(", ".join(map(str, paths)), ResultError, "check the path"):
+        alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
+        out = Path(out or alone / "report.html")
+        if any(out.resolve() == path.resolve() for path in paths):
+            raise OutputError(
+                f"{out} is what the report is about, and would be overwritten: choose another place.", parameter="out"
+            )
+        chapters = read_chapters(paths)
     page = _environment().get_template("page.html.j2").render(
         chapters=chapters,
         comparison=_compare(chapters) if len(chapters) > 1 else None,
