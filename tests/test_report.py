@@ -246,7 +246,7 @@ def test_a_study_is_a_table_of_its_arms() -> None:
 def test_names_are_text_and_never_markup(run: Run) -> None:
     name = """<script>alert("1")</script>&'"""
     folder = run.folder.rename(run.folder.with_name("<img src=x>&'"))
-    odd = evaluation(subject=name, notes=(name,), pictures={"generated": '"><script>'})
+    odd = evaluation(subject=name, notes=(name,))
     seen = page(folder, saved(odd))
     assert {tag for tag, _ in seen.tags}.isdisjoint({"script"})
     assert all(str(a["src"]).startswith("data:") for tag, a in seen.tags if tag == "img")
@@ -296,7 +296,7 @@ def test_what_cannot_be_shown_is_refused_with_the_mend(run: Run) -> None:
     refused: list[tuple[Path, type[DigitsmithError], str]] = [
         (Path("nowhere"), ResultError, "there is no file or folder nowhere"),
         (write("notes/a.txt", "").parent, ResultError, "notes is no run folder"),
-        (write("broken.json", "{"), ResultError, "broken.json is no result"),
+        (write("broken.json", "{"), ResultError, "broken.json cannot be read"),
         (write("bare/config.toml", run.config.read_text()).parent, RunError, "bare holds no run: it has no run.json"),
         (write("older.json", '{"kind": "evaluation"}'), ResultError, "another version of Digitsmith"),
     ]

@@ -70,9 +70,10 @@ def read_bytes(path: Path, most: int) -> bytes:
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is no regular file")
-        content = file.read(most + 1)
+        content = file.read(min(most, status.st_size) + 1)  # for which memory is taken at once
     if len(content) > most:
         raise ValueError(f"it has more than {most:,} bytes")
     return content

@@ -11,11 +11,12 @@ import numpy as np
 from digitsmith.data import formats, limits
 from digitsmith.data.cache import data_home, fetch
 from digitsmith.data.catalogue import REMOTES, TITLES
-from digitsmith.data.dataset import SIDES, Dataset, check_image_size, numbered_classes
+from digitsmith.data.dataset import Dataset, check_image_size, numbered_classes
 from digitsmith.data.formats import SPLITS, Split, check_split
 from digitsmith.data.formats.idx import read_array
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.progress import Progress, listening
+from digitsmith.records.base import SIDES
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """`digitsmith.evaluate`: from names, paths or images to a result."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from digitsmith.evaluation.measures.readability import label_agreement, recognis
 from digitsmith.evaluation.measures.verdicts import near_real
 from digitsmith.evaluation.pictures import closest_pairs, contact_sheets
 from digitsmith.evaluation.real import RealImages, load_real_images, pixel_distances, restrict
-from digitsmith.evaluation.reference import choose_reference, require_same_kind
+from digitsmith.evaluation.reference import choose_reference, on_choice, require_same_kind
 from digitsmith.evaluation.samples import FeatureSets, Sample, Sets, digit_labels, digits_in
 from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
@@ -73,7 +73,9 @@ def evaluate(
     seed, count = check_seed(seed), whole(count, "count")
     with listening(progress) as listener:
         opened = open_subject(subject, listener)
-        real = load_real_images(*choose_reference(opened, reference), fetch=fetch, progress=listener)
+        chosen, size = choose_reference(opened, reference)
+        real = load_real_images(chosen, size, fetch=fetch, progress=listener)
+        real = replace(real, notes=(*real.notes, *on_choice(opened, reference, chosen)))
         labels = real.reference.labels
         if opened.digits is not None and labels is not None and len(opened.digits) < len(digits_in(labels)):
             real = restrict(real, opened.digits)

@@ -57,14 +57,13 @@ def read_history(lines: Sequence[MetricsLine]) -> History:
     Quality is measured at the end of some epochs only, or of none.
     """
     step = np.array([line.step for line in lines], float)
-    epoch = np.array([line.epoch for line in lines], int)
+    epochs, place = np.unique(np.array([line.epoch for line in lines], int), return_inverse=True)
     weight = np.diff(step, prepend=0.0)
-    total = np.bincount(epoch, weight)
-    present = np.flatnonzero(total)
+    total = np.bincount(place, weight)
     history = {}
     for name in ("d_loss", "g_loss", "d_real", "d_fake"):
         values = np.array([getattr(line, name) for line in lines], float)
-        history[name] = present.astype(float), np.bincount(epoch, weight * values)[present] / total[present]
+        history[name] = epochs.astype(float), np.bincount(place, weight * values) / total
     measured = {line.epoch: line.frechet_ratio for line in lines if line.frechet_ratio is not None}
     history["frechet_ratio"] = np.array(list(measured), float), np.array(list(measured.values()), float)
     return {name: curve for name, curve in history.items() if len(curve[0])}

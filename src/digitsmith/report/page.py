@@ -8,10 +8,11 @@ from pathlib import Path
 
 import jinja2
 import matplotlib as mpl
+from markupsafe import Markup
 
-from digitsmith.errors import OutputError
+from digitsmith.errors import OutputError, ResultError, printable
 from digitsmith.figures.curves import KINDS, History, draw_curves
-from digitsmith.files import staged_file
+from digitsmith.files import reading, staged_file
 from digitsmith.records.base import Record, Versions
 from digitsmith.records.evaluation import Evaluation, Measure
 from digitsmith.records.results import require_comparable
@@ -66,13 +67,14 @@ def write_report(subjects: str | Path | Sequence[str | Path], out: str | Path | 
         OutputError: the page cannot be written.
     """
     paths = [Path(subject) for subject in ([subjects] if isinstance(subjects, str | Path) else subjects)]
-    alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
-    out = Path(out or alone / "report.html")
-    if any(out.resolve() == path.resolve() for path in paths):
-        raise OutputError(
-            f"{out} is what the report is about, and would be overwritten: choose another place.", parameter="out"
-        )
-    chapters = read_chapters(paths)
+    with reading(", ".join(map(str, paths)), ResultError, "check the path"):
+        alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
+        out = Path(out or alone / "report.html")
+        if any(out.resolve() == path.resolve() for path in paths):
+            raise OutputError(
+                f"{out} is what the report is about, and would be overwritten: choose another place.", parameter="out"
+            )
+        chapters = read_chapters(paths)
     page = _environment().get_template("page.html.j2").render(
         chapters=chapters,
         comparison=_compare(chapters) if len(chapters) > 1 else None,
@@ -90,6 +92,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
     )
     environment.globals |= {
         "GROUPS": GROUPS,
@@ -103,6 +106,11 @@ def _environment() -> jinja2.Environment:
         "quote": lambda path: shlex.quote(str(path)),
     }
     return environment
+
+
+def _shown(value: object) -> object:
+    """What a template shows, with characters that are not to be seen, or turn others around, as their codes."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 _HEADLINES = ("frechet_ratio", "recognisable", "agreement")
