@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 import digitsmith
 from digitsmith import interrupts
 from digitsmith.cli import data, evaluate, export, generate, models, report, study, train
-from digitsmith.cli.output import write_in_any_encoding
+from digitsmith.cli.output import standard_streams
 from digitsmith.errors import DigitsmithError
 
 
@@ -89,10 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Exit codes: 0; 2 for an error that the user can correct, which is one message on stderr; 130 after Ctrl-C, SIGTERM
     or SIGHUP; 1 if nobody reads the output any more (`| head -1`).
     """
-    write_in_any_encoding(sys.stdout, sys.stderr)
-    try:
-        with interrupts.raised():
-            app(arguments, prog_name="digitsmith")
-    except DigitsmithError as error:
-        typer.echo(f"digitsmith: {error}", err=True)
-        sys.exit(2)
+    with standard_streams():
+        try:
+            with interrupts.raised():
+                app(arguments, prog_name="digitsmith")
+        except DigitsmithError as error:
+            typer.echo(f"digitsmith: {error}", err=True)
+            sys.exit(2)

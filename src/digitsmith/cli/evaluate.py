@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 import digitsmith
-from digitsmith.cli.output import command, result_place, save_and_show
+from digitsmith.cli.output import console, result_place, save_and_show
+from digitsmith.report.commands import command, evaluate_command
 
 Features = Literal["digitnet", "inception"]
 
@@ -63,9 +64,6 @@ def evaluate(
     Takes about half a minute. Needs no torch, and no download for the shipped model. The result of a run is saved in
     its folder, for `digitsmith report`.
     """
-    from rich.console import Console
-
-    from digitsmith.report.formatting import evaluate_command
     from digitsmith.report.terminal import show_evaluation
 
     name = "evaluation.json" if features == "digitnet" else f"evaluation-{features}.json"
@@ -73,9 +71,9 @@ def evaluate(
     result = digitsmith.evaluate(
         subject, reference, count=count, seed=seed, features=features, inception_weights=inception_weights, fetch=fetch
     )
-    save_and_show(result, place, lambda: show_evaluation(result, Console()))
+    save_and_show(result, place, lambda: show_evaluation(result, console()))
     if place is None:
-        typer.echo(f"\nTo save this, for a report:\n  {evaluate_command(result)} --json result.json")
+        typer.echo(f"\nTo save this, for a report:\n  {evaluate_command(result, json='result.json')}")
     else:
         shown = place if json or features != "digitnet" else subject
         typer.echo(f"\nSaved as {place}. Next, look at it:\n  {command('report', shown)}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import digitsmith
-from digitsmith.cli.output import command
+from digitsmith.report.commands import command
 
 
 def report(

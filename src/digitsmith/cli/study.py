@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 import digitsmith
-from digitsmith.cli.output import command, result_place, save_and_show
+from digitsmith.cli.output import console, result_place, save_and_show
+from digitsmith.report.commands import command
 
 
 def tstr(
@@ -45,16 +46,16 @@ def tstr(
     Takes a quarter of an hour or more on two cores: each training makes 1,500 steps at least.
     Needs torch: pip install 'digitsmith[train]'.
     """
-    from rich.console import Console
-
     from digitsmith.report.terminal import show_study
 
     place = result_place(subject, json, "tstr.json")
     result = digitsmith.tstr(subject, reference, count=count, seeds=seeds)
-    save_and_show(result, place, lambda: show_study(result, Console()))
+    save_and_show(result, place, lambda: show_study(result, console()))
     if place is None:
-        chosen = ["--reference", result.reference.address, "--count", result.protocol.images, "--seeds", seeds]
-        again = command("study", "tstr", subject, *chosen, "--json", "tstr.json")
+        again = command(
+            "study tstr", subject, reference=result.reference.address, count=result.protocol.images, seeds=seeds,
+            json="tstr.json",
+        )  # fmt: skip
         typer.echo(f"\nTo save this, for a report:\n  {again}")
     else:
         typer.echo(f"\nSaved as {place}. Next, look at it:\n  {command('report', json or subject)}")

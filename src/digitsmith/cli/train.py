@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import digitsmith
-from digitsmith.cli.output import command
 from digitsmith.errors import ConfigError
+from digitsmith.report.commands import command
 
 if TYPE_CHECKING:
     from digitsmith import Outcome
@@ -103,7 +103,7 @@ def train(
     )
     if not outcome.finished:
         typer.echo(f"\nStopped after {_epochs(outcome.epochs)}; the state is saved. To continue:")
-        typer.echo(f"  {command('train', '--resume', '--out', out)}")
+        typer.echo(f"  {command('train', resume=True, out=out)}")
         raise typer.Exit(130)
     _summarise(outcome)
 
@@ -127,7 +127,7 @@ def _summarise(outcome: "Outcome") -> None:
         typer.echo(f"How good it is cannot be measured: that takes {least} training images.")
     else:
         typer.echo(f"Next, measure how good it is:\n  {command('evaluate', run.folder)}")
-    generate = command("generate", f"{run.folder.name}-digits", "--count", 1000, "--model", run.folder)
+    generate = command("generate", f"{run.folder.name}-digits", count=1000, model=run.folder)
     typer.echo(f"Next, generate digits with it:\n  {generate}")
 
 
