@@ -35,7 +35,7 @@ def evaluate(
         Features,
         typer.Option(
             help="The feature extractor of the distances. With inception, the Fréchet distance is the FID: that takes "
-            "minutes, a download of 95 MB, and pip install 'digitsmith[inception]'."
+            "minutes, a download of 95 MB, and the extra inception."
         ),
     ] = "digitnet",
     inception_weights: Annotated[
@@ -55,11 +55,11 @@ def evaluate(
     Fidelity, diversity, readability and memorisation, each beside the same measure of held-out real images.
 
     \b
-    digitsmith evaluate mnist                        # the shipped model
-    digitsmith evaluate runs/mnist                   # a run, against its training data
-    digitsmith evaluate made                         # generated images
-    digitsmith evaluate scans --reference digits     # other images, against a data set
-    digitsmith evaluate mnist:test                   # real digits
+    digitsmith evaluate mnist                     # the shipped model
+    digitsmith evaluate runs/mnist                # a run, and its training data
+    digitsmith evaluate made                      # generated images
+    digitsmith evaluate scans --reference digits  # other images, and a data set
+    digitsmith evaluate mnist:test                # real digits
 
     Takes about half a minute. Needs no torch, and no download for the shipped model. The result of a run is saved in
     its folder, for `digitsmith report`.

@@ -43,8 +43,8 @@ def tstr(
     The same small classifier is trained on real digits, on generated ones, and on generated ones that the digit-net
     classifies as their label. Each is tested on real digits that none of them saw.
 
-    Takes a quarter of an hour or more on two cores: each training makes 1,500 steps at least.
-    Needs torch: pip install 'digitsmith[train]'.
+    With 60,000 images it takes half an hour or more on two cores, and with --count 10000 a third of that. Needs torch:
+    the extra train.
     """
     from digitsmith.report.terminal import show_study
 

@@ -80,17 +80,17 @@ def train(
     """Train a generator.
 
     \b
-    digitsmith train cgan                                     # on 1,438 digits, without a download
+    digitsmith train cgan                           # 1,438 digits, no download
     digitsmith train residual --data mnist --out runs/mnist
-    digitsmith train residual --data scans --resize 28x28     # on your own images
+    digitsmith train residual --data scans --resize 28x28  # your own images
     digitsmith train gan --data mnist --epochs 50 --set discriminator.dropout=0.5
     digitsmith train --resume --out runs/mnist
 
     The run folder gets the generator (model.onnx), figures, sample images of every epoch (of up to 200, if there are
     more), metrics and checkpoints. Ctrl-C saves the state and stops.
 
-    Needs torch: pip install 'digitsmith[train]'. On MNIST and two CPU cores, residual takes a quarter of an hour to an
-    hour; a GPU is used if there is one.
+    Needs torch: the extra train. On MNIST and two CPU cores, residual takes a quarter of an hour to an hour; a GPU is
+    used if there is one.
     """
     if out is None:
         if preset is None and resume:

@@ -18,7 +18,7 @@ from digitsmith.data.dataset import SIDES, Dataset, check_image_size, numbered_c
 from digitsmith.data.download import download
 from digitsmith.data.formats import SPLITS, Split, check_split
 from digitsmith.data.formats.idx import read_array
-from digitsmith.errors import ConfigError, DataError, DependencyError, DownloadError
+from digitsmith.errors import ConfigError, DataError, DependencyError, DownloadError, install
 from digitsmith.files import staged_file
 from digitsmith.progress import Progress, listening
 
@@ -136,9 +136,7 @@ def _load_embedded(split: Split) -> Dataset:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise DependencyError(
-            "the data set digits comes with scikit-learn: pip install 'digitsmith[train]'."
-        ) from error
+        raise DependencyError(f"the data set digits comes with scikit-learn: {install('train')}.") from error
     bunch = load_digits()
     is_test = np.arange(len(bunch.target)) % 5 == 4
     chosen = is_test if split == "test" else ~is_test

@@ -46,7 +46,7 @@ class Model:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # blocks run in parallel, not the layers of one
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what it would write itself, escapes and all: errors are raised
         try:
             self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises a class of its own for each failure, with no common root

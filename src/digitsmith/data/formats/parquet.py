@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.formats import Header, Split, as_classes, assemble, read_record, write_record
 from digitsmith.data.formats.png import decode, encode, stack
-from digitsmith.errors import DataError, DependencyError
+from digitsmith.errors import DataError, DependencyError, install
 
 try:
     import pyarrow as pa
@@ -28,7 +28,7 @@ _ROWS_PER_GROUP = 4096
 
 def _require_pyarrow() -> None:
     if pa is None:
-        raise DependencyError("Parquet needs pyarrow: pip install 'digitsmith[parquet]'.")
+        raise DependencyError(f"Parquet needs pyarrow: {install('parquet')}.")
 
 
 def holds(path: Path, split: Split) -> bool:
