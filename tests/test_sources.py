@@ -407,7 +407,7 @@ class TestDigits:
 
     def test_without_scikit_learn_the_message_says_how_to_get_it(self, monkeypatch) -> None:
         monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-        with pytest.raises(DependencyError, match=r"pip install 'digitsmith\[train\]'"):
+        with pytest.raises(DependencyError, match=r"pip install '\.\[train\]'"):
             load_dataset("digits")
 
     def test_no_test_image_is_in_the_training_set(self) -> None:

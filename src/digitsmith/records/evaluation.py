@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from digitsmith.records.base import Record, Versions
+from digitsmith.records.base import Address, Record, Versions
 
 Verdict = Literal["good", "weak", "fails"]
 Group = Literal["fidelity", "diversity", "readability", "memorisation"]
@@ -15,7 +15,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class ReferenceRecord(Record):
     """Real images that others are compared with."""
 
-    source: str = Field(description="Name or path, as the user gave it.")
+    source: Address = Field(description="Name or path, as the user gave it.")
     split: Literal["train", "test"]
     part: Part = Field(default="whole", description="Of the split: a source without a second split is halved.")
     digits: tuple[str, ...] = Field(default=(), description="The digits that it is restricted to; empty for all.")
@@ -91,7 +91,7 @@ class Evaluation(Record):
 
     format: Literal[1] = 1
     kind: Literal["evaluation"] = "evaluation"
-    subject: str = Field(description="Name or path of what was evaluated.")
+    subject: Address = Field(description="Name or path of what was evaluated.")
     subject_kind: Literal["model", "data"]
     subject_sha256: str
     reference: ReferenceRecord = Field(description="The real images that it was compared with.")

@@ -10,15 +10,15 @@ from digitsmith.config.loading import load_config
 from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import RunError, reason
 from digitsmith.files import require_contained
-from digitsmith.records.base import Origin, Record, Side
+from digitsmith.records.base import Address, Origin, Record, Side
 
 
 class RunRecord(Origin):
     """`run.json`: what is trained, and how far it is."""
 
     format: Literal[1] = 1
-    preset: str = Field(description="Name of the preset, or path of the TOML file, that it started from.")
-    changes: tuple[str, ...] = Field(default=(), description="Made to it, as key=value.")
+    preset: Address = Field(description="Name of the preset, or path of the TOML file, that it started from.")
+    changes: tuple[Address, ...] = Field(default=(), description="Made to it, as key=value.")
     resize: tuple[Side, Side] | None = Field(default=None, description="Height and width asked for.")
     started: datetime
     state: Literal["training", "interrupted", "finished"] = Field(
