@@ -75,7 +75,9 @@ class Bars(_Shown):
             BarColumn(bar_width=16),
             TaskProgressColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[detail]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),  # the rest
+            TextColumn(
+                "{task.fields[detail]}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="crop")
+            ),  # the rest
             console=self._console,
             expand=True,
             transient=True,

@@ -52,8 +52,10 @@ class Stream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write as much as can be."""
-        if self._stream is not None:
-            shown = printable(text) if self._clean else text
+        if not isinstance(text, str):  # Typer tries what a stream takes
+            raise TypeError("a stream of text takes no bytes")
+        shown = printable(text) if self._clean else text
+        if shown and self._stream is not None:  # to write nothing fails, too, on a full disk
             try:
                 self._stream.write(shown.encode(self.encoding, self.errors).decode(self.encoding))
             except OSError as error:
