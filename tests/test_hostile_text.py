@@ -16,8 +16,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from digitsmith import progress, streams
+import digitsmith
+from conftest import micro, refused
+from digitsmith import errors, progress, streams
+from digitsmith.cli import main
 from digitsmith.data import formats
+from digitsmith.errors import OutputError
 from digitsmith.progress import Bars, Lines
 from digitsmith.records.results import load_result
 from digitsmith.records.run import Run
@@ -220,3 +224,77 @@ def test_suggested_commands_can_be_pasted(name: str) -> None:
     first = f"./{name}" if name.startswith("-") else name
     expected = ["train", first, "--data", name, "--out", f"runs/{name}", "--set", name, "--set", "b=1", "--resume"]
     assert [os.fsdecode(word) for word in words.split(b"\0")[:-1]] == expected
+
+
+def test_paths_that_are_no_utf8_work_or_are_refused_in_a_line(micro_run: Run, few: Path) -> None:
+    odd = os.fsdecode(b"r\xe9sum")
+    run, data = shutil.copytree(micro_run.folder, odd), shutil.copytree(few, f"{odd}-data")
+    digitsmith.generate(f"{odd}-made", 300, model=run, progress=False)
+    record = formats.read_record(Path(f"{odd}-made"))
+    assert record is not None
+    assert record.generated is not None
+    assert record.generated.model == "r\\udce9sum"
+    result = digitsmith.evaluate(f"{odd}-made", "digits", count=129, progress=False)
+    result.save(Path(run, "evaluation.json"))
+    assert load_result(Path(run, "evaluation.json")).subject == "r\\udce9sum-made"
+    page = digitsmith.write_report(run)
+    assert "<title>r\\udce9sum " in page.read_text(encoding="utf-8")
+    new = digitsmith.train("cgan", data, "new", changes=micro("cgan"), progress=False).run
+    assert new.read_record().data.source == "r\\udce9sum-data"
+    with refused(OutputError, "r.udce9sum-new has bytes that are no UTF-8"):
+        digitsmith.train("cgan", few, f"{odd}-new", progress=False)
+    assert not Path(f"{odd}-new").exists()
+
+
+# What the program leaves and names elsewhere.
+
+LOADED = """
+import importlib, sys, time
+importlib.import_module(sys.argv[1])
+import digitsmith
+digitsmith.load().sample([1])
+time.sleep(float(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("first", ["digitsmith", "digitsmith.models.digitnet"])
+def test_the_runtime_leaves_no_trace_of_its_own(first: str, tmp_path: Path) -> None:
+    """Telemetry of ONNX Runtime makes a device id at its import."""
+    unset = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")
+    env = {name: value for name, value in os.environ.items() if name not in unset} | {"HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", LOADED, first, "0"], env=env, check=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_runtime_looks_nothing_up(tmp_path: Path) -> None:
+    """It would ten seconds after its import."""
+    trace = ["strace", "-f", "-qq", "-e", "trace=socket,connect,sendto,sendmsg", "-o", "calls"]
+    if not shutil.which("strace") or subprocess.run([*trace, "true"], capture_output=True).returncode:
+        pytest.skip("needs strace: apt-get install strace")
+    env = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run([*trace, sys.executable, "-c", LOADED, "digitsmith", "11"], env=env, check=True)
+    assert "AF_INET" not in Path("calls").read_text()
+
+
+def test_hints_name_what_can_be_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    checkout = Path(errors.__file__).parents[2]
+    assert errors.install("parquet") == f"pip install '.[parquet]' in {checkout}"
+    monkeypatch.setattr(errors, "__file__", str(tmp_path / "site-packages" / "digitsmith" / "errors.py"))
+    assert errors.install("parquet") == "pip install 'pyarrow>=15'"
+    train = errors.install("train")
+    assert "'torch>=" in train
+    assert "digitsmith" not in train
+
+
+def test_help_has_words_and_fits_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = ["", "train", "generate", "evaluate", "report", "export", "models", "data", "study", "study tstr"]
+    for width in (80, 60):
+        monkeypatch.setenv("COLUMNS", str(width))
+        for words in commands:
+            with pytest.raises(SystemExit):
+                main([*words.split(), "--help"])
+            shown = capsys.readouterr().out
+            assert not re.search(r"<(str|path|int|float|list)|[{}]|x>=|pip install", shown, re.IGNORECASE), shown
+            assert width < 80 or max(map(len, shown.splitlines())) <= 80
