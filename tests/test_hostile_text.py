@@ -221,8 +221,10 @@ def test_suggested_commands_can_be_pasted(name: str) -> None:
     assert suggested.isprintable()
     script = "digitsmith() { printf '%s\\0' \"$@\"; }\n" + suggested
     words = subprocess.run(["bash", "-c", script], capture_output=True, check=True).stdout
-    first = f"./{name}" if name.startswith("-") else name
-    expected = ["train", first, "--data", name, "--out", f"runs/{name}", "--set", name, "--set", "b=1", "--resume"]
+    first, data, setting = name, ["--data", name], ["--set", name]
+    if name.startswith("-"):
+        first, data, setting = f"./{name}", [f"--data={name}"], [f"--set={name}"]
+    expected = ["train", first, *data, "--out", f"runs/{name}", *setting, "--set", "b=1", "--resume"]
     assert [os.fsdecode(word) for word in words.split(b"\0")[:-1]] == expected
 
 

@@ -42,8 +42,9 @@ def standard_streams() -> Iterator[None]:
     sys.stdout, sys.stderr = Stream(out, lost=refuse), Stream(err, lost=lambda _: discard(err))
     try:
         yield
-    finally:
+    except SystemExit:
         sys.stdout, sys.stderr = out, err
+        raise  # what else is raised is a fault of ours, whose traceback passes through the streams, too
 
 
 def console() -> "Console":

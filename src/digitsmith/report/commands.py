@@ -15,7 +15,7 @@ def command(name: str, *subjects: object, **options: object) -> str:
     Args:
         name: of the command.
         subjects: its arguments. One that begins with a dash is a path, and written so that it is no option.
-        options: by name, with their values; True is a flag, several values are as many options, and None is none.
+        options: by name, with their values; True is a flag, several values are as many options, and None is left out.
 
     Examples:
         >>> command("evaluate", "my run", "-x", count=5, fetch=True)
@@ -25,7 +25,10 @@ def command(name: str, *subjects: object, **options: object) -> str:
     for key, value in options.items():
         option = f"--{key.replace('_', '-')}"
         for one in value if isinstance(value, list | tuple) else [value]:
-            words += [option] if one is True else [] if one is None else [option, str(one)]
+            if str(one).startswith("-"):
+                words.append(f"{option}={one}")
+            elif one is not None:
+                words += [option] if one is True else [option, str(one)]
     return " ".join(["digitsmith", name, *map(quoted, words)])
 
 
