@@ -52,8 +52,7 @@ def evaluate(
         count: how many images of each kind; fewer where there are not so many.
         seed: of the images that a model generates, or of the choice from a data set.
         features: the feature extractor: the shipped `digitnet`, or `inception` (Inception v3, which sees grey images
-            repeated as red, green and blue: the Fréchet distance is then the FID; needs
-            `pip install 'digitsmith[inception]'`).
+            repeated as red, green and blue: the Fréchet distance is then the FID; needs the extra `inception`).
         inception_weights: a file of Inception weights, instead of the published ones.
         fetch: download MNIST if it is not on this computer, for the measures of memorisation.
         progress: True shows it, False is silent; or an object that is told (`digitsmith.progress.Progress`).

@@ -1,6 +1,6 @@
 """Inception v3, whose features the Fréchet Inception Distance is defined on: by torch-fidelity, with its weights.
 
-Wants `pip install 'digitsmith[inception]'`, and torch: both are imported only where a network is made.
+Wants the extra `inception`, and torch: both are imported only where a network is made.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from digitsmith.data.cache import data_home
 from digitsmith.data.download import alone, download
 from digitsmith.data.pixels import to_planes
-from digitsmith.errors import DataError, DependencyError, DownloadError, reason
+from digitsmith.errors import DataError, DependencyError, DownloadError, install, reason
 from digitsmith.files import read_bytes
 from digitsmith.progress import Progress, Silent
 
@@ -114,7 +114,7 @@ def _import_network() -> Any:
     except Exception as error:  # torchvision raises what it likes where it does not fit torch
         raise DependencyError(
             f"Inception v3 needs torch-fidelity, with a torch and a torchvision that fit each other, and they do not "
-            f"import here ({error}): pip install 'digitsmith[inception]', best in an environment of its own.",
+            f"import here ({reason(error)}): {install('inception')}, best in an environment of its own.",
             parameter="features",
         ) from error
     return FeatureExtractorInceptionV3

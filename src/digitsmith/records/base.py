@@ -39,6 +39,9 @@ ClassNames = Annotated[tuple[str, ...], AfterValidator(check_class_names), Field
 SIDES = range(8, 129)
 """The image heights and widths that models take, in pixels."""
 
+Address = Annotated[str, AfterValidator(lambda text: text.encode("utf-8", "backslashreplace").decode())]
+"""A name or path, as the user gave it. Bytes that are no UTF-8 are spelled out, as JSON cannot hold them."""
+
 Channels = Literal[1, 3]
 Count = Annotated[int, Field(ge=0, le=10**12)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -48,7 +51,7 @@ Side = Annotated[int, Field(ge=1, le=65536)]
 class DataRecord(Record):
     """The images that something was trained on, or compared with."""
 
-    source: str = Field(description="Name or path, as the user gave it; empty for a data set in memory.")
+    source: Address = Field(description="Name or path, as the user gave it; empty for a data set in memory.")
     split: Literal["train", "test"] = "train"
     sha256: str = Field(description="Of pixels, labels and class names (Dataset.sha256).")
     images: Count

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from digitsmith.records.base import Count, Record, Seed, Versions
+from digitsmith.records.base import Address, Count, Record, Seed, Versions
 
 Verdict = Literal["good", "weak", "fails"]
 Group = Literal["fidelity", "diversity", "readability", "memorisation"]
@@ -45,7 +45,7 @@ Png = Annotated[str, Field(max_length=2**24), AfterValidator(_check_png)]
 class ReferenceRecord(Record):
     """Real images that others are compared with."""
 
-    source: str = Field(description="Name or path, as the user gave it.")
+    source: Address = Field(description="Name or path, as the user gave it.")
     split: Literal["train", "test"]
     part: Part = Field(default="whole", description="Of the split: a source without a second split is halved.")
     digits: tuple[str, ...] = Field(default=(), description="The digits that it is restricted to; empty for all.")
@@ -130,7 +130,7 @@ class Evaluation(Record):
 
     format: Literal[1] = 1
     kind: Literal["evaluation"] = "evaluation"
-    subject: Annotated[str, Field(min_length=1)] = Field(description="Name or path of what was evaluated.")
+    subject: Annotated[Address, Field(min_length=1)] = Field(description="Name or path of what was evaluated.")
     subject_kind: Literal["model", "data"]
     subject_sha256: str
     reference: ReferenceRecord = Field(description="The real images that it was compared with.")

@@ -12,7 +12,7 @@ from digitsmith.config.loading import load_config
 from digitsmith.config.schema import MOST_EPOCHS, TrainConfig
 from digitsmith.errors import RunError, blaming
 from digitsmith.files import read_bytes, reading, require_contained
-from digitsmith.records.base import SIDES, DataRecord, Origin, Record, Side
+from digitsmith.records.base import SIDES, Address, DataRecord, Origin, Record, Side
 
 MOST_SECONDS = 1e9
 """Of a training that is resumed: thirty years."""
@@ -29,8 +29,8 @@ class RunRecord(Origin):
     """`run.json`: what is trained, and how far it is."""
 
     format: Literal[1] = 1
-    preset: str = Field(description="Name of the preset, or path of the TOML file, that it started from.")
-    changes: tuple[str, ...] = Field(default=(), max_length=1000, description="Made to it, as key=value.")
+    preset: Address = Field(description="Name of the preset, or path of the TOML file, that it started from.")
+    changes: tuple[Address, ...] = Field(default=(), max_length=1000, description="Made to it, as key=value.")
     resize: tuple[Side, Side] | None = Field(default=None, description="Height and width asked for.")
     started: datetime
     state: Literal["training", "interrupted", "diverged", "finished"] = Field(

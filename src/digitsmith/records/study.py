@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from digitsmith.records.base import Count, Record, Versions
+from digitsmith.records.base import Address, Count, Record, Versions
 from digitsmith.records.evaluation import ReferenceRecord, Share
 
 Images = Literal["real", "generated", "generated, filtered"]
@@ -58,7 +58,7 @@ class Study(Record):
     format: Literal[1] = 1
     kind: Literal["study"] = "study"
     study: Literal["tstr"] = "tstr"
-    subject: Annotated[str, Field(min_length=1)] = Field(description="Name or path of what was studied.")
+    subject: Annotated[Address, Field(min_length=1)] = Field(description="Name or path of what was studied.")
     subject_sha256: str
     reference: ReferenceRecord = Field(description="The real images to train on.")
     held_out: ReferenceRecord = Field(description="The real images to test on.")

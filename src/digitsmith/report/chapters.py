@@ -19,7 +19,7 @@ from digitsmith.records.evaluation import Evaluation, check_picture
 from digitsmith.records.results import load_result
 from digitsmith.records.run import MetricsLine, Run, RunRecord
 from digitsmith.records.study import Study
-from digitsmith.report.formatting import train_command
+from digitsmith.report.commands import train_command
 
 EVALUATION, STUDY = "evaluation.json", "tstr.json"
 """The results that are kept in the folder of their run."""

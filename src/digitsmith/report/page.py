@@ -1,7 +1,6 @@
 """One self-contained HTML page on runs and results: it reads their files, and computes nothing new."""
 
 import io
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ from digitsmith.records.evaluation import Evaluation, Measure
 from digitsmith.records.results import require_comparable
 from digitsmith.records.study import Study
 from digitsmith.report.chapters import Chapter, data_uri, read_chapters
-from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction, evaluate_command
+from digitsmith.report.commands import command, evaluate_command
+from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def write_report(subjects: str | Path | Sequence[str | Path], out: str | Path | 
     page = _environment().get_template("page.html.j2").render(
         chapters=chapters,
         comparison=_compare(chapters) if len(chapters) > 1 else None,
-        command=shlex.join(["digitsmith", "report", *map(str, paths)]),
+        repeat=command("report", *paths),
     )  # fmt: skip
     with staged_file(out) as staged:
         staged.write_text(page, encoding="utf-8")
@@ -103,13 +103,13 @@ def _environment() -> jinja2.Environment:
         "curves": _curves,
         "protocol": _protocol,
         "repeat_commands": _repeat_commands,
-        "quote": lambda path: shlex.quote(str(path)),
+        "command": command,
     }
     return environment
 
 
 def _shown(value: object) -> object:
-    """What a template shows, with characters that are not to be seen, or turn others around, as their codes."""
+    """A value as it comes to the page: text is printable, and no mark in it turns the order of what follows around."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

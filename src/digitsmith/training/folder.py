@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 
 from digitsmith.config.loading import flatten, to_values
 from digitsmith.config.schema import TrainConfig
-from digitsmith.errors import RunError
+from digitsmith.errors import OutputError, RunError
 from digitsmith.files import staged_file, staged_folder, writing
 from digitsmith.records.base import DataRecord
 from digitsmith.records.run import Run, RunRecord
@@ -26,6 +26,18 @@ def start(run: Run, config: TrainConfig, record: RunRecord) -> None:
         record.save(new.record)
         new.metrics.touch()
         write_config(new, config)
+
+
+def require_text(folder: Path) -> None:
+    """Refuse a path with bytes that are no UTF-8, which TensorBoard and safetensors do not take.
+
+    Raises:
+        OutputError: it has.
+    """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise OutputError(f"{folder} has bytes that are no UTF-8: train in a folder with another name.") from error
 
 
 def write_config(run: Run, config: TrainConfig) -> None:

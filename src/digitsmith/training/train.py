@@ -86,6 +86,7 @@ def train(
         (1, 28, 28)
     """
     run = Run(Path(out))
+    folder.require_text(run.folder)
     if resume:
         run.read_config()
         recorded: RunRecord | None = run.read_record()
