@@ -1,5 +1,6 @@
 """Every reader of files that strangers send, given such files: it reads them, or says in a line why not."""
 
+import sys
 from collections.abc import Iterator
 from random import Random
 
@@ -9,6 +10,8 @@ from fuzz.mutations import mutated
 from fuzz.past import past
 from fuzz.readers import READERS
 from fuzz.trials import Trials
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux tells it: run it there")
 
 
 @pytest.fixture(scope="module")

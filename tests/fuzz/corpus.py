@@ -20,6 +20,7 @@ from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats.png import encode
 from digitsmith.records.base import DataRecord, Versions
+from digitsmith.records.dataset import DatasetRecord, GenerationRecord
 from digitsmith.records.evaluation import ReferenceRecord
 from digitsmith.records.run import MetricsLine, Run, RunRecord
 from digitsmith.records.study import Arm, ClassifierRecord, Study, StudyProtocol
@@ -71,6 +72,13 @@ def _written(write: Callable[[Path], object]) -> Files:
         place = Path(name)
         write(place)
         return {str(path.relative_to(place)): path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file()}
+
+
+def generated() -> list[Files]:
+    """What a data set says of the model that made it, beside its images."""
+    made = GenerationRecord(model="tiny", model_sha256="a" * 64, trained_on="few", seed=0, count=N, labels=CLASSES)
+    record = DatasetRecord(classes=CLASSES, channels=1, generated=made).model_dump_json()
+    return [data_sets("npz")[0] | {"dataset.json": record.encode()}]
 
 
 def pictures() -> list[Files]:

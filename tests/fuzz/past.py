@@ -96,6 +96,15 @@ def _picture() -> dict[str, Files]:
     }
 
 
+def _generated() -> dict[str, Files]:
+    files = corpus.generated()[0]
+    record = json.loads(files["dataset.json"])
+    sources = (LONG, "a\0b", "/dev/zero", "\ud800")
+    made = {source[:10]: record | {"generated": record["generated"] | {"trained_on": source}} for source in sources}
+    found = {f"trained on {what!a}": json.dumps(record).encode() for what, record in made.items()}
+    return {what: files | {"dataset.json": content} for what, content in (found | {"deep": DEEP.encode()}).items()}
+
+
 def _config() -> dict[str, Files]:
     text = corpus.configs()[0]["config.toml"].decode()
     changes = {
@@ -230,7 +239,18 @@ def _download() -> dict[str, Files]:
 
 
 _PAST: dict[str, Callable[[], dict[str, Files]]] = {
-    "picture": _picture, "npz": _npz, "parquet": _parquet, "config": _config, "change": _change, "words": _words,
-    "metrics": _metrics, "checkpoint": _checkpoint, "weights": _checkpoint, "model": _model, "metadata": _metadata,
-    "result": _result, "download": _download,
-}  # fmt: skip
+    "picture": _picture,
+    "npz": _npz,
+    "parquet": _parquet,
+    "generated": _generated,
+    "config": _config,
+    "change": _change,
+    "words": _words,
+    "metrics": _metrics,
+    "checkpoint": _checkpoint,
+    "weights": _checkpoint,
+    "model": _model,
+    "metadata": _metadata,
+    "result": _result,
+    "download": _download,
+}

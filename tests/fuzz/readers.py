@@ -74,6 +74,11 @@ def _load(source: Path, split: str) -> None:
     data.record(str(source)).save(source.parent / "record.json")
 
 
+def _generated(place: Path) -> None:
+    with listening(False) as progress:
+        choose_reference(open_subject(place, progress), None)
+
+
 def _change(place: Path) -> None:
     load_config("gan", [_text(place)])
 
@@ -189,6 +194,7 @@ READERS = {
     "png": Reader(lambda: corpus.data_sets("png"), _data_set, 200),
     "parquet": Reader(lambda: corpus.data_sets("parquet"), _data_set, 500),
     "webdataset": Reader(lambda: corpus.data_sets("webdataset"), _data_set, 250),
+    "generated": Reader(corpus.generated, _generated, 1000),
     "config": Reader(corpus.configs, lambda place: load_config(next(place.glob("*.toml"), place)), 1500),
     "change": Reader(corpus.changes, _change, 1500),
     "words": Reader(corpus.words, _words, 500),
