@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from fuzz.mutations import Files, mutated  # noqa: E402
+from fuzz.past import past  # noqa: E402
 from fuzz.readers import READERS  # noqa: E402
 from fuzz.trials import Finding, Trials  # noqa: E402
 
@@ -39,7 +40,7 @@ def main() -> None:
 def fuzz(name: str, seconds: float, seed: int, trials: Trials) -> int:
     """Fuzz one reader; how many different mistakes it makes."""
     reader, random = READERS[name], Random(f"{name} {seed}")
-    seeds, findings = reader.seeds(), set[tuple[str, str]]()
+    seeds, findings = [*reader.seeds(), *past(name).values()], set[tuple[str, str]]()
     inputs, started = 0, time.monotonic()
     while time.monotonic() - started < seconds:
         files = mutated(random.choice(seeds), random)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fuzz import corpus
-from fuzz.arrays import close_safetensors, open_safetensors
+from fuzz.arrays import Tensors, close_safetensors, open_safetensors
 from fuzz.corpus import SIDE
 from fuzz.mutations import Files
 
@@ -144,36 +144,30 @@ def _metrics() -> dict[str, Files]:
 
 
 def _checkpoint() -> dict[str, Files]:
-    metadata, tensors = open_safetensors(corpus.checkpoints()[0]["adam"])
-
-    def but(name: str, kind: str = "F32", shape: tuple[int, ...] = (1,), content: bytes = bytes(4)) -> Files:
-        return {"adam": close_safetensors(metadata, tensors | {name: (kind, list(shape), content)})}
-
-    moment = "generator-optimizer.exp_avg"
-    kept = {name: tensor for name, tensor in tensors.items() if name != moment}
+    folder, file = corpus.checkpoints()[0], "checkpoint/state.safetensors"
+    metadata, tensors = open_safetensors(folder[file])
+    moment, position = "generator-optimizer.exp_avg", json.loads(metadata["position"])
     n = len(tensors[moment][2]) // 4
-    found = {
-        "a moment is missing": {"adam": close_safetensors(metadata, kept)},
-        "a moment is short": but(moment),
-        "a moment is of float16": but(moment, "F16", (n,), bytes(2 * n)),
-        "two counts of steps": but("generator-optimizer.step", "F32", (2,), bytes(8)),
-        "bounds of one class": but("styles.bounds", "F32", (1, 1)),
-        "styles of few images": but("styles.of_images", "I64", (8,), bytes(64)),
-        "styles that are not there": but("styles.of_images", "I64", (16,), b"\x7f" * 128),
-        "a long name": but(LONG),
+    changes: dict[str, Tensors] = {
+        "a short moment": {moment: ("F32", [1], bytes(4))},
+        "a moment of float16": {moment: ("F16", [n], bytes(2 * n))},
+        "two counts of steps": {"generator-optimizer.step": ("F32", [2], bytes(8))},
+        "bounds of one class": {"styles.bounds": ("F32", [1, 1], bytes(4))},
+        "styles of few images": {"styles.of_images": ("I64", [8], bytes(64))},
+        "styles that are not there": {"styles.of_images": ("I64", [16], b"\x7f" * 128)},
+        "a long name": {LONG: ("F32", [1], bytes(4))},
     }
-    position = json.loads(metadata["position"])
-    for change in (
-        {"epoch": "x"},
-        {"epoch_step": 10**9},
-        {"step": -5},
-        {"step": 10**30},
-        {"seconds": None},
-        {"best_epoch": -1},
-    ):
-        said = metadata | {"position": json.dumps(position | change)}
-        found[str(change)] = {"adam": close_safetensors(said, tensors)}
-    return found | {"deep lists": {"adam": close_safetensors(metadata | {"position": DEEP}, tensors)}}
+    found = {what: close_safetensors(metadata, tensors | change) for what, change in changes.items()}
+    found["no moment"] = close_safetensors(metadata, {name: of for name, of in tensors.items() if name != moment})
+    texts = {str(odd): json.dumps(position | odd) for odd in _POSITIONS} | {"deep lists": DEEP}
+    found |= {what: close_safetensors(metadata | {"position": text}, tensors) for what, text in texts.items()}
+    return {what: folder | {file: content} for what, content in found.items()}
+
+
+_POSITIONS: list[dict[str, Any]] = [
+    *({"epoch": "x"}, {"epoch_step": 10**9}, {"step": -5}, {"step": 10**30}, {"seconds": None}, {"seconds": 1e300}),
+    *({"best_epoch": -1}, {"best_distance": None}, {"summed_steps": 10**9}),
+]
 
 
 def _model() -> dict[str, Files]:
@@ -224,6 +218,8 @@ def _result() -> dict[str, Files]:
 
 def _download() -> dict[str, Files]:
     heads = {
+        "elsewhere": "302 Found\r\nLocation: /there",
+        "away": "404 Not Found\r\nContent-Length: 0",
         "nothing is missing of nothing": "416 Range Not Satisfiable\r\nContent-Length: 0",
         "a length that is no number": "200 OK\r\nContent-Length: abc",
         "a length below zero": "200 OK\r\nContent-Length: -1",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 import digitsmith
 from digitsmith.cli.generate import _parse_labels, _parse_shard
@@ -16,7 +17,7 @@ from digitsmith.cli.train import _parse_size
 from digitsmith.config.loading import load_config
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.download import download
-from digitsmith.data.formats import SPLITS
+from digitsmith.data.formats import Split
 from digitsmith.data.formats.idx import read_array
 from digitsmith.data.formats.png import decode
 from digitsmith.evaluation.images import open_subject
@@ -40,7 +41,7 @@ class Reader:
     """One way for a file into the program.
 
     Attributes:
-        seeds: whole files.
+        seeds: whole files, which it reads.
         read: what is done with a folder of them.
         inputs: how many are tried in a test: a few seconds of them.
     """
@@ -64,14 +65,15 @@ def _picture(place: Path) -> None:
 
 
 def _data_set(place: Path) -> None:
-    for source in (place, *place.glob("*.npz"), *place.glob("*.parquet"), *place.glob("*.tar")):
-        for split in SPLITS:
-            tolerated(_load, source, split)
+    tolerated(_load, place, "test")
+    for file in (*place.glob("*.npz"), *place.glob("*.parquet"), *place.glob("*.tar")):
+        tolerated(_load, file)
+    _load(place)
 
 
-def _load(source: Path, split: str) -> None:
-    data = digitsmith.load_dataset(source, split, progress=False)  # type: ignore[arg-type]
-    data.record(str(source)).save(source.parent / "record.json")
+def _load(source: Path, split: Split = "train") -> None:
+    data = digitsmith.load_dataset(source, split, progress=False)
+    data.record(str(source)).model_dump_json()
 
 
 def _generated(place: Path) -> None:
@@ -102,21 +104,17 @@ def _metrics(place: Path) -> None:
 
 
 def _checkpoint(place: Path) -> None:
-    name = _only(place).name
-    if name not in corpus.CONFIGS:  # it was renamed
-        return
-    state, whole = corpus.state(name), corpus.stepped(name)
-    checkpoint.load(place / name, state)
-    for learner, as_saved in ((state.generator, whole.generator), (state.discriminator, whole.discriminator)):
-        moments, expected = (of.optimizer.state[of.flat] for of in (learner, as_saved))
-        assert {key: (tensor.shape, tensor.dtype) for key, tensor in moments.items()} == {
-            key: (tensor.shape, tensor.dtype) for key, tensor in expected.items()
-        }, "moments of another shape are taken"
-    corpus.step(state, name)
+    run = Run(place)
+    config, data = run.read_config(), run.read_record().data
+    state = checkpoint.load(run.checkpoint, config, data, torch.device("cpu"), trained=corpus.N)
+    for learner in (state.generator, state.discriminator):
+        for moment in learner.optimizer.state[learner.flat].values():
+            assert moment.shape in ((), learner.flat.shape), "moments are taken that are not of the weights"
+    corpus.step(state, config, data)
 
 
 def _weights(place: Path) -> None:
-    start_from(corpus.state("adam").generator.network, checkpoint.load_generator(_only(place)))
+    start_from(corpus.state("adam").generator.network, checkpoint.load_generator(Run(place)))
 
 
 def _model(place: Path) -> None:
@@ -180,7 +178,7 @@ def _download(place: Path) -> None:
     server.response = response.read_bytes() if response.is_file() else b""
     mirror = f"http://127.0.0.1:{server.server_address[1]}/"
     with listening(False) as progress:
-        download([mirror], "labels", place, _require_labels, progress)
+        download([mirror], "labels", place, _require_labels, progress, most_bytes=2**20)
 
 
 def _require_labels(path: Path) -> None:

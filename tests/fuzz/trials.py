@@ -64,15 +64,15 @@ class Trials:
         self._end()
         self._dump.close()
 
-    def read(self, reader: str, files: Files) -> Finding | None:
-        """Let a reader read: None if it did, or refused."""
+    def read(self, reader: str, files: Files, *, whole: bool = False) -> Finding | None:
+        """Let a reader read: None if it did, or refused, which it may not where they are `whole`."""
         if self._process is None:
             self._connection, theirs = FORKS.Pipe()
             self._process = FORKS.Process(target=_serve, args=(theirs, self._dump.name), daemon=True)
             self._process.start()
             theirs.close()
         try:
-            self._connection.send((reader, files))
+            self._connection.send((reader, files, whole))
             if self._connection.poll(_HANGS):
                 found: Finding | None = self._connection.recv()
                 return found
@@ -128,15 +128,15 @@ def _serve(connection: Connection, dump: str) -> None:
         faulthandler.register(signal.SIGPROF, file, all_threads=False, chain=True)  # which ends the process
         while True:
             try:
-                name, files = connection.recv()
+                name, files, whole = connection.recv()
             except EOFError:
                 return
             file.seek(0)
             file.truncate()
-            connection.send(_trial(READERS[name].read, files))
+            connection.send(_trial(READERS[name].read, files, whole=whole))
 
 
-def _trial(read: Callable[[Path], object], files: Files) -> Finding | None:
+def _trial(read: Callable[[Path], object], files: Files, *, whole: bool) -> Finding | None:
     with tempfile.TemporaryDirectory(dir=_RAM if _RAM.is_dir() else None) as folder:
         place = Path(folder) / "input"
         place.mkdir()
@@ -146,7 +146,7 @@ def _trial(read: Callable[[Path], object], files: Files) -> Finding | None:
         before = _limit_memory()
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
-            tolerated(read, place)
+            read(place) if whole else tolerated(read, place)
         except Exception as error:
             return _told(error)
         finally:
