@@ -285,7 +285,7 @@ def test_class_names_are_printable() -> None:
 
 
 def test_text_on_a_page_cannot_turn_the_rest_around(run: Run) -> None:
-    changed(run.record, ("preset",), "a\u202eb\x1b[31m")
+    changed(run.record, ("data", "source"), "a\u202eb\x1b[31m")
     page = write_report(run.folder).read_text(encoding="utf-8")
     assert "\u202e" not in page
     assert "\x1b" not in page

@@ -143,7 +143,7 @@ def test_fully_connected_networks_take_styles_too(kinds: Dataset) -> None:
 
 
 def test_styles_need_labels_and_noise() -> None:
-    with refused(ConfigError, "set styles = 1"):
+    with refused(ConfigError, "set styles = 1", "changes"):
         load_config("residual", ["styles=2", "conditional=false"])
-    with refused(ConfigError, "z_dim must be 2 or more"):
+    with refused(ConfigError, "z_dim must be 2 or more", "changes"):
         load_config("residual", ["styles=2", "z_dim=1"])

@@ -60,12 +60,14 @@ def result_place(subject: str, json: Path | None, name: str) -> Path | None:
     Raises:
         OutputError: the file named is a folder.
     """
-    from digitsmith.files import require_file_place
+    from digitsmith.errors import DataError
+    from digitsmith.files import reading, require_file_place
 
     if json is not None:
         require_file_place(json)
         return json
-    return Path(subject) / name if (Path(subject) / "config.toml").is_file() else None
+    with reading(subject, DataError, "check the path"):
+        return Path(subject) / name if (Path(subject) / "config.toml").is_file() else None
 
 
 def save_and_show(result: "Result", place: Path | None, show: Callable[[], None]) -> None:

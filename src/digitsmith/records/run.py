@@ -94,7 +94,8 @@ class Run:
     """
 
     def __init__(self, folder: Path) -> None:
-        require_contained(folder, ("checkpoint", "figures", "samples", "tensorboard"), RunError)
+        with reading(folder, RunError, "check the path"):
+            require_contained(folder, ("checkpoint", "figures", "samples", "tensorboard"), RunError)
         self.folder = folder
         self.config = folder / "config.toml"
         self.record = folder / "run.json"
