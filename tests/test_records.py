@@ -132,6 +132,10 @@ def test_paths_that_no_disk_can_have_are_refused(tmp_path: Path) -> None:
             write_report(path, tmp_path / "report.html")
         with pytest.raises(DigitsmithError):
             digitsmith.evaluate(path)
+        with refused(RunError, "check the path|holds no run"):
+            digitsmith.export(path, tmp_path / "model.onnx")
+        with refused(RunError, "check the path|holds no run"):
+            digitsmith.train(out=path, resume=True)
         with pytest.raises(DigitsmithError):
             digitsmith.train(path, out=tmp_path / "run")
 

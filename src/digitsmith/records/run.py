@@ -124,9 +124,9 @@ class Run:
             RunError: there is no run in the folder.
             ConfigError: its config is damaged.
         """
-        if not self.config.is_file():
-            raise RunError(f"{self.folder} holds no run: it has no config.toml.")
-        with blaming(""):  # the file is the run's own
+        with reading(self.folder, RunError, "check the path"), blaming(""):  # the file is the run's own
+            if not self.config.is_file():
+                raise RunError(f"{self.folder} holds no run: it has no config.toml.")
             return load_config(self.config)
 
     def read_record(self) -> RunRecord:
