@@ -22,7 +22,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from digitsmith.data.formats import Header, idx
 from digitsmith.data.pixels import to_uint8
@@ -34,6 +33,8 @@ from digitsmith.models.noise import BLOCK, noise_block
 
 def bare(content: bytes, feeds: list[dict[str, np.ndarray]], blocks: int, threads: int) -> float:
     """Seconds that ONNX Runtime alone needs, with so many threads in each run."""
+    import onnxruntime  # after digitsmith, which switches its telemetry off
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -28,14 +28,16 @@ def contents(run: Run) -> dict[str, Any]:
     return found
 
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["digitsmith.training.train", "torch._dynamo", "sklearn.datasets"])
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    ["digitsmith.training.train", "digitsmith.report.page", "torch._dynamo", "sklearn.datasets"]
+)
 """Each training is forked from a process that has imported what takes seconds (torch._dynamo, for the optimizers)."""
 
 
 def start(out: Path, data: Path, preset: str, changes: list[str], **limits: int) -> BaseProcess:
     """Start a training in `out`, or take it up, in a process of its own; `limits` are those of `_train`."""
-    process = _FORKS.Process(target=_train, args=(out, data, preset, changes), kwargs=limits)
+    process = FORKS.Process(target=_train, args=(out, data, preset, changes), kwargs=limits)
     process.start()
     return process
 

@@ -85,7 +85,9 @@ def test_images_of_no_class_have_no_labels() -> None:
     assert Dataset(IMAGES, np.full(3, -1)).labels is None
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\0", "a\n", "\x7f", "x" * 65, "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "a\\b", "a\0", "a\n", "\x7f", "x" * 65, "\ud800", "\x9b31m", "\u202e"]
+)
 def test_a_class_name_can_stand_as_a_folder_name(name: str) -> None:
     with pytest.raises(ValueError, match="class name"):
         check_class_names([name])

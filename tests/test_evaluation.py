@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import resources
@@ -18,20 +19,23 @@ from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import FORMATS
 from digitsmith.data.sources import Source
-from digitsmith.errors import ConfigError, DataError, ModelError, ResultError
+from digitsmith.errors import ConfigError, DataError, DigitsmithError, ModelError, ResultError
 from digitsmith.evaluation.evaluate import Task, evaluate_images
 from digitsmith.evaluation.extractors import DigitNetFeatures
 from digitsmith.evaluation.images import Subject
 from digitsmith.evaluation.measures.diversity import DigitStatistics, digit_diversity
 from digitsmith.evaluation.measures.readability import label_agreement
-from digitsmith.evaluation.real import RealImages, load_real_images, pixel_distances, predict_real
+from digitsmith.evaluation.pictures import contact_sheets
+from digitsmith.evaluation.real import RealImages, RealSplit, load_real_images, pixel_distances, predict_real
 from digitsmith.evaluation.reference import RealData, choose_reference
 from digitsmith.evaluation.samples import Sample, Sets, digit_labels
 from digitsmith.models.digitnet import DIGITS, Predictions, digit_net, usual_scale
 from digitsmith.progress import Silent
+from digitsmith.records.base import DataRecord
 from digitsmith.records.evaluation import Evaluation, ReferenceRecord
 from digitsmith.records.results import load_result, require_comparable
 from digitsmith.records.run import Run
+from tiny_models import TRAINING, a_model
 
 N = 2000
 
@@ -409,14 +413,14 @@ def test_results_come_back_from_their_files_and_others_are_refused(tmp_path: Pat
     result.save(tmp_path / "result.json")
     assert load_result(tmp_path / "result.json") == result
     (tmp_path / "other.json").write_text('{"kind": "evaluation", "format": 1}')
-    with pytest.raises(ResultError, match=r"no result of `digitsmith evaluate`.*subject: Field required"):
+    with pytest.raises(ResultError, match=r"subject: Field required.*the JSON file of a `digitsmith evaluate`"):
         load_result(tmp_path / "other.json")
     for older in ({"format": 0}, {}):
         content = {"kind": "study", "subject": "mnist"} | older
         (tmp_path / "older.json").write_text(json.dumps(content))
         with pytest.raises(ResultError, match=r"another version of Digitsmith.*measure again"):
             load_result(tmp_path / "older.json")
-    with pytest.raises(ResultError, match="cannot read"):
+    with pytest.raises(ResultError, match=r"missing\.json cannot be read .No such file"):
         load_result(tmp_path / "missing.json")
 
 
@@ -486,6 +490,55 @@ def test_distances_in_pixels_are_over_all_channels() -> None:
     distances, places = pixel_distances(red, np.concatenate([255 - black, black]), "comparing", Silent())
     assert distances.tolist() == [[2, 8**0.5]]  # four pixels differ by 1 in one channel of three, or in two of them
     assert places.tolist() == [[1, 0]]
+
+
+def test_distances_in_pixels_do_not_depend_on_the_memory_that_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    images, training = (random.integers(0, 256, (n, 8, 8), dtype=np.uint8) for n in (40, 1003))
+    training[900] = images[7]
+    distances, places = pixel_distances(images, training, "", Silent())
+    assert (distances[7, 0], places[7, 0]) == (0, 900)
+    monkeypatch.setattr("digitsmith.evaluation.real._BLOCK_BYTES", 4 * 64 * 100)
+    again = pixel_distances(images, training, "", Silent())
+    np.testing.assert_array_equal(distances, again[0])
+    np.testing.assert_array_equal(places, again[1])
+
+
+def test_a_path_that_a_model_names_as_its_data_is_said(digits: Dataset, tmp_path: Path, micro_run: Run) -> None:
+    formats.write(digits, tmp_path / "private", "npz")
+    model = a_model(image_size=digits.image_size, training=TRAINING.model_copy(update={
+        "data": DataRecord(source=str(tmp_path / "private"), sha256="ab" * 32, images=1, image_size=digits.image_size)
+    }))  # fmt: skip
+    result = digitsmith.evaluate(model, count=150, progress=False)
+    (note,) = [note for note in result.notes if "names as its training data" in note]
+    assert f"those of {tmp_path / 'private'} on this computer, which tiny names" in note
+    chosen = digitsmith.evaluate(model, tmp_path / "private", count=150, progress=False)
+    known = digitsmith.evaluate(micro_run.folder, count=150, progress=False)
+    assert not any("names as its training data" in note for note in (*chosen.notes, *known.notes))
+
+
+def test_subjects_that_are_no_files_end_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "folder.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.png")
+    for subject in (
+        tmp_path / "folder.json",
+        tmp_path / "pipe.png",
+        "a\0b",
+        "x" * 5000,
+        b"\xff".decode(errors="surrogateescape"),
+    ):
+        with pytest.raises(DigitsmithError):
+            digitsmith.evaluate(subject, progress=False)
+
+
+def test_large_images_are_shown_small() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (30, 700, 500, 3), dtype=np.uint8)
+    predictions = Predictions(np.zeros((30, 2), np.float32), np.eye(10, dtype=np.float32)[np.arange(30) % 10])
+    record = ReferenceRecord(source="a", split="train", sha256="")
+    split = RealSplit(record, predictions, None, np.arange(30), images)
+    for picture in contact_sheets(Sample(images, predictions, None), split).values():
+        with Image.open(io.BytesIO(base64.b64decode(picture))) as sheet:
+            assert max(sheet.size) <= 10 * (128 + 2) + 2
 
 
 def test_every_work_is_reported_to_its_end(digits: Dataset) -> None:

@@ -565,7 +565,7 @@ class TestParquet:
     def test_without_pyarrow_the_message_says_how_to_get_it(self, tmp_path, monkeypatch) -> None:
         save(small(), tmp_path, "parquet")
         monkeypatch.setattr("digitsmith.data.formats.parquet.pa", None)
-        with pytest.raises(DependencyError, match=r"pip install 'digitsmith\[parquet\]'"):
+        with pytest.raises(DependencyError, match=r"pip install '\.\[parquet\]'"):
             formats.read(tmp_path)
 
     def test_a_plain_table_of_bytes_and_labels_is_read(self, tmp_path) -> None:

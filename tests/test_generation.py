@@ -149,7 +149,19 @@ def test_a_generated_folder_says_where_it_came_from(model: Model) -> None:
         ({"labels": ["seven"]}, ModelError, "labels", "no label 'seven'"),
         ({"labels": [-1]}, ModelError, "labels", "no label -1"),
         ({"labels": []}, ModelError, "labels", "name at least one"),
+        ({"count": 1e3}, ConfigError, "count", "1000.0 is no whole number"),
+        ({"count": True}, ConfigError, "count", "True is no whole number"),
+        ({"labels": 5}, ModelError, "labels", "class names or whole numbers"),
         ({"seed": -1}, ConfigError, "seed", "-1 is out of range"),
+        ({"seed": 3.9}, ConfigError, "seed", "3.9 is no whole number"),
+        ({"seed": "3"}, ConfigError, "seed", "'3' is no whole number"),
+        ({"shard": "1/2"}, ConfigError, "shard", "'1/2' is no pair such as"),
+        ({"shard": 3}, ConfigError, "shard", "3 is no pair such as"),
+        ({"shard": (1.0, 2)}, ConfigError, "shard", "1.0 is no whole number"),
+        ({"split": "val"}, ConfigError, "split", "there is no split 'val'"),
+        ({"split": "val", "format": "png"}, ConfigError, "split", "there is no split 'val'"),
+        ({"min_confidence": "x"}, ConfigError, "min_confidence", "'x' is no probability"),
+        ({"min_confidence": float("nan")}, ConfigError, "min_confidence", "nan is no probability"),
         ({"shard": (0, 2)}, ConfigError, "shard", "counted from 1/2"),
         ({"shard": (3, 2)}, ConfigError, "shard", "counted from 1/2"),
         ({"count": 1, "shard": (1, 2)}, ConfigError, "shard", "is empty"),
@@ -168,6 +180,18 @@ def test_requests_that_cannot_be_met_leave_nothing(
     assert caught.value.parameter == parameter
     assert not caught.value.message.startswith(parameter)
     assert not list(Path().iterdir())
+
+
+def test_numbers_of_numpy_are_numbers(model: Model) -> None:
+    two = np.int64(2)
+    digitsmith.generate("made", np.uint16(9), model=model, seed=two, shard=(np.int8(1), two), labels=np.array([7, 1]))
+    record = formats.read_record(Path("made")).generated
+    assert (record.seed, record.count, record.labels) == (2, 4, ("7", "1"))
+    np.testing.assert_array_equal(model.sample([7, 1, 7, 1], seed=2), formats.read(Path("made")).images)
+    np.testing.assert_array_equal(model.sample(np.array([1], np.uint8), seed=two, start=np.int32(1), count=np.int64(1)),
+                                  model.sample([1], seed=2, start=1))  # fmt: skip
+    sure = digitsmith.generate("sure", 3, min_confidence=np.float32(0.5))
+    assert formats.read_record(sure).generated.min_confidence == 0.5
 
 
 def test_an_unknown_format_leaves_nothing(model: Model) -> None:

@@ -1,21 +1,24 @@
 """Generator files: they are sampled as they say, and what is no model of ours is refused."""
 
 import json
-from collections.abc import Callable
+import math
+import os
+import pickle
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper
 
 import digitsmith
-from digitsmith.errors import DigitsmithError, ModelError
+from conftest import refused
+from digitsmith.errors import ConfigError, DigitsmithError, ModelError, RunError
 from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.generator import images_per_run, load, shipped
 from digitsmith.models.noise import MAX_INDEX, noise
 from digitsmith.records.model import GeneratorRecord
-from tiny_models import a_model, a_proto, a_record
+from tiny_models import DIGITS, TRAINING, a_model, a_proto, a_record
 
 
 def test_the_shipped_model_makes_what_it_is_asked_for() -> None:
@@ -39,100 +42,8 @@ def set_metadata(proto: onnx.ModelProto, text: str) -> None:
     proto.metadata_props.add(key=METADATA_KEY, value=text)
 
 
-def external(proto: onnx.ModelProto) -> None:
-    tensor = proto.graph.initializer[-1]
-    tensor.data_location = TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value="../../../../etc/passwd")
-
-
-def hidden_external(proto: onnx.ModelProto) -> None:
-    sparse = onnx.SparseTensorProto()
-    sparse.dims.append(4)
-    sparse.values.data_type, sparse.values.data_location = TensorProto.FLOAT, TensorProto.EXTERNAL
-    sparse.values.external_data.add(key="location", value="secret.bin")
-    proto.graph.node.insert(0, helper.make_node("Constant", [], ["read"], sparse_value=sparse))
-
-
-def many_fillings(proto: onnx.ModelProto) -> None:
-    proto.graph.initializer.append(numpy_helper.from_array(np.array([2**26], np.int64), "size"))
-    for i in range(32):
-        proto.graph.node.insert(0, helper.make_node("ConstantOfShape", ["size"], [f"filled{i}"]))
-
-
-def whole_numbers(proto: onnx.ModelProto) -> None:
-    for node in proto.graph.node:
-        node.output[:] = ["float" if o == "image" else o for o in node.output]
-    proto.graph.node.append(helper.make_node("Cast", ["float"], ["image"], to=TensorProto.INT64))
-    proto.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
-
-
-def absurd_weight(proto: onnx.ModelProto) -> None:
-    proto.graph.initializer[-1].dims[0] = 2**40
-
-
-def bomb(proto: onnx.ModelProto) -> None:
-    """Concatenate the image with itself until it has 2**40 times its size, then cut it down again."""
-    name = "image"
-    for node in proto.graph.node:
-        node.output[:] = ["small" if o == "image" else o for o in node.output]
-    last = "small"
-    for i in range(40):
-        proto.graph.node.append(helper.make_node("Concat", [last, last], [f"big{i}"], axis=1))
-        last = f"big{i}"
-    proto.graph.initializer.append(numpy_helper.from_array(np.array([0], np.int64), "zero"))
-    proto.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "one"))
-    proto.graph.node.append(helper.make_node("Slice", [last, "zero", "one", "one"], [name]))
-
-
-def fill_bomb(proto: onnx.ModelProto) -> None:
-    size = numpy_helper.from_array(np.array([2**20, 2**20], np.int64), "size")
-    proto.graph.initializer.append(size)
-    proto.graph.node.insert(0, helper.make_node("ConstantOfShape", ["size"], ["filled"]))
-
-
-def unknowable(proto: onnx.ModelProto) -> None:
-    proto.graph.node.append(helper.make_node("NonZero", ["z"], ["where"]))
-
-
-def loop(proto: onnx.ModelProto) -> None:
-    body = helper.make_graph([], "body", [], [])
-    proto.graph.node.append(helper.make_node("Loop", ["", ""], ["x"], body=body))
-
-
-def other_domain(proto: onnx.ModelProto) -> None:
-    proto.graph.node.append(helper.make_node("Anything", ["z"], ["y"], domain="com.example"))
-
-
-def other_output(proto: onnx.ModelProto) -> None:
-    proto.graph.output[0].name = "picture"
-
-
-def other_input(proto: onnx.ModelProto) -> None:
-    proto.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (external, "wants to read other files"),
-        (hidden_external, "attributes of a kind that no model needs"),
-        (many_fillings, "together its tensors have absurd dimensions"),
-        (whole_numbers, "its output is not float32"),
-        (absurd_weight, "absurd dimensions"),
-        (bomb, "absurd dimensions"),
-        (fill_bomb, "absurd dimensions"),
-        (unknowable, "cannot be told"),
-        (loop, "attributes of a kind that no model needs"),
-        (other_domain, "not ONNX's own"),
-        (other_output, "output is not image"),
-        (other_input, "inputs are not z and label"),
-    ],
-)
-def test_a_hostile_file_is_refused_before_it_is_run(change: Callable[[onnx.ModelProto], None], message: str) -> None:
-    proto = a_proto(a_record())
-    change(proto)
-    with pytest.raises(ModelError, match=message):
-        load(write(proto))
+def trained(config: object) -> dict[str, object]:
+    return {"training": TRAINING.model_dump(mode="json") | {"config": config}}
 
 
 @pytest.mark.parametrize(
@@ -141,19 +52,25 @@ def test_a_hostile_file_is_refused_before_it_is_run(change: Callable[[onnx.Model
         ({"image_size": [28, 10**9]}, "image_size"),
         ({"image_size": [28, 7]}, "image_size"),
         ({"image_size": [28, 129]}, "image_size"),
-        ({"image_size": [28, 32]}, r"output image is \[256, 1, 28, 28\]"),
-        ({"channels": 3}, r"output image is \[256, 1, 28, 28\], not \[256, 3, 28, 28\]"),
+        ({"image_size": [28, 32]}, r"output image is float \[256, 1, 28, 28\]"),
+        ({"channels": 3}, r"output image is float \[256, 1, 28, 28\], not float \[256, 3, 28, 28\]"),
         ({"channels": 4}, "channels"),
         ({"z_dim": 10**12}, "z_dim"),
         ({"z_dim": 99}, "input z is not"),
         ({"classes": ["../../etc"]}, "classes"),
         ({"classes": ["a", "a"]}, "classes"),
+        ({"classes": ["\x1b[31m"]}, "classes"),
+        ({"classes": ["\u202eabc"]}, "classes"),
         ({"classes": []}, "inputs are not z"),
         ({"kind": "reader"}, "kind"),
         ({"unknown": 1}, "unknown"),
         ({"z_distribution": "cauchy"}, "z_distribution"),
         ({"training": {"data": "mnist"}}, "training"),
         ({"export": {"graph_sha256": "", "truncation": 2.0}}, "truncation"),
+        ({"z_dim": math.nan}, "z_dim"),
+        (trained({"lr": math.nan}), "a number in it is not finite"),
+        (trained({"lr": [0.1, -math.inf]}), "a number in it is not finite"),
+        (trained({"lr": 10**4000}), "a number in it is too large"),
     ],
 )
 def test_metadata_that_do_not_fit_are_refused(wrong: dict[str, object], message: str) -> None:
@@ -161,6 +78,30 @@ def test_metadata_that_do_not_fit_are_refused(wrong: dict[str, object], message:
     set_metadata(proto, json.dumps(a_record().model_dump(mode="json") | wrong))
     with pytest.raises(ModelError, match=message):
         load(write(proto))
+
+
+@pytest.mark.parametrize(("depth", "message"), [(20, "too deeply nested"), (100_000, "recursion")])
+def test_metadata_in_a_thousand_brackets_are_refused(depth: int, message: str) -> None:
+    proto = a_proto(a_record())
+    text = json.dumps(a_record().model_dump(mode="json") | trained({"deep": "?"}))
+    set_metadata(proto, text.replace('"?"', "[" * depth + "]" * depth))
+    with pytest.raises(ModelError, match=message):
+        load(write(proto))
+
+
+def test_two_records_in_one_file_are_refused() -> None:
+    proto = a_proto(a_record())
+    proto.metadata_props.add(key=METADATA_KEY, value="{}")
+    with pytest.raises(ModelError, match="no Digitsmith model"):
+        load(write(proto))
+
+
+def test_where_a_model_was_trained_may_be_any_text() -> None:
+    for source in ("a/" + "b" * 5000, "a\0b", "\x1b]0;title\x07", "[/b]"):
+        training = TRAINING.model_copy(update={"data": TRAINING.data.model_copy(update={"source": source})})
+        model = a_model(classes=DIGITS, training=training)
+        with refused(ConfigError, "which is not to be found here", "reference"):
+            digitsmith.evaluate(model, count=100, progress=False)
 
 
 def test_a_file_of_an_older_format_is_to_be_exported_again() -> None:
@@ -192,15 +133,6 @@ def test_colour_models_of_all_sizes_are_sampled_in_constant_memory(size: tuple[i
         np.testing.assert_array_equal(part, images[start - 240 :][:count])
 
 
-def test_a_model_whose_insides_are_too_large_for_its_images_is_refused() -> None:
-    proto = a_proto(a_record(image_size=(128, 128), channels=3))
-    size = numpy_helper.from_array(np.array([1, 2**9, 1, 1], np.int64), "times")
-    proto.graph.initializer.append(size)
-    proto.graph.node.append(helper.make_node("Tile", ["image", "times"], ["wide"]))
-    with pytest.raises(ModelError, match="absurd dimensions"):
-        load(write(proto))
-
-
 @pytest.mark.parametrize(
     ("arguments", "parameter", "message"),
     [
@@ -213,6 +145,17 @@ def test_a_model_whose_insides_are_too_large_for_its_images_is_refused() -> None
         ({"labels": [1], "start": -1}, "start", "one seed has images"),
         ({"labels": [1], "start": MAX_INDEX}, "count", "use another seed"),
         ({"labels": [1], "seed": -1}, "seed", "whole number from 0"),
+        ({"labels": [1], "seed": 2**63}, "seed", "whole number from 0"),
+        ({"labels": [1], "seed": 3.9}, "seed", "3.9 is no whole number"),
+        ({"labels": [1], "seed": True}, "seed", "True is no whole number"),
+        ({"labels": [1], "seed": "3"}, "seed", "'3' is no whole number"),
+        ({"labels": [1], "seed": None}, "seed", "None is no whole number"),
+        ({"labels": [1], "start": 0.0}, "start", "0.0 is no whole number"),
+        ({"labels": [1], "count": 1e3}, "count", "1000.0 is no whole number"),
+        ({"labels": 5}, "labels", "class names or whole numbers"),
+        ({"labels": [True]}, "labels", "class names or whole numbers"),
+        ({"labels": [[1, 2]]}, "labels", "class names or whole numbers"),
+        ({"labels": [None]}, "labels", "class names or whole numbers"),
     ],
 )
 def test_what_cannot_be_sampled_is_refused(arguments: dict[str, object], parameter: str, message: str) -> None:
@@ -238,6 +181,28 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
     assert caught.value.parameter == "model"
     with pytest.raises(ModelError, match=r"holds no model\.onnx"):
         digitsmith.load(tmp_path)
+
+
+def test_what_is_no_file_is_no_model() -> None:
+    os.mkfifo("pipe.onnx")
+    for path, message in (("pipe.onnx", "no regular file"), ("/dev/zero", "no regular file"), ("a" * 5000, "too long")):
+        with refused(ModelError, message):
+            digitsmith.load(path)
+
+
+def test_the_model_of_a_run_is_in_its_folder() -> None:
+    write(a_proto(a_record()))
+    Path("run").mkdir()
+    Path("run/model.onnx").symlink_to("../changed.onnx")
+    with refused(RunError, "leads out of run"):
+        digitsmith.load("run")
+
+
+def test_a_model_goes_to_other_processes() -> None:
+    model = a_model()
+    other = pickle.loads(pickle.dumps(model))
+    assert (other.name, other.sha256, other.record) == (model.name, model.sha256, model.record)
+    np.testing.assert_array_equal(other.sample([1, 2], seed=3), model.sample([1, 2], seed=3))
 
 
 def test_metadata_survive_the_file() -> None:

@@ -134,19 +134,19 @@ def test_bars_show_each_work_until_it_is_over() -> None:
 
 
 def test_an_error_in_the_middle_leaves_no_live_display(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    kept = []
+    stderr = Terminal()
+    monkeypatch.setattr(sys, "stderr", stderr)
 
     def fail() -> None:
         with listening(True) as listener:
             assert isinstance(listener, Bars)
-            kept.append(listener._console)
             listener.update("training", 1, 2)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fail()
-    require_no_live_display(kept[0])
+    shown, hidden = (stderr.getvalue().count(f"\x1b[?25{end}") for end in "hl")
+    assert shown == hidden == 1  # the cursor is back
 
 
 def test_a_callers_own_listener_is_told_and_never_closed() -> None:

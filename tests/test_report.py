@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,12 +13,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from digitsmith.config.loading import load_config
 from digitsmith.errors import DigitsmithError, OutputError, ResultError, RunError
 from digitsmith.figures.curves import KINDS, draw_curves, read_history
+from digitsmith.figures.run import draw_figures
 from digitsmith.records.base import Versions
 from digitsmith.records.evaluation import (
     ClassRow,
@@ -32,6 +36,7 @@ from digitsmith.records.run import MetricsLine, Run
 from digitsmith.records.study import Arm, ClassifierRecord, Study, StudyProtocol
 from digitsmith.report.formatting import amount, amount_and_error
 from digitsmith.report.page import write_report
+from digitsmith.report.terminal import show_evaluation
 from digitsmith.training import folder
 
 DIGITS = tuple("0123456789")
@@ -246,11 +251,37 @@ def test_a_study_is_a_table_of_its_arms() -> None:
 def test_names_are_text_and_never_markup(run: Run) -> None:
     name = """<script>alert("1")</script>&'"""
     folder = run.folder.rename(run.folder.with_name("<img src=x>&'"))
-    odd = evaluation(subject=name, notes=(name,), pictures={"generated": '"><script>'})
+    odd = evaluation(subject=name, notes=(name,))
     seen = page(folder, saved(odd))
     assert {tag for tag, _ in seen.tags}.isdisjoint({"script"})
     assert all(str(a["src"]).startswith("data:") for tag, a in seen.tags if tag == "img")
     assert name in seen.text
+
+
+def test_names_are_no_tex_and_turn_nothing_around(run: Run) -> None:
+    names = ["r$\\frac$", "_hidden", "g$\\x$", "a[b]\u202e"]
+    runs = [Run(Path(shutil.copytree(run.folder, name))) for name in names]
+    source = page(*(run.folder for run in runs)).source
+    assert "\u202e" not in source
+    assert {"r$\\frac$", "a[b]\\u202e"} <= set(source.replace("<", " ").replace(">", " ").split())
+    with mpl.rc_context({"text.usetex": True}):  # a user's own choice, for text of their own
+        figure = draw_curves(KINDS["losses"], dict.fromkeys(names, read_history(run.read_metrics())), (5, 3))
+    assert figure is not None
+    shown = [text.get_text().strip() for text in figure.legends[0].get_texts()]
+    assert shown[:4] == ["r$\\frac$", "_hidden", "g$\\x$", "a[b]\\u202e"]
+    figure.savefig(io.BytesIO(), format="svg")
+    draw_figures(runs[0])
+
+
+def test_results_are_no_markup_and_no_escapes_in_a_terminal() -> None:
+    name = "[bold]x[/b]:skull:\x1b]0;TITLE\x07\x9b2J\u202e"
+    reference = REFERENCE.model_copy(update={"source": name})
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=500)
+    first = measure("kid", "fidelity", 1.0, 1.0, title=name)
+    show_evaluation(evaluation(subject=name, notes=(name,), reference=reference, measures=(first,)), console)
+    assert written.getvalue().count("[bold]x[/b]:skull:\\x1b]0;TITLE\\x07\\x9b2J\\u202e") == 4
+    assert re.sub(r"\x1b\[[0-9;]*m|\n", "", written.getvalue()).isprintable()
 
 
 def test_the_page_holds_all_it_shows(run: Run) -> None:
@@ -296,7 +327,7 @@ def test_what_cannot_be_shown_is_refused_with_the_mend(run: Run) -> None:
     refused: list[tuple[Path, type[DigitsmithError], str]] = [
         (Path("nowhere"), ResultError, "there is no file or folder nowhere"),
         (write("notes/a.txt", "").parent, ResultError, "notes is no run folder"),
-        (write("broken.json", "{"), ResultError, "broken.json is no result"),
+        (write("broken.json", "{"), ResultError, "broken.json cannot be read"),
         (write("bare/config.toml", run.config.read_text()).parent, RunError, "bare holds no run: it has no run.json"),
         (write("older.json", '{"kind": "evaluation"}'), ResultError, "another version of Digitsmith"),
     ]
@@ -341,7 +372,7 @@ def test_the_command_says_where_the_page_is_and_what_is_next(run: Run) -> None:
 def test_without_its_libraries_the_command_says_what_to_install(missing: str) -> None:
     done = cli("report", "run", before=f"import sys; sys.modules[{missing!r}] = None")
     assert done.returncode == 2
-    assert "pip install 'digitsmith[report]'" in done.stderr
+    assert "pip install '.[report]' in " in done.stderr
 
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

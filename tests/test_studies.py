@@ -7,16 +7,18 @@ import numpy as np
 import pytest
 
 import digitsmith
+from conftest import refused
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import Source
-from digitsmith.errors import ConfigError, DataError
+from digitsmith.errors import ConfigError, DataError, ModelError
 from digitsmith.evaluation.images import Subject, open_subject
 from digitsmith.evaluation.reference import load_real
 from digitsmith.progress import Silent
 from digitsmith.records.run import Run
 from digitsmith.studies import tstr as studies
 from digitsmith.training.classifier import Recipe, classify, train_classifier
+from tiny_models import a_model
 
 LAYERS = ((16, 2), (32, 2), (64, 1))
 
@@ -132,3 +134,10 @@ def test_a_classifier_learns_and_repeats_and_keeps_its_best_epoch(digits: Datase
     assert (predicted[0] == predicted[1]).mean() > 0.99
     assert float((predicted[0] == validation.labels).mean()) == pytest.approx(max(accuracies[:12]), abs=5e-5)
     assert max(accuracies) > 0.8
+
+
+def test_a_model_whose_digits_are_never_recognised_is_blamed_itself(digits: Dataset) -> None:
+    data = load_real(Source("digits"), None, Silent())
+    model = a_model(image_size=digits.image_size)
+    with refused(ModelError, "choose a better model", "subject"):
+        studies._Experiment(Subject("noise", model), data, 30).filtered(0, Silent())

@@ -6,10 +6,11 @@
 (3, 28, 28)
 
 The names below are functions and classes of the rooms, loaded at first use. Only `train`, `export` and `tstr` need
-torch (`pip install 'digitsmith[train]'`).
+torch (the extra `train`).
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ _HOMES = {
     "tstr": "studies.tstr",
     "write_report": "report.page",
 }
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+"""Before anything imports ONNX Runtime: else it keeps an id of this device, and looks up where to send events."""
+
 _EXTRAS = {"training": "train", "studies": "train", "report": "report"}
 """What a room needs beyond the light install."""
 
@@ -68,9 +72,9 @@ def __getattr__(name: str) -> Any:
         missing = error.name or ""
         if extra is None or missing.startswith("digitsmith"):  # no optional library, but a fault of ours
             raise
-        from digitsmith.errors import DependencyError
+        from digitsmith.errors import DependencyError, install
 
-        raise DependencyError(f"{name} needs {missing or error}: pip install 'digitsmith[{extra}]'.") from error
+        raise DependencyError(f"{name} needs {missing or error}: {install(extra)}.") from error
 
 
 def __dir__() -> list[str]:

@@ -17,7 +17,10 @@ fault of the public function that was called; the command line shows its own opt
 """
 
 import contextlib
+import re
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from pydantic_core import ValidationError
 
@@ -32,7 +35,7 @@ class DigitsmithError(Exception):
 
     def __init__(self, message: str, *, parameter: str = "") -> None:
         super().__init__(message)
-        self.message, self.parameter = printable(_shortened(message)), parameter
+        self.message, self.parameter = _shortened(printable(message)), parameter
 
     def __str__(self) -> str:
         return f"{self.parameter}: {self.message}" if self.parameter else self.message
@@ -119,3 +122,17 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def install(extra: str) -> str:
+    """How to install an optional part. No index has a package digitsmith, and whoever registered one would run code
+    here: from a checkout the command names that, and else the libraries themselves.
+    """
+    checkout = Path(__file__).resolve().parents[2]
+    if (checkout / "pyproject.toml").is_file():
+        return f"pip install '.[{extra}]' in {checkout}"
+    from importlib.metadata import requires
+
+    wanted = [line.partition(";") for line in requires("digitsmith") or ()]
+    names = [name.strip() for name, _, marker in wanted if f"extra=={extra}" in re.sub(r"[ \'\"]", "", marker)]
+    return shlex.join(["pip", "install", *names])

@@ -70,18 +70,30 @@ def read_bytes(path: Path, most: int) -> bytes:
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is no regular file")
-        content = file.read(most + 1)
+        content = file.read(min(most, status.st_size) + 1)  # for which memory is taken at once
     if len(content) > most:
         raise ValueError(f"it has more than {most:,} bytes")
     return content
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is such a file or folder; False, too, where text of strangers can be no path (too long, NUL)."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def require_file_place(path: Path) -> None:
     """Refuse, before any work is done, a path at which no file can be written."""
     if path.is_dir():
         raise OutputError(f"{path} is a folder: name a file in it.")
+    stream = path.is_symlink() and str(path.readlink()).startswith("/proc/")  # as /dev/stdout is, whatever it leads to
+    if stream or (path.exists() and not path.is_file()):
+        raise OutputError(f"{path} is no regular file, and would be replaced by one: name another.")
     with writing(path):
         nearest = next(place for place in path.absolute().parents if place.exists())
         if not nearest.is_dir():

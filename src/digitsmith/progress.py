@@ -14,6 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichBars
 from rich.table import Column
+from rich.text import Text
+
+from digitsmith.errors import printable
+from digitsmith.streams import Stream, terminal
 
 
 class Progress(Protocol):
@@ -43,25 +47,46 @@ class Silent:
         """Do nothing."""
 
 
-class Bars:
-    """A bar in a terminal for each piece of work that is under way, on stderr."""
+class _Shown:
+    """What people look at: whatever a listener is told, they see printable text."""
+
+    def update(self, work: str, done: int, total: int, detail: str = "") -> None:
+        """Show how far a piece of work is."""
+        self._update(printable(work), done, total, printable(detail))
+
+    def note(self, text: str) -> None:
+        """Show a sentence."""
+        self._note(printable(text))
+
+    def _update(self, work: str, done: int, total: int, detail: str) -> None:
+        raise NotImplementedError
+
+    def _note(self, text: str) -> None:
+        raise NotImplementedError
+
+
+class Bars(_Shown):
+    """A bar in a terminal for each piece of work that is under way, on stderr; one whose work is over goes."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or Console(file=terminal(sys.stderr))
         self._bars = RichBars(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),
             TaskProgressColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[detail]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),  # the rest
+            TextColumn(
+                "{task.fields[detail]}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="crop")
+            ),  # the rest
             console=self._console,
             expand=True,
             transient=True,
+            redirect_stdout=False,  # what others write is theirs, and must not become ours
+            redirect_stderr=False,
         )
         self._tasks: dict[str, TaskID] = {}
 
-    def update(self, work: str, done: int, total: int, detail: str = "") -> None:
-        """Move a bar; one whose work is over goes."""
+    def _update(self, work: str, done: int, total: int, detail: str) -> None:
         if done >= total:
             if work in self._tasks:
                 self._bars.remove_task(self._tasks.pop(work))
@@ -71,16 +96,15 @@ class Bars:
             self._tasks[work] = self._bars.add_task(work, detail="")
         self._bars.update(self._tasks[work], completed=done, total=total, detail=detail)
 
-    def note(self, text: str) -> None:
-        """Print a sentence above the bars."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+    def _note(self, text: str) -> None:
+        self._console.print(Text(text), soft_wrap=True)
 
     def close(self) -> None:
         """Take all bars away."""
         self._bars.stop()
 
 
-class Lines:
+class Lines(_Shown):
     """A line for each piece of work now and then, for log files.
 
     Args:
@@ -89,12 +113,11 @@ class Lines:
     """
 
     def __init__(self, write: Callable[[str], Any] | None = None, every: float = 10.0) -> None:
-        self._write = write or (lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+        self._write = write or Stream(sys.stderr).write_line
         self._every = every
         self._last: dict[str, tuple[float, bool]] = {}  # of each work: when it was last shown, and whether it ever was
 
-    def update(self, work: str, done: int, total: int, detail: str = "") -> None:
-        """Write a line if it is time for one."""
+    def _update(self, work: str, done: int, total: int, detail: str) -> None:
         now = time.monotonic()
         last, shown = self._last.setdefault(work, (now, False))
         ends = done >= total
@@ -104,8 +127,7 @@ class Lines:
         if ends:
             del self._last[work]
 
-    def note(self, text: str) -> None:
-        """Write the sentence."""
+    def _note(self, text: str) -> None:
         self._write(text)
 
 
@@ -118,9 +140,8 @@ class Notebook(Lines):
         self._handle = display({"text/plain": ""}, raw=True, display_id=True)
         super().__init__(lambda line: self._handle.update({"text/plain": line}, raw=True), every=0.2)
 
-    def note(self, text: str) -> None:
-        """Print the sentence."""
-        print(text)  # noqa: T201
+    def _note(self, text: str) -> None:
+        Stream(sys.stdout).write_line(text)
 
 
 def _shown_here() -> Progress:
@@ -128,7 +149,7 @@ def _shown_here() -> Progress:
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is not None and hasattr(shell, "kernel"):
         return Notebook()
-    return Bars() if sys.stderr.isatty() else Lines()
+    return Bars() if Stream(sys.stderr).isatty() else Lines()
 
 
 @contextlib.contextmanager

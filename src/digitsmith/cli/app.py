@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 import digitsmith
 from digitsmith import interrupts
 from digitsmith.cli import data, evaluate, export, generate, models, report, study, train
-from digitsmith.cli.output import write_in_any_encoding
+from digitsmith.cli.output import standard_streams
 from digitsmith.errors import DigitsmithError
 
 
@@ -31,19 +31,42 @@ class Command(TyperCommand):
             typer.echo("digitsmith: interrupted.", err=True)
             raise typer.Exit(130) from None
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words of the usage, without Typer's braces."""
+        arguments = [param for param in self.get_params(ctx) if param.param_type_name == "argument"]
+        return ["[OPTIONS]", *(_word(one) if one.required else f"[{_word(one)}]" for one in arguments)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Tell the arguments and options, without the names of Python's types."""
+        for kind in ("argument", "option"):
+            rows = []
+            for param in self.get_params(ctx):
+                record = param.get_help_record(ctx)
+                if param.param_type_name == kind and record is not None:
+                    first = _word(param) if kind == "argument" else record[0]
+                    rows.append((first, record[1].replace("x>=", "at least ")))
+            if rows:
+                with formatter.section(f"{kind.capitalize()}s"):
+                    formatter.write_dl(rows)
+
     def _shown(self, parameter: str) -> str:
         """What the user writes for a parameter of a public function; empty if this command has no such parameter."""
         for mine in self.params:
             if mine.name == parameter:
                 option = mine.param_type_name == "option"
-                return max(mine.opts, key=len) if option else mine.metavar or parameter.upper()
+                return max(mine.opts, key=len) if option else _word(mine)
         return ""
+
+
+def _word(argument: Any) -> str:
+    """What stands for an argument in help and errors."""
+    return str(argument.metavar or argument.name.upper())
 
 
 _HELP = """Train a GAN on handwritten digits, and generate as many labelled digits as you need.
 
 \b
-digitsmith generate made --count 60000      # with the model that comes with the package
+digitsmith generate made --count 60000      # with the shipped model
 digitsmith evaluate mnist                   # how good is it?
 digitsmith train cgan --out runs/first      # a model of your own
 """
@@ -89,10 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Exit codes: 0; 2 for an error that the user can correct, which is one message on stderr; 130 after Ctrl-C, SIGTERM
     or SIGHUP; 1 if nobody reads the output any more (`| head -1`).
     """
-    write_in_any_encoding(sys.stdout, sys.stderr)
-    try:
-        with interrupts.raised():
-            app(arguments, prog_name="digitsmith")
-    except DigitsmithError as error:
-        typer.echo(f"digitsmith: {error}", err=True)
-        sys.exit(2)
+    with standard_streams():
+        try:
+            with interrupts.raised():
+                app(arguments, prog_name="digitsmith")
+        except DigitsmithError as error:
+            typer.echo(f"digitsmith: {error}", err=True)
+            sys.exit(2)

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 import digitsmith
-from digitsmith.cli.output import command, result_place, save_and_show
+from digitsmith.cli.output import console, result_place, save_and_show
+from digitsmith.report.commands import command, evaluate_command
 
 Features = Literal["digitnet", "inception"]
 
@@ -34,7 +35,7 @@ def evaluate(
         Features,
         typer.Option(
             help="The feature extractor of the distances. With inception, the Fréchet distance is the FID: that takes "
-            "minutes, a download of 95 MB, and pip install 'digitsmith[inception]'."
+            "minutes, a download of 95 MB, and the extra inception."
         ),
     ] = "digitnet",
     inception_weights: Annotated[
@@ -54,18 +55,15 @@ def evaluate(
     Fidelity, diversity, readability and memorisation, each beside the same measure of held-out real images.
 
     \b
-    digitsmith evaluate mnist                        # the shipped model
-    digitsmith evaluate runs/mnist                   # a run, against its training data
-    digitsmith evaluate made                         # generated images
-    digitsmith evaluate scans --reference digits     # other images, against a data set
-    digitsmith evaluate mnist:test                   # real digits
+    digitsmith evaluate mnist                     # the shipped model
+    digitsmith evaluate runs/mnist                # a run, and its training data
+    digitsmith evaluate made                      # generated images
+    digitsmith evaluate scans --reference digits  # other images, and a data set
+    digitsmith evaluate mnist:test                # real digits
 
     Takes about half a minute. Needs no torch, and no download for the shipped model. The result of a run is saved in
     its folder, for `digitsmith report`.
     """
-    from rich.console import Console
-
-    from digitsmith.report.formatting import evaluate_command
     from digitsmith.report.terminal import show_evaluation
 
     name = "evaluation.json" if features == "digitnet" else f"evaluation-{features}.json"
@@ -73,9 +71,9 @@ def evaluate(
     result = digitsmith.evaluate(
         subject, reference, count=count, seed=seed, features=features, inception_weights=inception_weights, fetch=fetch
     )
-    save_and_show(result, place, lambda: show_evaluation(result, Console()))
+    save_and_show(result, place, lambda: show_evaluation(result, console()))
     if place is None:
-        typer.echo(f"\nTo save this, for a report:\n  {evaluate_command(result)} --json result.json")
+        typer.echo(f"\nTo save this, for a report:\n  {evaluate_command(result, json='result.json')}")
     else:
         shown = place if json or features != "digitnet" else subject
         typer.echo(f"\nSaved as {place}. Next, look at it:\n  {command('report', shown)}")

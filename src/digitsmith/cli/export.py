@@ -27,7 +27,7 @@ def export(
     digitsmith export runs/mnist clear.onnx --truncation 0.7
 
     The generator is that of the latest checkpoint, whether or not the training has ended; or the best so far, if
-    `digitsmith train --during-training` measured it. Needs torch: pip install 'digitsmith[train]'.
+    `digitsmith train --during-training` measured it. Needs torch: the extra train.
     """
     model = digitsmith.export(run, path, half=half, truncation=truncation)
     typer.echo(f"{path}  {path.stat().st_size:,} bytes, sha256 {model.sha256}")

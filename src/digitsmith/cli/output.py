@@ -1,22 +1,57 @@
 """What several commands print and keep."""
 
-import codecs
-import io
-import shlex
-import unicodedata
-from collections.abc import Callable
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
+
+from digitsmith.errors import OutputError
+from digitsmith.streams import Stream, discard, terminal
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from digitsmith.records.results import Result
 
-_PLAIN = {"×": "x", "±": "+-", "\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{RIGHT SINGLE QUOTATION MARK}": "'"}
+
+@contextlib.contextmanager
+def standard_streams() -> Iterator[None]:
+    """Within the block, all that is written to stdout and stderr is printable text.
+
+    What stdout does not take ends the program: quietly, if nobody reads it any more. What stderr does not take is lost.
+
+    Raises:
+        OutputError: stdout is on a full disk, or the like.
+    """
+    out, err = sys.stdout, sys.stderr
+
+    def refuse(error: OSError) -> None:
+        discard(out)
+        if error.errno == errno.EPIPE:
+            sys.exit(1)
+        raise OutputError(f"cannot write to the standard output: {error.strerror}.") from error
+
+    for descriptor in range(3):  # one that is closed would be that of the next file, and get what libraries print
+        with contextlib.suppress(OSError):
+            os.fstat(descriptor)
+            continue
+        os.open(os.devnull, os.O_RDWR)
+    sys.stdout, sys.stderr = Stream(out, lost=refuse), Stream(err, lost=lambda _: discard(err))
+    try:
+        yield
+    except SystemExit:
+        sys.stdout, sys.stderr = out, err
+        raise  # what else is raised is a fault of ours, whose traceback passes through the streams, too
 
 
-def command(*words: object) -> str:
-    """A command line to suggest, which can be pasted into a shell."""
-    return shlex.join(["digitsmith", *map(str, words)])
+def console() -> "Console":
+    """Rich's way to stdout."""
+    from rich.console import Console
+
+    return Console(file=terminal(sys.stdout))
 
 
 def result_place(subject: str, json: Path | None, name: str) -> Path | None:
@@ -40,22 +75,3 @@ def save_and_show(result: "Result", place: Path | None, show: Callable[[], None]
             result.save(place)
     finally:
         show()
-
-
-def write_in_any_encoding(*streams: TextIO) -> None:
-    """Let streams write the nearest plain characters where their encoding lacks one, instead of failing."""
-    codecs.register_error("digitsmith", _nearest_plain)
-    for stream in streams:
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="digitsmith")
-
-
-def _nearest_plain(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    plain = [_PLAIN.get(char) or _without_accents(char) or "?" for char in error.object[error.start : error.end]]
-    return "".join(plain), error.end
-
-
-def _without_accents(char: str) -> str:
-    return unicodedata.normalize("NFKD", char).encode("ascii", "ignore").decode()

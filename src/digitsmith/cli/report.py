@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import digitsmith
-from digitsmith.cli.output import command
+from digitsmith.report.commands import command
 
 
 def report(
@@ -35,7 +35,7 @@ def report(
     The page has curves, samples, measures, and the commands that repeat them. It is a single file that opens in any
     browser, without a network. It shows what is measured already: run `digitsmith evaluate` before.
 
-    Needs pip install 'digitsmith[report]'.
+    Needs the extra report.
     """
     page = digitsmith.write_report(subjects, out)
     typer.echo(f"{page}  {page.stat().st_size / 1e6:.1f} MB: open it in a browser; it needs no network.")

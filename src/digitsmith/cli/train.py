@@ -1,13 +1,14 @@
 """`digitsmith train`."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import digitsmith
-from digitsmith.cli.output import command
 from digitsmith.errors import ConfigError
+from digitsmith.report.commands import command
 
 if TYPE_CHECKING:
     from digitsmith import Outcome
@@ -80,17 +81,17 @@ def train(
     """Train a generator.
 
     \b
-    digitsmith train cgan                                     # on 1,438 digits, without a download
+    digitsmith train cgan                           # 1,438 digits, no download
     digitsmith train residual --data mnist --out runs/mnist
-    digitsmith train residual --data scans --resize 28x28     # on your own images
+    digitsmith train residual --data scans --resize 28x28  # your own images
     digitsmith train gan --data mnist --epochs 50 --set discriminator.dropout=0.5
     digitsmith train --resume --out runs/mnist
 
     The run folder gets the generator (model.onnx), figures, sample images of every epoch (of up to 200, if there are
     more), metrics and checkpoints. Ctrl-C saves the state and stops.
 
-    Needs torch: pip install 'digitsmith[train]'. On MNIST and two CPU cores, residual takes a quarter of an hour to an
-    hour; a GPU is used if there is one.
+    Needs torch: the extra train. On MNIST and two CPU cores, residual takes a quarter of an hour to an hour; a GPU is
+    used if there is one.
     """
     if out is None:
         if preset is None and resume:
@@ -103,7 +104,7 @@ def train(
     )
     if not outcome.finished:
         typer.echo(f"\nStopped after {_epochs(outcome.epochs)}; the state is saved. To continue:")
-        typer.echo(f"  {command('train', '--resume', '--out', out)}")
+        typer.echo(f"  {command('train', resume=True, out=out)}")
         raise typer.Exit(130)
     _summarise(outcome)
 
@@ -127,7 +128,7 @@ def _summarise(outcome: "Outcome") -> None:
         typer.echo(f"How good it is cannot be measured: that takes {least} training images.")
     else:
         typer.echo(f"Next, measure how good it is:\n  {command('evaluate', run.folder)}")
-    generate = command("generate", f"{run.folder.name}-digits", "--count", 1000, "--model", run.folder)
+    generate = command("generate", f"{run.folder.name}-digits", count=1000, model=run.folder)
     typer.echo(f"Next, generate digits with it:\n  {generate}")
 
 
@@ -148,10 +149,10 @@ def _list_keys() -> None:
 def _parse_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    height, x, width = text.partition("x")
-    if not (x and height.isdecimal() and width.isdecimal()):
+    found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", text)
+    if found is None:
         raise ConfigError(f"{text}: write it as height x width, for example 28x28.", parameter="resize")
-    return int(height), int(width)
+    return int(found[1]), int(found[2])
 
 
 def _epochs(count: int) -> str:

@@ -1,6 +1,8 @@
 """Configs from presets, from TOML files and from changes to them; and the keys, for people."""
 
 import difflib
+import itertools
+import reprlib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
@@ -8,11 +10,17 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from digitsmith.config.schema import Networks, Section, TrainConfig
 from digitsmith.errors import ConfigError
+from digitsmith.files import read_bytes, reading
 
 _FOLDER = resources.files("digitsmith.config") / "presets"
+_MOST = 2**14  # bytes of a file; a parser's time may grow with the square of them
+_SHORT = reprlib.Repr()
+_SHORT.maxlist = _SHORT.maxtuple = 20
+_SHORT.maxstring = _SHORT.maxother = 100
 _LENGTHS = {"optimizer.epochs": "steps", "optimizer.steps": "epochs"}  # each takes the other's place
 
 
@@ -45,14 +53,22 @@ def load_config(preset: str | Path, changes: Sequence[str] | Mapping[str, Any] =
         for section in sections:
             table = table.setdefault(section, {})
             if not isinstance(table, dict):
-                raise ConfigError(f"{preset}: {section!r} must be a table of keys, like [{section}] in a preset.")
+                raise ConfigError(
+                    f"{preset}: {section!r} must be a table of keys, like [{section}] in a preset.",
+                    parameter="preset",
+                )
         table[name] = value
         if key in _LENGTHS and f"optimizer.{_LENGTHS[key]}" not in resolved:
             table.pop(_LENGTHS[key], None)
     try:
         return TrainConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{preset}: {'; '.join(_explain(error))}.") from error
+        wrong = [".".join(_key(problem)) for problem in error.errors(include_url=False)]
+        from_changes = any(f"{key}.".startswith(f"{place}.".lstrip(".")) for place in wrong for key in resolved)
+        problems = list(itertools.islice(_explain(error), 5))
+        raise ConfigError(
+            f"{preset}: {'; '.join(problems)}.", parameter="changes" if from_changes else "preset"
+        ) from error
 
 
 def to_values(config: TrainConfig) -> dict[str, Any]:
@@ -102,11 +118,11 @@ def _read(preset: str | Path) -> dict[str, Any]:
             parameter="preset",
         )
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}.", parameter="preset") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path} is no valid TOML: {error}.", parameter="preset") from error
+        with reading(path, ConfigError, "give a TOML file that has the keys of a preset"):
+            values = tomllib.loads(read_bytes(path, _MOST).decode())
+    except ConfigError as error:
+        error.parameter = "preset"
+        raise
     if "networks" not in values and {"generator", "discriminator"} <= values.keys():
         raise ConfigError(
             f"{path} is the config of an earlier Digitsmith, whose keys had no sections: start from a preset again, or "
@@ -122,7 +138,7 @@ def _parse(change: str) -> tuple[str, Any]:
         raise ConfigError(f"{change}: write it as key=value, for example epochs=20.", parameter="changes")
     try:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # a number of 5,000 digits is none, either
         value = text.strip()  # a bare word: adam
     return key.strip(), value
 
@@ -137,16 +153,13 @@ def _resolve(key: str) -> str:
         return matches[0]
     if matches:
         raise ConfigError(f"{key!r} can be {' or '.join(matches)}: write the whole key.", parameter="changes")
-    raise ConfigError(f"there is no key {key!r}{_nearest(key, known)}.", parameter="changes")
+    raise ConfigError(f"there is no key {key[:200]!r}{_nearest(key, known)}.", parameter="changes")
 
 
 def _explain(error: ValidationError) -> Iterator[str]:
     known = describe_keys()
     for problem in error.errors(include_url=False):
-        parts = [str(part) for part in problem["loc"]]
-        if parts[:1] == ["networks"]:
-            del parts[1:2]  # the architecture, by which the classes of the union are told apart
-        key = ".".join(parts)
+        key = ".".join(_key(problem))[:200]
         if problem["type"] == "extra_forbidden":
             other = " for this architecture" if key in known else _nearest(key, known)
             yield f"there is no key {key!r}{other}"
@@ -155,11 +168,21 @@ def _explain(error: ValidationError) -> Iterator[str]:
         elif problem["type"] == "value_error":
             yield problem["msg"].removeprefix("Value error, ")
         else:
-            yield f"{key} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+            said = problem["msg"][0].lower() + problem["msg"][1:200]
+            yield f"{key} = {_SHORT.repr(problem['input'])}: {said}"
+
+
+def _key(problem: ErrorDetails) -> list[str]:
+    """The parts of the key at which a problem was found; none if keys do not go together."""
+    parts = [str(part) for part in problem["loc"]]
+    if parts[:1] == ["networks"]:
+        del parts[1:2]  # the architecture, by which the classes of the union are told apart
+    return parts
 
 
 def _nearest(name: str, known: Sequence[str] | Mapping[str, str]) -> str:
     """' (did you mean …?)' for the valid names closest to `name`, or nothing."""
+    name = name[:100]
     ends = {full: full.split(".")[-1] for full in known}
     close = [full for full, end in ends.items() if end == name.split(".")[-1]]
     close = close or difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

@@ -51,7 +51,7 @@ class FullyConnectedNetwork(Section):
 class ResidualNetwork(Section):
     """A network of residual blocks of convolutions."""
 
-    widths: Widths | None = Field(default=None, description=_WIDTHS)
+    widths: Annotated[Widths, Field(max_length=9)] | None = Field(default=None, description=_WIDTHS)
     slope: Slope = Field(default=0.2, description=_SLOPE)
 
 

@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitsmith.errors import DataError
-from digitsmith.records.base import Channels, DataRecord, check_class_names
-
-SIDES = range(8, 129)
-"""The image heights and widths that models take, in pixels."""
+from digitsmith.records.base import SIDES, Channels, DataRecord, check_class_names
 
 UNLABELLED = -1
 """The label of an image whose class is not known."""

@@ -11,11 +11,13 @@ import numpy as np
 from digitsmith.data import formats, limits
 from digitsmith.data.cache import data_home, fetch
 from digitsmith.data.catalogue import REMOTES, TITLES
-from digitsmith.data.dataset import SIDES, Dataset, check_image_size, numbered_classes
+from digitsmith.data.dataset import Dataset, check_image_size, numbered_classes
 from digitsmith.data.formats import SPLITS, Split, check_split
 from digitsmith.data.formats.idx import read_array
 from digitsmith.errors import ConfigError, DataError
+from digitsmith.files import exists
 from digitsmith.progress import Progress, listening
+from digitsmith.records.base import SIDES
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def _load(source: Source, progress: Progress) -> Dataset:
         if _is_other_folder(name):
             progress.note(f"{name} is the data set of that name, not the folder here: write ./{name} for the folder.")
         return _load_embedded(split) if name == "digits" else _load_remote(name, split, progress)
-    if not any(mark in name for mark in "/\\.") and not _exists(name):  # it looks like a name
+    if not any(mark in name for mark in "/\\.") and not exists(name):  # it looks like a name
         known, _, ending = name.partition(":")
         if ending and known in TITLES:
             raise DataError(f"{known} has no split {ending!r}: use {known}:train or {known}:test.", parameter="source")
@@ -124,16 +126,9 @@ def _load(source: Source, progress: Progress) -> Dataset:
     return formats.read(Path(name), split)
 
 
-def _exists(path: str) -> bool:
-    try:
-        return Path(path).exists()
-    except OSError:  # a name that is too long
-        return False
-
-
 def _is_other_folder(name: str) -> bool:
     """Whether a file or folder here has the name of a data set, and is not the folder of its downloads."""
-    if not _exists(name):
+    if not exists(name):
         return False
     with contextlib.suppress(DataError, OSError):
         return not Path(name).samefile(data_home() / name)

@@ -1,6 +1,6 @@
 """`digitsmith.evaluate`: from names, paths or images to a result."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +18,13 @@ from digitsmith.evaluation.measures.readability import label_agreement, recognis
 from digitsmith.evaluation.measures.verdicts import near_real
 from digitsmith.evaluation.pictures import closest_pairs, contact_sheets
 from digitsmith.evaluation.real import RealImages, load_real_images, pixel_distances, restrict
-from digitsmith.evaluation.reference import choose_reference, require_same_kind
+from digitsmith.evaluation.reference import choose_reference, on_choice, require_same_kind
 from digitsmith.evaluation.samples import FeatureSets, Sample, Sets, digit_labels, digits_in
 from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import DIGITS, digit_net
 from digitsmith.models.generator import Model
-from digitsmith.models.noise import check_seed
+from digitsmith.models.noise import check_seed, whole
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import Versions
 from digitsmith.records.evaluation import Collapse, Confusion, Evaluation, Measure, Protocol
@@ -52,8 +52,7 @@ def evaluate(
         count: how many images of each kind; fewer where there are not so many.
         seed: of the images that a model generates, or of the choice from a data set.
         features: the feature extractor: the shipped `digitnet`, or `inception` (Inception v3, which sees grey images
-            repeated as red, green and blue: the Fréchet distance is then the FID; needs
-            `pip install 'digitsmith[inception]'`).
+            repeated as red, green and blue: the Fréchet distance is then the FID; needs the extra `inception`).
         inception_weights: a file of Inception weights, instead of the published ones.
         fetch: download MNIST if it is not on this computer, for the measures of memorisation.
         progress: True shows it, False is silent; or an object that is told (`digitsmith.progress.Progress`).
@@ -70,10 +69,12 @@ def evaluate(
         >>> result.measure("agreement").value > 0.9
         True
     """
-    check_seed(seed)
+    seed, count = check_seed(seed), whole(count, "count")
     with listening(progress) as listener:
         opened = open_subject(subject, listener)
-        real = load_real_images(*choose_reference(opened, reference), fetch=fetch, progress=listener)
+        chosen, size = choose_reference(opened, reference)
+        real = load_real_images(chosen, size, fetch=fetch, progress=listener)
+        real = replace(real, notes=(*real.notes, *on_choice(opened, reference, chosen)))
         labels = real.reference.labels
         if opened.digits is not None and labels is not None and len(opened.digits) < len(digits_in(labels)):
             real = restrict(real, opened.digits)

@@ -12,6 +12,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.errors import DataError, blaming
 from digitsmith.evaluation.samples import digit_labels, digits_in
+from digitsmith.files import exists
 from digitsmith.models.digitnet import as_digits
 from digitsmith.models.generator import Model, load, shipped
 from digitsmith.progress import Progress
@@ -71,14 +72,14 @@ def open_subject(subject: str | Path | Model | Dataset, progress: Progress) -> S
     if isinstance(subject, Dataset):
         return Subject("images in memory", subject)
     name, path = str(subject), Path(subject)
-    is_run = (path / "config.toml").is_file() or (path / "model.onnx").is_file()
+    is_run = exists(path / "config.toml") or exists(path / "model.onnx")
     try:
         with blaming("subject"):
             if is_run or path.suffix == ".onnx" or name in shipped():
                 return Subject(name, load(subject))
             return Subject(name, load_dataset(name, progress=progress))
     except DataError as error:
-        if path.exists() or path.suffix or path.name != name:  # meant as a path
+        if exists(path) or path.suffix or path.name != name:  # meant as a path
             raise
         raise DataError(
             f"{error.message} Or name a model: {', '.join(shipped())}, a run folder or an .onnx file.",

@@ -1,6 +1,6 @@
 """Inception v3, whose features the Fréchet Inception Distance is defined on: by torch-fidelity, with its weights.
 
-Wants `pip install 'digitsmith[inception]'`, and torch: both are imported only where a network is made.
+Wants the extra `inception`, and torch: both are imported only where a network is made.
 """
 
 import hashlib
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from digitsmith.data.cache import data_home
 from digitsmith.data.download import alone, download
 from digitsmith.data.pixels import to_planes
-from digitsmith.errors import DataError, DependencyError, DownloadError
+from digitsmith.errors import DataError, DependencyError, DownloadError, install, reason
+from digitsmith.files import read_bytes
 from digitsmith.progress import Progress, Silent
 
 VARIABLE = "DIGITSMITH_INCEPTION"
@@ -28,6 +29,7 @@ WEIGHTS_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129
 
 _MIRRORS = ("https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/",)
 _FEATURES = 2048
+_MOST = 2**28  # bytes of a file of weights, of which the published ones have 95 million
 _BATCH = 32
 
 
@@ -66,10 +68,10 @@ class InceptionV3:
         given = weights or os.environ.get(VARIABLE)
         self._path = Path(given) if given else _published(progress or Silent())
         try:
-            content = self._path.read_bytes()
-        except OSError as error:
+            content = read_bytes(self._path, _MOST)
+        except (OSError, ValueError) as error:
             raise DataError(
-                f"the Inception weights {self._path} cannot be read ({error.strerror}): correct the path, or the "
+                f"the Inception weights {self._path} cannot be read ({reason(error)}): correct the path, or the "
                 f"environment variable {VARIABLE}; without either, the published ones are downloaded.",
                 parameter="inception_weights" if weights else "",
             ) from error
@@ -112,7 +114,7 @@ def _import_network() -> Any:
     except Exception as error:  # torchvision raises what it likes where it does not fit torch
         raise DependencyError(
             f"Inception v3 needs torch-fidelity, with a torch and a torchvision that fit each other, and they do not "
-            f"import here ({error}): pip install 'digitsmith[inception]', best in an environment of its own.",
+            f"import here ({reason(error)}): {install('inception')}, best in an environment of its own.",
             parameter="features",
         ) from error
     return FeatureExtractorInceptionV3

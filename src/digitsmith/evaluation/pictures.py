@@ -13,6 +13,7 @@ from digitsmith.evaluation.samples import Sample
 from digitsmith.models.digitnet import DIGITS
 
 _PAIRS = 20
+_LARGEST = 128  # side of an image in a picture
 
 
 def contact_sheets(generated: Sample, reference: RealSplit) -> dict[str, str]:
@@ -23,7 +24,7 @@ def contact_sheets(generated: Sample, reference: RealSplit) -> dict[str, str]:
     if reference.images is not None:
         pictures["real"] = _sheet(reference.images[reference.places], _digits(reference))
     hardest = np.argsort(generated.predictions.confidence, kind="stable")[:_PAIRS]
-    pictures["hardest"] = _png(tile(images[hardest], _PAIRS // 2))
+    pictures["hardest"] = _png(tile(_small(images[hardest]), _PAIRS // 2))
     return pictures
 
 
@@ -33,6 +34,7 @@ def _digits(images: Sample | RealSplit) -> NDArray[np.int64]:
 
 def _sheet(images: NDArray[np.uint8], digits: NDArray[np.int64], rows: int = 10) -> str:
     """A column for each digit, of the first images that are one."""
+    images = _small(images)
     sheet = np.zeros((rows, len(DIGITS), *images.shape[1:]), np.uint8)
     for digit in range(len(DIGITS)):
         members = images[np.flatnonzero(digits == digit)[:rows]]
@@ -47,7 +49,13 @@ def closest_pairs(
     nearness = distances[:, 0] / np.maximum(distances.mean(1), 1e-12)
     closest = np.argsort(nearness, kind="stable")[:_PAIRS].reshape(2, -1)
     rows = [pictures for line in closest for pictures in (images[line], training[places[line, 0]])]
-    return _png(tile(np.concatenate(rows), closest.shape[1]))
+    return _png(tile(_small(np.concatenate(rows)), closest.shape[1]))
+
+
+def _small(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images thinned to at most `_LARGEST` pixels a side."""
+    every = -(-max(images.shape[1:3]) // _LARGEST)
+    return images[:, ::every, ::every]
 
 
 def _png(sheet: NDArray[np.uint8]) -> str:

@@ -5,6 +5,7 @@ For MNIST the digit-net's predictions, and the distances in pixels, come with th
 
 import functools
 import io
+import math
 from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
@@ -25,6 +26,8 @@ from digitsmith.records.evaluation import ReferenceRecord
 
 MOST = 10_000
 """Images of each kind that are used at most."""
+
+_BLOCK_BYTES = 2**28  # of training images that are compared at a time, as float32
 
 NEIGHBOURS = 50
 """Nearest training images that tell a copy from a common shape (`metrics.copies`)."""
@@ -166,12 +169,22 @@ def pixel_distances(
     Returns:
         float64[n, k], and int64[n, k] which those are; k is `NEIGHBOURS`, or fewer if there are fewer training images.
     """
-    among = _flat(training)
-    parts = []
-    for start in range(0, len(images), 1000):
-        parts.append(nearest(_flat(images[start : start + 1000]), among, min(NEIGHBOURS, len(among))))
-        progress.update(work, min(start + 1000, len(images)), len(images))
-    return np.concatenate([distances for distances, _ in parts]), np.concatenate([places for _, places in parts])
+    k = min(NEIGHBOURS, len(training))
+    size = max(_BLOCK_BYTES // (4 * math.prod(training.shape[1:])), k)
+    blocks = range(0, len(training), size)
+    distances, places = np.full((len(images), k), np.inf), np.zeros((len(images), k), np.int64)
+    for first in blocks:
+        among = _flat(training[first : first + size])
+        for start in range(0, len(images), 1000):
+            rows = slice(start, start + 1000)
+            near, where = nearest(_flat(images[rows]), among, min(k, len(among)))
+            both, of_both = np.hstack([distances[rows], near]), np.hstack([places[rows], where + first])
+            order = np.argsort(both, axis=1, kind="stable")[:, :k]
+            distances[rows] = np.take_along_axis(both, order, 1)
+            places[rows] = np.take_along_axis(of_both, order, 1)
+            done = blocks.index(first) * len(images) + min(start + 1000, len(images))
+            progress.update(work, done, len(blocks) * len(images))
+    return distances, places
 
 
 def _flat(images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import Source, load_dataset
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, blaming
 from digitsmith.evaluation.images import Subject
+from digitsmith.files import exists
 from digitsmith.models.generator import Model
 from digitsmith.progress import Progress
 from digitsmith.records.evaluation import Part, ReferenceRecord
@@ -53,20 +54,33 @@ def choose_reference(subject: Subject, reference: str | Path | None) -> tuple[So
     Raises:
         ConfigError: training data that are not to be found here.
     """
-    model = isinstance(subject.content, Model)
-    size = subject.image_size if model else None
+    size = subject.image_size if isinstance(subject.content, Model) else None
     if reference:
         return Source.parse(str(reference)), size
-    trained_on = _data_of_model(subject.content) if isinstance(subject.content, Model) else _data_of_files(subject.name)
+    model = subject.content
+    trained_on = _data_of_model(model) if isinstance(model, Model) else _data_of_files(subject.name)
     if trained_on is None:
         return DEFAULT, size
-    if trained_on.name in TITLES or Path(trained_on.name).exists():
+    if trained_on.name in TITLES or exists(trained_on.name):
         return trained_on, subject.image_size
-    maker = subject.name if model else f"the model that made {subject.name}"
     raise ConfigError(
-        f"{maker} was trained on {trained_on.name}, which is not to be found here: say what to compare with.",
+        f"{_maker(subject)} was trained on {trained_on.name}, which is not to be found here: say what to compare with.",
         parameter="reference",
     )
+
+
+def on_choice(subject: Subject, reference: str | Path | None, chosen: Source) -> tuple[str, ...]:
+    """What a reader should know of a reference that `choose_reference` chose: who named it, if not the user."""
+    if reference or chosen.name in TITLES:
+        return ()
+    return (
+        f"The real images are those of {chosen.name} on this computer, which {_maker(subject)} names as its training "
+        f"data. Some of them are shown in this result.",
+    )
+
+
+def _maker(subject: Subject) -> str:
+    return subject.name if isinstance(subject.content, Model) else f"the model that made {subject.name}"
 
 
 def _data_of_model(model: Model) -> Source | None:
@@ -78,7 +92,7 @@ def _data_of_model(model: Model) -> Source | None:
 def _data_of_files(name: str) -> Source | None:
     """The same of the model that made a folder of images, or the folder that a file is in."""
     path = Source.parse(name).name
-    if path in TITLES or not Path(path).exists():
+    if path in TITLES or not exists(path):
         return None
     record = formats.read_record(Path(path))
     trained_on = record.generated.trained_on if record and record.generated else ""

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from digitsmith.errors import printable
 from digitsmith.records.run import MetricsLine
 
 History = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
@@ -57,19 +59,20 @@ def read_history(lines: Sequence[MetricsLine]) -> History:
     Quality is measured at the end of some epochs only, or of none.
     """
     step = np.array([line.step for line in lines], float)
-    epoch = np.array([line.epoch for line in lines], int)
+    epochs, place = np.unique(np.array([line.epoch for line in lines], int), return_inverse=True)
     weight = np.diff(step, prepend=0.0)
-    total = np.bincount(epoch, weight)
-    present = np.flatnonzero(total)
+    total = np.bincount(place, weight)
     history = {}
     for name in ("d_loss", "g_loss", "d_real", "d_fake"):
         values = np.array([getattr(line, name) for line in lines], float)
-        history[name] = present.astype(float), np.bincount(epoch, weight * values)[present] / total[present]
+        history[name] = epochs.astype(float), np.bincount(place, weight * values) / total
     measured = {line.epoch: line.frechet_ratio for line in lines if line.frechet_ratio is not None}
     history["frechet_ratio"] = np.array(list(measured), float), np.array(list(measured.values()), float)
     return {name: curve for name, curve in history.items() if len(curve[0])}
 
 
+# In the names of runs, no sign is one of TeX.
+@mpl.rc_context({"text.parse_math": False, "text.usetex": False})
 def draw_curves(kind: Kind, histories: Mapping[str, History], size: tuple[float, float]) -> Figure | None:
     """Draw one kind of curves, of size width x height in inches; None if no run has any.
 
@@ -114,7 +117,7 @@ def _plot_several(axes: Axes, kind: Kind, histories: Mapping[str, History]) -> N
     for i, (run, history) in enumerate(histories.items()):
         if not kind.curves.keys() & history.keys():
             continue
-        axes.plot([], [], color=f"C{i}", label=run)
+        axes.plot([], [], color=f"C{i}", label=f" {printable(run)}")  # Matplotlib hides labels that begin with _
         for key, dashes in zip(kind.curves, ("-", "--"), strict=False):
             if key in history:
                 epochs, values = history[key]

@@ -1,5 +1,6 @@
 """The figures of a run: its curves, real against generated, and the way from noise to digits."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,8 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitsmith.data.grid import save_png, tile, untile
+from digitsmith.errors import RunError
 from digitsmith.figures.curves import KINDS, draw_curves, read_history
-from digitsmith.files import staged_file
+from digitsmith.files import read_bytes, reading, staged_file
+from digitsmith.records.evaluation import check_picture
 from digitsmith.records.run import Run
 
 _STRIP_FRAMES = 8
@@ -24,7 +27,9 @@ def draw_figures(run: Run) -> list[Path]:
     Returns:
         Their paths.
     """
-    return [*_curves(run), _real_versus_fake(run), *_progress(run)]
+    curves = _curves(run)
+    with reading(run.folder / "samples", RunError, "remove pictures that are not of this run"):
+        return [*curves, _real_versus_fake(run), *_progress(run)]
 
 
 def _curves(run: Run) -> list[Path]:
@@ -75,5 +80,6 @@ def _spread(epochs: Sequence[int], most: int) -> list[int]:
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
-    with Image.open(path) as image:
+    content = check_picture(read_bytes(path, 2**24), "PNG")
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
         return np.asarray(image)

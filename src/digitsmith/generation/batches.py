@@ -1,9 +1,10 @@
 """From a request to a plan of blocks, and from the plan to images."""
 
+import contextlib
 import os
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.generation.request import Labels, Request, labels_of
 from digitsmith.generation.screening import Screen, screen_for
 from digitsmith.models.generator import Model
-from digitsmith.models.noise import Span, spans
+from digitsmith.models.noise import Span, check_seed, spans
 from digitsmith.progress import Progress
 
 WORK = "making images"
@@ -74,25 +75,34 @@ def plan(model: Model, request: Request) -> Plan:
         ModelError: labels that the model does not have, or a count out of range.
         ConfigError: a seed, shard or confidence out of range, or a confidence for classes that are no digits.
     """
-    labels = labels_of(model, request)
-    return Plan(*request.range(), request.seed, labels, screen_for(model, request.min_confidence))
+    seed, labels = check_seed(request.seed), labels_of(model, request)
+    return Plan(*request.range(), seed, labels, screen_for(model, request.min_confidence))
 
 
-def batches(model: Model, plan: Plan) -> Iterator[Batch]:
+def batches(model: Model, plan: Plan) -> Generator[Batch]:
     """Make all that is planned, in order and in constant memory: on all cores, a few spans ahead of what is asked for.
 
     Raises:
         ModelError: images that are refused every time.
     """
     workers = os.cpu_count() or 1
+    model = model.apart()
+    pending: deque[Future[Batch]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        pending: deque[Future[Batch]] = deque()
-        for span in plan.spans():
-            pending.append(pool.submit(plan.make, model, span))
-            if len(pending) > 2 * workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+        try:
+            for span in plan.spans():
+                pending.append(pool.submit(plan.make, model, span))
+                if len(pending) > 2 * workers:
+                    yield pending[0].result()
+                    pending.popleft()
+            while pending:
+                yield pending[0].result()
+                pending.popleft()
+        finally:  # an error, an interrupt, or nobody wants more: nothing is left to run
+            pool.shutdown(wait=False, cancel_futures=True)
+            while running := [future for future in pending if not future.done()]:
+                model.stop()
+                wait(running, timeout=0.1)
 
 
 def make_dataset(model: Model, request: Request, progress: Progress | None = None) -> tuple[Dataset, int]:
@@ -102,11 +112,12 @@ def make_dataset(model: Model, request: Request, progress: Progress | None = Non
         ModelError, ConfigError: as for `plan` and `batches`.
     """
     planned, made, done = plan(model, request), [], 0
-    for batch in batches(model, planned):
-        made.append(batch)
-        done += len(batch.images)
-        if progress:
-            progress.update(WORK, done, len(planned))
+    with contextlib.closing(batches(model, planned)) as parts:
+        for batch in parts:
+            made.append(batch)
+            done += len(batch.images)
+            if progress:
+                progress.update(WORK, done, len(planned))
     labels = [batch.labels for batch in made if batch.labels is not None]
     images = np.concatenate([batch.images for batch in made])
     refused = sum(batch.refused for batch in made)

@@ -83,8 +83,11 @@ def generate(
     shown: list[NDArray[np.uint8]] = []
     done = refused = 0
     with listening(progress) as progress, staged_folder(Path(folder)) as staged:
-        with contextlib.closing(format_module(format).Writer(staged, header)) as writer:
-            for batch in batches(model, planned):
+        with (
+            contextlib.closing(format_module(format).Writer(staged, header)) as writer,
+            contextlib.closing(batches(model, planned)) as made_batches,
+        ):
+            for batch in made_batches:
                 writer.write(batch.images, batch.labels)
                 shown.extend(batch.images[: _PREVIEW - len(shown)])
                 done, refused = done + len(batch.images), refused + batch.refused

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from digitsmith.errors import ConfigError, ModelError
 from digitsmith.models.generator import Model, check_range
-from digitsmith.models.noise import Span, drawn_labels
+from digitsmith.models.noise import Span, drawn_labels, whole
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,21 @@ class Request:
         """Index of the first image of the shard, and of the one after its last.
 
         Raises:
-            ConfigError: no such shard, an empty one, or a seed out of range.
+            ConfigError: no such shard, an empty one, or a number that is no whole one.
             ModelError: a count out of range.
         """
-        check_range(0, self.count, self.seed)
-        i, n = self.shard
+        count = whole(self.count, "count")
+        check_range(0, count)
+        try:
+            i, n = self.shard
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{self.shard!r:.60} is no pair such as (1, 4).", parameter="shard") from error
+        i, n = whole(i, "shard"), whole(n, "shard")
         if not 1 <= i <= n:
             raise ConfigError(f"{i}/{n} does not exist: they are counted from 1/{n} to {n}/{n}.", parameter="shard")
-        start, stop = self.count * (i - 1) // n, self.count * i // n
+        start, stop = count * (i - 1) // n, count * i // n
         if start == stop:
-            raise ConfigError(f"{i}/{n} of {self.count} images is empty: use at most {self.count}.", parameter="shard")
+            raise ConfigError(f"{i}/{n} of {count} images is empty: use at most {count}.", parameter="shard")
         return start, stop
 
 

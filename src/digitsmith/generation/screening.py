@@ -1,6 +1,7 @@
 """Images that the digit-net does not recognise as what they should be are made again."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,13 +58,13 @@ def screen_for(model: Model, min_confidence: float) -> Screen | None:
     Raises:
         ConfigError: a confidence that is no probability, or of classes that are no digits.
     """
-    if not min_confidence:
-        return None
-    if not 0 < min_confidence < 1:
+    if not isinstance(min_confidence, Real) or not 0 <= min_confidence < 1:
         raise ConfigError(
-            f"{min_confidence} is no probability: give a number above 0 and below 1, or 0 to take all.",
+            f"{min_confidence!r:.60} is no probability: give a number above 0 and below 1, or 0 to take all.",
             parameter="min_confidence",
         )
+    if not min_confidence:
+        return None
     classes = model.record.classes
     digits = as_digits(classes)
     if digits is None:
@@ -72,4 +73,4 @@ def screen_for(model: Model, min_confidence: float) -> Screen | None:
             parameter="min_confidence",
         )
     examples = model.make(Span(0, 0, BLOCK), np.arange(BLOCK) % len(classes) if classes else None)
-    return Screen(min_confidence, digits, usual_scale(examples))
+    return Screen(float(min_confidence), digits, usual_scale(examples))

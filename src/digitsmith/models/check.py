@@ -2,22 +2,41 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import onnx
-from onnx import shape_inference
+from onnx import TensorProto, helper, shape_inference
 
 from digitsmith.errors import ModelError, reason
+from digitsmith.models.operators import OPSET, Shape, multiply_adds, padded_size, require_known, workspace
+from digitsmith.models.protobuf import require_raw
 
 METADATA_KEY = "digitsmith"
 """The key of the ONNX metadata under which a model's record is kept, as JSON."""
 
-_MAX_ELEMENTS = 2**27  # of any tensor, in one run
-_MAX_SUM = 2**30  # of all tensors together
-_ATTRIBUTES = {  # the kinds that operators may have; no graphs within the graph, no tensors in hiding
-    getattr(onnx.AttributeProto, kind) for kind in ("INT", "INTS", "FLOAT", "FLOATS", "STRING", "STRINGS", "TENSOR")
-}
+# Of one run, and how many times what the largest preset needs (residual, colour; four times as wide, it passes):
+_MOST_WORK = 2**37  # multiply-adds: 9 times; 10 times the shipped model's. Two to five seconds on one core
+_MOST_BYTES = 2**30  # of all tensors together: 4.5 times; 5 times the shipped model's
+_MOST_WORKSPACE = 2**25  # elements: 14 times; 300 times the shipped model's
 
-Shape = tuple[int, ...]
+_MOST_WEIGHTS = 2**27  # elements of one tensor
+_MOST_NODES = 4096
+_MOST_BESIDE = 2**22  # bytes in memory of what are no weights; files of ours, with ten classes, take 40,000
+_IR_VERSIONS = range(8, 11)
+_RAW_DATA = (7, 5, 9)  # where protobuf has it: graph, initializer, raw_data
+_SIZES: dict[int, int] = {TensorProto.FLOAT: 4, TensorProto.FLOAT16: 2, TensorProto.INT64: 8}
+_SMALL = 64  # elements of a tensor that may decide on shapes
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What goes in or out of a graph: the type of its elements, as ONNX numbers them, and its shape in one run."""
+
+    type: int
+    shape: Shape
+
+    def __str__(self) -> str:
+        return f"{TensorProto.DataType.Name(self.type).lower()} {list(self.shape)}"
 
 
 def parse(name: str, content: bytes) -> tuple[onnx.ModelProto, str]:
@@ -27,94 +46,125 @@ def parse(name: str, content: bytes) -> tuple[onnx.ModelProto, str]:
         ModelError: it is no ONNX file, or none of Digitsmith's.
     """
     try:
+        require_raw(content, _RAW_DATA, _MOST_BESIDE)
         proto = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's own errors
-        raise ModelError(f"{name} is no ONNX file.") from error
-    properties = {entry.key: entry.value for entry in proto.metadata_props}
-    if METADATA_KEY not in properties:
+        raise ModelError(f"{name} is no ONNX file ({reason(error)}).") from error
+    records = [entry.value for entry in proto.metadata_props if entry.key == METADATA_KEY]
+    if len(records) != 1:
         raise ModelError(f"{name} is an ONNX file, but no Digitsmith model: use one that Digitsmith exported.")
-    return proto, properties[METADATA_KEY]
+    return proto, records[0]
 
 
-def check_graph(name: str, proto: onnx.ModelProto, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> None:
+def check_graph(name: str, proto: onnx.ModelProto, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> None:
     """Make sure that running a model is harmless, and does what is expected.
 
     Args:
         name: of the model, for the error.
-        proto: the model.
-        inputs: the shape of each input in one run.
-        outputs: the shape of each output in one run; all must be float32.
+        proto: the model. What it claims of shapes, which is not believed, is taken out.
+        inputs: what it takes in one run.
+        outputs: what it gives.
 
     Raises:
-        ModelError: the graph is not self-contained, needs too much memory, or has other inputs or outputs.
+        ModelError: the graph is not self-contained, has operators that no model needs, takes too much time or memory,
+            or has other inputs or outputs.
     """
     try:
         _require_self_contained(proto)
-        if sorted(value.name for value in proto.graph.input) != sorted(inputs):
+        if [value.name for value in proto.graph.input] != list(inputs):
             raise ValueError(f"its inputs are not {' and '.join(inputs)}")
         if [value.name for value in proto.graph.output] != list(outputs):
             raise ValueError(f"its output is not {' and '.join(outputs)}")
-        shapes = _bounded_shapes(_with_shapes(proto, inputs))
+        _require_inputs(proto.graph, inputs)
+        found = _require_bounded(proto.graph, inputs)
         for output, wanted in outputs.items():
-            if shapes[output] != wanted:
-                raise ValueError(f"its output {output} is {list(shapes[output])}, not {list(wanted)}")
+            if found.get(output) != wanted:
+                raise ValueError(f"its output {output} is {found.get(output)}, not {wanted}")
+        del proto.graph.value_info[:]
     except ValueError as error:
-        raise ModelError(f"{name} is refused: {error}.") from error
+        raise ModelError(f"{name} is refused: {reason(error)}.") from error
 
 
 def _require_self_contained(proto: onnx.ModelProto) -> None:
     graph = proto.graph
-    if proto.functions or any(node.domain not in ("", "ai.onnx") for node in graph.node):
-        raise ValueError("it uses operators that are not ONNX's own")
-    if any(a.type not in _ATTRIBUTES for node in graph.node for a in node.attribute):
-        raise ValueError("an operator in it has attributes of a kind that no model needs")
-    constants = [a.t for node in graph.node for a in node.attribute if a.type == onnx.AttributeProto.TENSOR]
-    for tensor in [*graph.initializer, *constants]:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+    if [(opset.domain, opset.version) for opset in proto.opset_import] != [("", OPSET)]:
+        raise ValueError(f"its operators are not those of ONNX's version {OPSET}")
+    if proto.ir_version not in _IR_VERSIONS:
+        raise ValueError(f"it is written in version {proto.ir_version} of ONNX's format, which is not known")
+    if proto.functions or proto.training_info or graph.sparse_initializer or graph.quantization_annotation:
+        raise ValueError("it holds what models of Digitsmith do not, such as functions or sparse tensors")
+    if len(graph.node) > _MOST_NODES:
+        raise ValueError(f"it has more than {_MOST_NODES} operators")
+    for tensor in graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
             raise ValueError("it wants to read other files")
-        if any(dim < 0 for dim in tensor.dims) or math.prod(tensor.dims) > _MAX_ELEMENTS:
+        if tensor.data_type not in _SIZES:
+            raise ValueError("a tensor in it is not of float32, float16 or int64")
+        if any(dim < 1 for dim in tensor.dims) or math.prod(tensor.dims) > _MOST_WEIGHTS:
             raise ValueError("a tensor in it has absurd dimensions")
-    if graph.sparse_initializer:
-        raise ValueError("it holds sparse tensors")
+        if len(tensor.raw_data) != math.prod(tensor.dims) * _SIZES[tensor.data_type]:
+            raise ValueError(f"its tensor {tensor.name} has not the data of its size")
 
 
-def _with_shapes(proto: onnx.ModelProto, inputs: Mapping[str, Shape]) -> onnx.ModelProto:
-    """A copy whose inputs have these shapes; what the file claims of all others is not believed."""
-    sized = onnx.ModelProto()
-    sized.CopyFrom(proto)
-    for value in sized.graph.input:
-        dims = value.type.tensor_type.shape.dim
-        if len(dims) != len(inputs[value.name]):
-            raise ValueError(f"its input {value.name} has {len(dims)} dimensions")
-        for dim, size in zip(dims, inputs[value.name], strict=True):
-            if dim.HasField("dim_value") and dim.dim_value != size:
-                raise ValueError(f"its input {value.name} is not {list(inputs[value.name])}")
-            dim.dim_value = size
-    del sized.graph.value_info[:]
-    for value in sized.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    return sized
+def _require_inputs(graph: onnx.GraphProto, inputs: Mapping[str, Tensor]) -> None:
+    for value in graph.input:
+        declared, wanted = value.type.tensor_type, inputs[value.name]
+        sizes = [dim.dim_value if dim.HasField("dim_value") else None for dim in declared.shape.dim]
+        fits = len(sizes) == len(wanted.shape) and all(
+            size in (None, other) for size, other in zip(sizes, wanted.shape, strict=True)
+        )
+        if not fits or declared.elem_type != wanted.type:
+            raise ValueError(f"its input {value.name} is not {wanted}")
 
 
-def _bounded_shapes(proto: onnx.ModelProto) -> dict[str, Shape]:
-    """The shape of everything that the graph computes."""
+def _require_bounded(graph: onnx.GraphProto, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Go through the operators, in the order of the file; return the type and shape of everything, in one run.
+
+    The size of what each makes is known and bounded before the next is looked at.
+    """
+    found = dict(inputs)
+    for weight in graph.initializer:
+        _add(found, weight.name, Tensor(weight.data_type, tuple(weight.dims)))
+    small = {weight.name: weight for weight in graph.initializer if math.prod(weight.dims) <= _SMALL}
+    varying, held, work = set(inputs), 0, 0
+    for node in graph.node:
+        require_known(node)
+        given = {name: found[name] for name in node.input if name in found}
+        if any(name and name not in given for name in node.input):
+            raise ValueError(f"{node.op_type} takes what is not made before it")
+        if not varying.isdisjoint(given):
+            varying.update(node.output)
+        elif node.op_type != "Cast":  # the runtime would compute it while it loads, and keep it
+            raise ValueError(f"{node.op_type} computes with nothing but weights")
+        made = _made_by(node, given, small)
+        _add(found, node.output[0], made)
+        shapes = [given[name].shape for name in node.input if name]
+        held += padded_size(made.shape) * _SIZES.get(made.type, 1)
+        work += multiply_adds(node.op_type, shapes, made.shape)
+        if held > _MOST_BYTES or workspace(node.op_type, shapes, made.shape) > _MOST_WORKSPACE:
+            raise ValueError(f"running it takes too much memory, from {node.op_type} on")
+        if work > _MOST_WORK:
+            raise ValueError(f"running it takes too long, from {node.op_type} on")
+    return found
+
+
+def _add(found: dict[str, Tensor], name: str, tensor: Tensor) -> None:
+    if not name or name in found:
+        raise ValueError(f"two things in it are named {name!r:.60}")
+    found[name] = tensor
+
+
+def _made_by(node: onnx.NodeProto, given: Mapping[str, Tensor], small: Mapping[str, TensorProto]) -> Tensor:
+    """What an operator makes, of what it takes. Only weights, not what is computed, may decide on a shape."""
+    types = {name: helper.make_tensor_type_proto(tensor.type, tensor.shape) for name, tensor in given.items()}
     try:
-        inferred = shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=True).graph
-    except Exception as error:  # its own error class, and RuntimeError
-        raise ValueError(f"its shapes do not fit together ({reason(error)})") from error
-    shapes: dict[str, Shape] = {}
-    for value in [*inferred.value_info, *inferred.output]:
-        dims = value.type.tensor_type.shape.dim
-        if not value.type.tensor_type.HasField("shape") or not all(dim.HasField("dim_value") for dim in dims):
-            raise ValueError(f"the size of {value.name} cannot be told")
-        shapes[value.name] = tuple(dim.dim_value for dim in dims)
-        if math.prod(shapes[value.name]) > _MAX_ELEMENTS:
-            raise ValueError("a tensor in it has absurd dimensions")
-    if sum(map(math.prod, shapes.values())) > _MAX_SUM:
-        raise ValueError("together its tensors have absurd dimensions")
-    if any(output.type.tensor_type.elem_type != onnx.TensorProto.FLOAT for output in inferred.output):
-        raise ValueError("its output is not float32")
-    for node in proto.graph.node:
-        if not all(name in shapes for name in node.output if name):
-            raise ValueError(f"the size of what {node.op_type} makes cannot be told")
-    return shapes
+        schema = onnx.defs.get_schema(node.op_type, OPSET)
+        opsets = [helper.make_opsetid("", OPSET)]
+        made = shape_inference.infer_node_outputs(schema, node, types, dict(small), opset_imports=opsets)
+    except Exception as error:  # its own error classes, and RuntimeError
+        raise ValueError(f"{node.op_type} does not fit what it takes ({reason(error)})") from error
+    told = made[node.output[0]].tensor_type if node.output[0] in made else onnx.TypeProto.Tensor()
+    shape = tuple(dim.dim_value if dim.HasField("dim_value") else 0 for dim in told.shape.dim)
+    if not told.HasField("shape") or any(dim < 1 for dim in shape):
+        raise ValueError(f"the size of what {node.op_type} makes cannot be told, or is none")
+    return Tensor(told.elem_type, shape)

@@ -66,7 +66,7 @@ class DigitNet:
     def __init__(self, content: bytes) -> None:
         self.sha256 = hashlib.sha256(content).hexdigest()
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what it would write itself, escapes and all: errors are raised
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def predict(

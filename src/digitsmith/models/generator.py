@@ -1,22 +1,24 @@
 """A generator file: one ONNX graph with its record. Loading and sampling."""
 
 import hashlib
-import operator
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-import onnxruntime
+import onnx
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from digitsmith.data.pixels import to_uint8
-from digitsmith.errors import ModelError, reason
-from digitsmith.models.check import check_graph, parse
-from digitsmith.models.noise import BLOCK, MAX_INDEX, Span, check_seed, noise_block, spans
+from digitsmith.errors import ConfigError, ModelError, reason
+from digitsmith.files import read_bytes, reading
+from digitsmith.models.check import Tensor, check_graph, parse
+from digitsmith.models.noise import BLOCK, MAX_INDEX, Span, check_seed, noise_block, spans, whole
+from digitsmith.models.running import Runs, open_session
 from digitsmith.records.model import GeneratorRecord, ShippedRecord
+from digitsmith.records.run import Run
 
 DEFAULT = "mnist"
 """The shipped model that is used where none is named."""
@@ -41,16 +43,13 @@ class Model:
 
     def __init__(self, name: str, content: bytes) -> None:
         self.name, self.content = name, content
-        self.record = _check(name, content)
+        self.record, checked = _check(name, content)
         self.sha256 = hashlib.sha256(content).hexdigest()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # blocks run in parallel, not the layers of one
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime raises a class of its own for each failure, with no common root
-            raise ModelError(f"{name}: ONNX Runtime cannot load it ({reason(error)}).") from error
+        self.session = open_session(name, checked)
+        self._runs = Runs(name, self.session)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, bytes]]:
+        return type(self), (self.name, self.content)  # a process that gets it loads it anew
 
     def __repr__(self) -> str:
         height, width = self.record.image_size
@@ -77,22 +76,23 @@ class Model:
 
         Raises:
             ModelError: labels that the model does not have, or a count that it cannot make.
-            ConfigError: a seed out of range.
+            ConfigError: a number that is no whole one, or a seed out of range.
 
         Examples:
             >>> import digitsmith
             >>> digitsmith.load().sample([3, 1, 4]).shape
             (3, 28, 28)
         """
+        start, seed = whole(start, "start"), check_seed(seed)
         if self.conditional and labels is None:
             raise ModelError(f"{self.name} makes digits by class: say which, such as [3, 1, 4].", parameter="labels")
         indices = None if labels is None else self.class_indices(labels)
         if indices is not None:
-            if count not in (None, len(indices)):
+            if count is not None and whole(count, "count") != len(indices):
                 raise ModelError(f"{count}, but there are {len(indices)} labels: leave it out.", parameter="count")
             count = len(indices)
-        stop = start + (count or 0)
-        check_range(start, stop, seed)
+        stop = start + whole(count or 0, "count")
+        check_range(start, stop)
         return np.concatenate(
             [
                 self.make(span, None if indices is None else indices[span.start - start :][: span.count])
@@ -121,13 +121,22 @@ class Model:
         first = span.first // n * n
         runs = []
         for start in range(first, span.first + span.count, n):
-            try:
-                (images,) = self.session.run(["image"], {name: full[start : start + n] for name, full in feed.items()})
-            except Exception as error:  # as above
-                raise ModelError(f"{self.name}: ONNX Runtime cannot run it ({reason(error)}).") from error
+            images = self._runs.run("image", {name: full[start : start + n] for name, full in feed.items()})
+            if not np.isfinite([images.min(), images.max()]).all():  # these two take far less time than all
+                raise ModelError(f"{self.name} makes images with values that are no finite numbers: do not use it.")
             runs.append(images)
         made = runs[0] if len(runs) == 1 else np.concatenate(runs)
         return to_uint8(made[span.first - first :][: span.count])
+
+    def apart(self) -> "Model":
+        """The same model, with runs that are stopped apart from others'."""
+        other = object.__new__(type(self))
+        other.__dict__ |= self.__dict__ | {"_runs": Runs(self.name, self.session)}
+        return other
+
+    def stop(self) -> None:
+        """End the runs that are under way, in whatever threads; they raise a `ModelError`."""
+        self._runs.stop()
 
     def class_indices(self, labels: Labels) -> NDArray[np.int64]:
         """Class indices of labels that are given as indices or names: int64[n]."""
@@ -135,9 +144,9 @@ class Model:
             raise ModelError(f"{self.name} is unconditional and knows none: leave them out.", parameter="labels")
         names = {name: i for i, name in enumerate(self.record.classes)}
         try:
-            indices = [names.get(label, -1) if isinstance(label, str) else operator.index(label) for label in labels]
-        except TypeError as error:
-            raise ModelError(f"give class names or whole numbers ({error}).", parameter="labels") from error
+            indices = [names.get(label, -1) if isinstance(label, str) else whole(label, "labels") for label in labels]
+        except (TypeError, ConfigError) as error:
+            raise ModelError(f"give class names or whole numbers ({reason(error)}).", parameter="labels") from error
         for label, index in zip(labels, indices, strict=True):
             if not 0 <= index < len(names):
                 raise ModelError(f"{self.name} has no label {label!r}; it has {' '.join(names)}.", parameter="labels")
@@ -153,6 +162,7 @@ def load(model: str | Path | None = None) -> Model:
 
     Raises:
         ModelError: no such model, or a file that is no generator of ours.
+        RunError: a run folder with links that lead out of it.
     """
     name = DEFAULT if model is None else str(model)
     if name in shipped() and not isinstance(model, Path):
@@ -163,10 +173,7 @@ def load(model: str | Path | None = None) -> Model:
                 parameter="model",
             )
         return Model(name, (_ZOO / f"{name}.onnx").read_bytes())
-    try:
-        return Model(name, _read(Path(name)))
-    except OSError as error:
-        raise ModelError(f"cannot read {name}: {error.strerror or error}.") from error
+    return Model(name, _read(Path(name)))
 
 
 def shipped() -> list[str]:
@@ -187,9 +194,8 @@ def images_per_run(image_size: tuple[int, int]) -> int:
     return n
 
 
-def check_range(start: int, stop: int, seed: int) -> None:
+def check_range(start: int, stop: int) -> None:
     """Refuse images `start` to `stop - 1` if there are none, or if they are outside a seed's series."""
-    check_seed(seed)
     if stop <= start:
         raise ModelError(f"{stop - start} is too few: ask for at least one image.", parameter="count")
     if start < 0 or stop > MAX_INDEX:
@@ -200,25 +206,24 @@ def check_range(start: int, stop: int, seed: int) -> None:
 
 
 def _read(path: Path) -> bytes:
-    if path.is_dir():
-        if not (path / "model.onnx").is_file():
+    with reading(path, ModelError, "give a run folder or an .onnx file that Digitsmith exported"):
+        if path.is_dir():
+            folder, path = path, Run(path).model
+            if not path.is_file():
+                raise ModelError(
+                    f"{folder} holds no model.onnx: its training has not ended yet (`digitsmith export` "
+                    f"takes its latest checkpoint), or it is no run folder."
+                )
+        elif not path.exists():
             raise ModelError(
-                f"{path} holds no model.onnx: its training has not ended yet (`digitsmith export` "
-                f"takes its latest checkpoint), or it is no run folder."
+                f"there is no model {str(path)!r}: give a run folder, an .onnx file or one of {', '.join(shipped())}.",
+                parameter="model",
             )
-        path = path / "model.onnx"
-    if not path.is_file():
-        raise ModelError(
-            f"there is no model {str(path)!r}: give a run folder, an .onnx file or one of {', '.join(shipped())}.",
-            parameter="model",
-        )
-    if path.stat().st_size > _MAX_BYTES:
-        raise ModelError(f"{path} is larger than {_MAX_BYTES >> 20} MiB: it is no Digitsmith model.")
-    return path.read_bytes()
+        return read_bytes(path, _MAX_BYTES)
 
 
-def _check(name: str, content: bytes) -> GeneratorRecord:
-    """The record of a model file that may be anything, once it is sure that running it is harmless."""
+def _check(name: str, content: bytes) -> tuple[GeneratorRecord, bytes]:
+    """The record of a model file that may be anything, and its graph, once it is sure that running it is harmless."""
     proto, text = parse(name, content)
     try:
         record = GeneratorRecord.model_validate_json(text)
@@ -227,8 +232,9 @@ def _check(name: str, content: bytes) -> GeneratorRecord:
             raise ModelError(f"{name} was exported by another version of Digitsmith: export it again.") from error
         raise ModelError(f"{name}: its metadata are not usable ({reason(error)}).") from error
     n = images_per_run(record.image_size)
-    inputs: dict[str, tuple[int, ...]] = {"z": (n, record.z_dim)}
+    inputs = {"z": Tensor(onnx.TensorProto.FLOAT, (n, record.z_dim))}
     if record.classes:
-        inputs["label"] = (n,)
-    check_graph(name, proto, inputs, {"image": (n, record.channels, *record.image_size)})
-    return record
+        inputs["label"] = Tensor(onnx.TensorProto.INT64, (n,))
+    image = Tensor(onnx.TensorProto.FLOAT, (n, record.channels, *record.image_size))
+    check_graph(name, proto, inputs, {"image": image})
+    return record, proto.SerializeToString()  # what is run is what was understood

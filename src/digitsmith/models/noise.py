@@ -5,6 +5,7 @@ blocks of a fixed number of images. So the same image comes out whatever the bat
 shard, or where a run was interrupted.
 """
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -80,10 +81,30 @@ def drawn_labels(seed: int, start: int, count: int, choices: NDArray[np.int64]) 
     return choices[np.concatenate(blocks)[start % BLOCK :][:count]]
 
 
-def check_seed(seed: int) -> None:
-    """Refuse a seed that is no key of the generator."""
-    if not 0 <= seed < 2**63:
-        raise ConfigError(f"{seed} is out of range: give a whole number from 0 to 2**63 - 1.", parameter="seed")
+def whole(value: object, parameter: str) -> int:
+    """A whole number of any integer type, NumPy's among them, as Python's own.
+
+    Raises:
+        ConfigError: it is none, of this parameter. `True` and 1e3 are none.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise ConfigError(f"{value!r:.60} is no whole number.", parameter=parameter) from error
+
+
+def check_seed(seed: object) -> int:
+    """The seed, if it is a key of the generator.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    key = whole(seed, "seed")
+    if not 0 <= key < 2**63:
+        raise ConfigError(f"{key} is out of range: give a whole number from 0 to 2**63 - 1.", parameter="seed")
+    return key
 
 
 def _stream(seed: int, stream: int, block: int) -> np.random.Generator:

@@ -1,7 +1,6 @@
 """What all records have in common: a version, strict types, one way to a file and back."""
 
 import platform
-import re
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,9 +12,12 @@ from digitsmith.files import staged_file
 
 
 class Record(BaseModel):
-    """A frozen object that is written as JSON. What it does not know is refused."""
+    """A frozen object that is written as JSON. What it does not know is refused, and what no record would hold.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    A file may be a stranger's: numbers are finite and whole ones bounded (`Count`), texts no longer than paths can be.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=4096)
 
     def save(self, path: Path) -> None:
         """Write it as JSON, whole or not at all."""
@@ -23,13 +25,10 @@ class Record(BaseModel):
             staged.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-_CLASS_NAME = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,64}")
-
-
 def check_class_names(classes: Sequence[str]) -> tuple[str, ...]:
     """Return `classes` as a tuple if each can stand as a folder name and none comes twice, else raise `ValueError`."""
     for name in classes:
-        if not _CLASS_NAME.fullmatch(name) or name in (".", ".."):
+        if not 1 <= len(name) <= 64 or not name.isprintable() or {"/", "\\"} & set(name) or name in (".", ".."):
             raise ValueError(f"{name!r} cannot be a class name: use 1 to 64 printable characters, no slashes")
     if len(set(classes)) != len(classes):
         raise ValueError("two classes have the same name")
@@ -37,17 +36,25 @@ def check_class_names(classes: Sequence[str]) -> tuple[str, ...]:
 
 
 ClassNames = Annotated[tuple[str, ...], AfterValidator(check_class_names), Field(max_length=10_000)]
+SIDES = range(8, 129)
+"""The image heights and widths that models take, in pixels."""
+
+Address = Annotated[str, AfterValidator(lambda text: text.encode("utf-8", "backslashreplace").decode())]
+"""A name or path, as the user gave it. Bytes that are no UTF-8 are spelled out, as JSON cannot hold them."""
+
 Channels = Literal[1, 3]
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Side = Annotated[int, Field(ge=1, le=65536)]
 
 
 class DataRecord(Record):
     """The images that something was trained on, or compared with."""
 
-    source: str = Field(description="Name or path, as the user gave it; empty for a data set in memory.")
+    source: Address = Field(description="Name or path, as the user gave it; empty for a data set in memory.")
     split: Literal["train", "test"] = "train"
     sha256: str = Field(description="Of pixels, labels and class names (Dataset.sha256).")
-    images: Annotated[int, Field(ge=0)]
+    images: Count
     image_size: tuple[Side, Side] = Field(description="Height and width, in pixels.")
     channels: Channels = 1
     classes: ClassNames = ()
@@ -64,7 +71,7 @@ class Versions(Record):
     digitsmith: str
     git: str = Field(default="", description="Commit of a source checkout; empty for an installed package.")
     python: str
-    libraries: dict[str, str] = Field(default_factory=dict, description="By name.")
+    libraries: dict[str, str] = Field(default_factory=dict, max_length=100, description="By name.")
 
     @classmethod
     def here(cls, *libraries: str) -> "Versions":

@@ -4,15 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from digitsmith.records.base import Channels, ClassNames, Record
+from digitsmith.records.base import Address, Channels, ClassNames, Record
 
 
 class GenerationRecord(Record):
     """How generated images were made."""
 
-    model: str = Field(description="Its name.")
+    model: Address = Field(description="Its name.")
     model_sha256: str
-    trained_on: str = Field(default="", description="Source of the model's training data; empty if it does not say.")
+    trained_on: Address = Field(
+        default="", description="Source of the model's training data; empty if it does not say."
+    )
     seed: int
     first: Annotated[int, Field(ge=0)] = Field(default=0, description="Index of the first image.")
     count: Annotated[int, Field(ge=0)]

@@ -1,10 +1,12 @@
 """What an evaluation finds: measures, each with the value that held-out real images get, and how they were taken."""
 
-from typing import Annotated, Literal
+import base64
+import io
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
-from digitsmith.records.base import Record, Versions
+from digitsmith.records.base import Address, Count, Record, Seed, Versions
 
 Verdict = Literal["good", "weak", "fails"]
 Group = Literal["fidelity", "diversity", "readability", "memorisation"]
@@ -12,10 +14,38 @@ Part = Literal["whole", "first half", "second half"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+def check_picture(content: bytes, kind: Literal["PNG", "GIF"]) -> bytes:
+    """Return a picture's content if it is one of that kind, whole and of a size that can be shown.
+
+    Raises:
+        ValueError: it is not.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content), formats=[kind]) as picture:
+            size = picture.width * picture.height
+            picture.verify()
+    except Exception as error:  # Pillow does not promise what it raises
+        raise ValueError(f"it is no {kind}, or not whole, or far too large") from error
+    if size > 2**26:
+        raise ValueError(f"it has {size:,} pixels")
+    return content
+
+
+def _check_png(text: str) -> str:
+    check_picture(base64.b64decode(text, validate=True), "PNG")
+    return text
+
+
+Png = Annotated[str, Field(max_length=2**24), AfterValidator(_check_png)]
+"""A PNG, in base64."""
+
+
 class ReferenceRecord(Record):
     """Real images that others are compared with."""
 
-    source: str = Field(description="Name or path, as the user gave it.")
+    source: Address = Field(description="Name or path, as the user gave it.")
     split: Literal["train", "test"]
     part: Part = Field(default="whole", description="Of the split: a source without a second split is halved.")
     digits: tuple[str, ...] = Field(default=(), description="The digits that it is restricted to; empty for all.")
@@ -36,8 +66,8 @@ class ReferenceRecord(Record):
 class Protocol(Record):
     """How the measures were taken."""
 
-    images: Annotated[int, Field(ge=1)] = Field(description="Of each kind: evaluated, reference and held-out ones.")
-    seed: Annotated[int, Field(ge=0)]
+    images: Annotated[Count, Field(ge=1)] = Field(description="Of each kind: evaluated, reference and held-out ones.")
+    seed: Seed
     features: str = Field(description="Name of the feature extractor.")
     features_sha256: str = Field(description="Of the extractor's weights.")
     digitnet_sha256: str = Field(description="Of the digit-net, which classifies the images.")
@@ -63,11 +93,20 @@ class Measure(Record):
 class Confusion(Record):
     """How often images of each label (row) are classified as each digit (column)."""
 
-    labels: tuple[str, ...]
-    digits: tuple[str, ...]
-    counts: list[list[int]]
+    labels: Annotated[tuple[str, ...], Field(max_length=100)]
+    digits: Annotated[tuple[str, ...], Field(max_length=100)]
+    counts: list[list[Count]]
     agreement: list[Share] = Field(description="Per label: the share that is classified as it says.")
     real_agreement: list[Share | None] = Field(description="The same for real images; null where there is none.")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        rows, columns = len(self.labels), len(self.digits)
+        if {len(self.counts), len(self.agreement), len(self.real_agreement)} != {rows}:
+            raise ValueError(f"counts and agreement must be of the {rows} labels")
+        if any(len(row) != columns for row in self.counts):
+            raise ValueError(f"each row of counts must be of the {columns} digits")
+        return self
 
 
 class ClassRow(Record):
@@ -91,19 +130,19 @@ class Evaluation(Record):
 
     format: Literal[1] = 1
     kind: Literal["evaluation"] = "evaluation"
-    subject: str = Field(description="Name or path of what was evaluated.")
+    subject: Annotated[Address, Field(min_length=1)] = Field(description="Name or path of what was evaluated.")
     subject_kind: Literal["model", "data"]
     subject_sha256: str
     reference: ReferenceRecord = Field(description="The real images that it was compared with.")
     held_out: ReferenceRecord = Field(description="The real images that the real-data values are of.")
     protocol: Protocol
-    measures: tuple[Measure, ...]
+    measures: Annotated[tuple[Measure, ...], Field(max_length=1000)]
     collapse: Collapse
     classes: tuple[ClassRow, ...] = ()
     confusion: Confusion | None = None
     skipped: dict[str, str] = Field(default_factory=dict, description="What was not measured, and why.")
     notes: tuple[str, ...] = Field(default=(), description="What a reader should know of these numbers.")
-    pictures: dict[str, str] = Field(default_factory=dict, description="Name to PNG in base64.")
+    pictures: dict[str, Png] = Field(default_factory=dict, max_length=8, description="By name.")
 
     def measure(self, key: str) -> Measure:
         """The measure of that key.

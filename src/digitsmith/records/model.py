@@ -1,13 +1,31 @@
 """What a model file says of itself, in its ONNX metadata; and what was measured of the models that are shipped."""
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from digitsmith.config.schema import Distribution
 from digitsmith.records.base import Channels, ClassNames, Origin, Record
 from digitsmith.records.evaluation import Protocol, ReferenceRecord
 from digitsmith.records.study import ClassifierRecord
+
+_DEEPEST = 8
+
+
+def _require_plain(values: Any, depth: int = 1) -> Any:
+    """Refuse what no config holds: numbers that are not finite, or of more than 64 bits; tables too deep in tables."""
+    for value in values.values() if isinstance(values, dict) else values:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError("a number in it is not finite")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError("a number in it is too large")
+        if isinstance(value, dict | list):
+            if depth == _DEEPEST:
+                raise ValueError("it is too deeply nested")
+            _require_plain(value, depth + 1)
+    return values
+
 
 _Side = Annotated[int, Field(ge=8, le=128)]
 
@@ -15,7 +33,7 @@ _Side = Annotated[int, Field(ge=8, le=128)]
 class TrainingRecord(Origin):
     """How a generator was trained."""
 
-    config: dict[str, Any] = Field(description="The run's config.toml.")
+    config: Annotated[dict[str, Any], AfterValidator(_require_plain)] = Field(description="The run's config.toml.")
     steps: Annotated[int, Field(ge=0)]
     best_epoch: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="The epoch whose generator this is, where the best was chosen; else it is the last."

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter
 
-from digitsmith.errors import ResultError, reason
+from digitsmith.errors import ResultError
+from digitsmith.files import read_bytes, reading
 from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.study import Study
 
 Result = Evaluation | Study
 
 _FORMAT = 1
+_MOST = 2**26  # bytes of a file
 
 
 class _Stamp(BaseModel):
@@ -28,8 +30,8 @@ def load_result(path: Path) -> Result:
     Raises:
         ResultError: the file is not there, is no result, or one of another version.
     """
-    try:
-        content = path.read_bytes()
+    with reading(path, ResultError, "give the JSON file of a `digitsmith evaluate` or `digitsmith study`"):
+        content = read_bytes(path, _MOST)
         stamp = _Stamp.model_validate_json(content)
         if stamp.format != _FORMAT:
             raise ResultError(
@@ -37,14 +39,7 @@ def load_result(path: Path) -> Result:
                 f"takes {_FORMAT}): measure again."
             )
         adapter = TypeAdapter[Result](Annotated[Result, Field(discriminator="kind")])
-        return adapter.validate_json(content)
-    except OSError as error:
-        raise ResultError(f"cannot read {path}: {error.strerror or error}.") from error
-    except ValidationError as error:
-        raise ResultError(
-            f"{path} is no result of `digitsmith evaluate` or `digitsmith study` ({reason(error)}): "
-            f"give the JSON file of one."
-        ) from error
+        return adapter.validate_json(content, strict=True)
 
 
 def require_comparable(results: Sequence[Evaluation]) -> None:

@@ -1,53 +1,77 @@
 """The run folder: what it holds and where, and what it says of itself."""
 
+import itertools
+import re
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, field_validator
 
 from digitsmith.config.loading import load_config
-from digitsmith.config.schema import TrainConfig
-from digitsmith.errors import RunError, reason
-from digitsmith.files import require_contained
-from digitsmith.records.base import Origin, Record, Side
+from digitsmith.config.schema import MOST_EPOCHS, TrainConfig
+from digitsmith.errors import RunError, blaming
+from digitsmith.files import read_bytes, reading, require_contained
+from digitsmith.records.base import SIDES, Address, DataRecord, Origin, Record, Side
+
+MOST_SECONDS = 1e9
+"""Of a training that is resumed: thirty years."""
+
+Seconds = Annotated[float, Field(ge=0, le=2 * MOST_SECONDS)]
+Mean = Annotated[float, Field(ge=-1e39, le=1e39)]  # of float32
+Distance = Annotated[float, Field(ge=0, le=1e39)]
+
+_MOST = 2**22  # bytes of a record
+_MOST_METRICS = 2**27
 
 
 class RunRecord(Origin):
     """`run.json`: what is trained, and how far it is."""
 
     format: Literal[1] = 1
-    preset: str = Field(description="Name of the preset, or path of the TOML file, that it started from.")
-    changes: tuple[str, ...] = Field(default=(), description="Made to it, as key=value.")
+    preset: Address = Field(description="Name of the preset, or path of the TOML file, that it started from.")
+    changes: tuple[Address, ...] = Field(default=(), max_length=1000, description="Made to it, as key=value.")
     resize: tuple[Side, Side] | None = Field(default=None, description="Height and width asked for.")
     started: datetime
-    state: Literal["training", "interrupted", "finished"] = Field(
+    state: Literal["training", "interrupted", "diverged", "finished"] = Field(
         default="training", description="A run that was killed still says training."
     )
-    seconds: float = Field(default=0.0, description="Spent in training, when it last stopped.")
+    seconds: Seconds = Field(default=0.0, description="Spent in training, when it last stopped.")
+
+    @field_validator("data")
+    @classmethod
+    def _models_take_them(cls, data: DataRecord) -> DataRecord:
+        if not all(side in SIDES for side in data.image_size):
+            raise ValueError(f"image_size: models take sides from {SIDES.start} to {SIDES.stop - 1} pixels")
+        return data
 
 
 class MetricsLine(Record):
     """One line of `metrics.jsonl`: means over the steps since the line before."""
 
-    epoch: int = Field(description="Counted from 1.")
-    step: int
-    images: int
-    d_loss: float
-    d_loss_real: float
-    d_loss_fake: float
-    g_loss: float
-    d_real: float = Field(description="Mean D(x), a probability.")
-    d_fake: float = Field(description="Mean D(G(z)), a probability.")
-    images_per_second: float
-    seconds: float
-    frechet_distance: float | None = Field(default=None, description="To the held-out images, where it was measured.")
-    frechet_floor: float | None = Field(default=None, description="The same of as many training images.")
+    epoch: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = Field(description="Counted from 1.")
+    step: Annotated[int, Field(ge=1, lt=2**62)]
+    images: Annotated[int, Field(ge=1, lt=2**62)]
+    d_loss: Mean
+    d_loss_real: Mean
+    d_loss_fake: Mean
+    g_loss: Mean
+    d_real: Mean = Field(description="Mean D(x), a probability.")
+    d_fake: Mean = Field(description="Mean D(G(z)), a probability.")
+    images_per_second: Annotated[float, Field(ge=0)]
+    seconds: Seconds
+    frechet_distance: Distance | None = Field(
+        default=None, description="To the held-out images, where it was measured."
+    )
+    frechet_floor: Distance | None = Field(default=None, description="The same of as many training images.")
 
     @property
     def frechet_ratio(self) -> float | None:
         """The distance over that of real images; None where it was not measured, or where these have none."""
         return self.frechet_distance / self.frechet_floor if self.frechet_distance and self.frechet_floor else None
+
+
+_SAMPLE = re.compile(r"epoch-([0-9]{4,7})\.png")
 
 
 class Run:
@@ -88,9 +112,9 @@ class Run:
 
     def samples(self) -> dict[int, Path]:
         """All sample grids, by epoch."""
-        paths = (self.folder / "samples").glob("epoch-*.png")
-        epochs = {path.stem.removeprefix("epoch-"): path for path in paths}
-        return {int(epoch): epochs[epoch] for epoch in sorted(filter(str.isdecimal, epochs), key=int)}
+        names = (path.name for path in (self.folder / "samples").glob("epoch-*.png"))
+        epochs = sorted(int(found[1]) for found in map(_SAMPLE.fullmatch, names) if found)
+        return {epoch: path for epoch in epochs if (path := self.sample(epoch)).is_file()}
 
     def read_config(self) -> TrainConfig:
         """The run's config.
@@ -101,7 +125,8 @@ class Run:
         """
         if not self.config.is_file():
             raise RunError(f"{self.folder} holds no run: it has no config.toml.")
-        return load_config(self.config)
+        with blaming(""):  # the file is the run's own
+            return load_config(self.config)
 
     def read_record(self) -> RunRecord:
         """What the run says of itself.
@@ -120,16 +145,23 @@ class Run:
         Raises:
             RunError: the file is damaged. Resuming the run mends what a killed one left.
         """
-        if not self.metrics.is_file():
+        if not self.metrics.exists():
             return []
-        try:
-            lines = self.metrics.read_text(encoding="utf-8").splitlines()
-            return [MetricsLine.model_validate_json(line) for line in lines]
-        except (OSError, ValueError) as error:
-            problem = reason(error) if isinstance(error, ValidationError) else str(error)
-            raise RunError(
-                f"{self.metrics} cannot be read ({problem}). If its training was killed, resuming it mends the file."
-            ) from error
+        with reading(self.metrics, RunError, "if its training was killed, resuming it mends the file"):
+            lines = [MetricsLine.model_validate_json(text, strict=True) for text in self.metrics_text()]
+            for before, after in itertools.pairwise(lines):
+                if not (before.step < after.step and before.epoch <= after.epoch):
+                    raise ValueError(f"step {after.step} of epoch {after.epoch} is behind that of a later one")
+            return lines
+
+    def metrics_text(self) -> list[bytes]:
+        """The lines of metrics as they stand there.
+
+        Raises:
+            OSError: they cannot be read.
+            ValueError: too many of them, or no file.
+        """
+        return read_bytes(self.metrics, _MOST_METRICS).splitlines()
 
 
 def find_record(config: str | Path) -> RunRecord | None:
@@ -138,12 +170,8 @@ def find_record(config: str | Path) -> RunRecord | None:
     Raises:
         RunError: a damaged record.
     """
-    path = Path(config).with_name("run.json")
-    if Path(config).name != "config.toml" or not path.is_file():
+    if Path(config).name != "config.toml":
         return None
-    try:
-        return RunRecord.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror or error}.") from error
-    except ValidationError as error:
-        raise RunError(f"{path} is damaged, or of another version ({reason(error)}).") from error
+    path = Path(config).with_name("run.json")
+    with reading(path, RunError, "it is damaged, or of another version"):
+        return RunRecord.model_validate_json(read_bytes(path, _MOST), strict=True) if path.exists() else None

@@ -12,19 +12,22 @@ from typing import Any
 
 from digitsmith.config.loading import describe_keys, flatten
 from digitsmith.config.schema import TrainConfig
-from digitsmith.errors import ResultError
+from digitsmith.errors import ResultError, RunError
 from digitsmith.figures.curves import History, read_history
-from digitsmith.records.evaluation import Evaluation
+from digitsmith.files import read_bytes, reading
+from digitsmith.records.evaluation import Evaluation, check_picture
 from digitsmith.records.results import load_result
 from digitsmith.records.run import MetricsLine, Run, RunRecord
 from digitsmith.records.study import Study
-from digitsmith.report.formatting import train_command
+from digitsmith.report.commands import train_command
 
 EVALUATION, STUDY = "evaluation.json", "tstr.json"
 """The results that are kept in the folder of their run."""
 
 _GIF_BYTES = 2_000_000
 """A larger one stays in the run folder: the page shows the strip alone."""
+
+_PICTURE_BYTES = 2**24
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,7 @@ def _read_run(path: Path) -> Chapter:
     evaluation, study = results.get(EVALUATION), results.get(STUDY)
     if isinstance(evaluation, Study) or isinstance(study, Evaluation):
         raise ResultError(f"{path}: {EVALUATION} must be an evaluation and {STUDY} a study: remove what is not.")
-    outdated = (
-        evaluation is not None
-        and run.model.is_file()
-        and hashlib.sha256(run.model.read_bytes()).hexdigest() != evaluation.subject_sha256
-    )
+    outdated = evaluation is not None and run.model.is_file() and _sha256(run.model) != evaluation.subject_sha256
     return Chapter(
         path,
         path.resolve().name,
@@ -104,6 +103,11 @@ def _read_run(path: Path) -> Chapter:
         study=study,
         outdated=outdated,
     )
+
+
+def _sha256(path: Path) -> str:
+    with reading(path, RunError, "remove it, or export the model again"), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_training(run: Run) -> Training:
@@ -157,11 +161,14 @@ def _pictures(run: Run) -> dict[str, str]:
         "strip": run.figures / "progress.png",
         "gif": run.figures / "progress.gif",
     }
-    return {
-        name: data_uri(path.read_bytes(), f"image/{path.suffix[1:]}")
-        for name, path in paths.items()
-        if path is not None and path.is_file() and (name != "gif" or path.stat().st_size <= _GIF_BYTES)
-    }
+    found = {}
+    for name, path in paths.items():
+        if path is not None and path.is_file() and (name != "gif" or path.stat().st_size <= _GIF_BYTES):
+            with reading(path, RunError, "remove it"):
+                content = read_bytes(path, _PICTURE_BYTES)
+                check_picture(content, "GIF" if name == "gif" else "PNG")
+            found[name] = data_uri(content, f"image/{path.suffix[1:]}")
+    return found
 
 
 def data_uri(content: bytes, kind: str) -> str:

@@ -1,10 +1,6 @@
 """How results are written: in the terminal and on the page alike."""
 
-import shlex
-from pathlib import Path
-
-from digitsmith.records.evaluation import Evaluation, Group, Measure
-from digitsmith.records.run import RunRecord
+from digitsmith.records.evaluation import Group, Measure
 
 GROUPS: dict[Group, tuple[str, str]] = {
     "fidelity": ("Fidelity", "How close are they to real images?"),
@@ -40,23 +36,3 @@ def amount_and_error(measure: Measure) -> str:
 def direction(measure: Measure) -> str:
     """Which way is better."""
     return {"up": "higher", "down": "lower", "near": "as real"}[measure.better]
-
-
-def train_command(record: RunRecord, folder: Path) -> str:
-    """The command line that repeats a run."""
-    command = ["digitsmith", "train", record.preset, "--data", record.data.source, "--out", str(folder)]
-    if record.resize:
-        command += ["--resize", "x".join(map(str, record.resize))]
-    for change in record.changes:
-        command += ["--set", change]
-    return shlex.join(command)
-
-
-def evaluate_command(result: Evaluation) -> str:
-    """The command line that measures the same again."""
-    protocol = result.protocol
-    command = ["digitsmith", "evaluate", result.subject, "--reference", result.reference.address]
-    command += ["--count", str(protocol.images), "--seed", str(protocol.seed)]
-    if protocol.features != "digitnet":
-        command += ["--features", protocol.features]
-    return shlex.join(command)

@@ -1,23 +1,24 @@
 """One self-contained HTML page on runs and results: it reads their files, and computes nothing new."""
 
 import io
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 import matplotlib as mpl
+from markupsafe import Markup
 
-from digitsmith.errors import OutputError
+from digitsmith.errors import OutputError, ResultError, printable
 from digitsmith.figures.curves import KINDS, History, draw_curves
-from digitsmith.files import staged_file
+from digitsmith.files import reading, staged_file
 from digitsmith.records.base import Record, Versions
 from digitsmith.records.evaluation import Evaluation, Measure
 from digitsmith.records.results import require_comparable
 from digitsmith.records.study import Study
 from digitsmith.report.chapters import Chapter, data_uri, read_chapters
-from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction, evaluate_command
+from digitsmith.report.commands import command, evaluate_command
+from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,18 @@ def write_report(subjects: str | Path | Sequence[str | Path], out: str | Path | 
         OutputError: the page cannot be written.
     """
     paths = [Path(subject) for subject in ([subjects] if isinstance(subjects, str | Path) else subjects)]
-    alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
-    out = Path(out or alone / "report.html")
-    if any(out.resolve() == path.resolve() for path in paths):
-        raise OutputError(
-            f"{out} is what the report is about, and would be overwritten: choose another place.", parameter="out"
-        )
-    chapters = read_chapters(paths)
+    with reading(", ".join(map(str, paths)), ResultError, "check the path"):
+        alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
+        out = Path(out or alone / "report.html")
+        if any(out.resolve() == path.resolve() for path in paths):
+            raise OutputError(
+                f"{out} is what the report is about, and would be overwritten: choose another place.", parameter="out"
+            )
+        chapters = read_chapters(paths)
     page = _environment().get_template("page.html.j2").render(
         chapters=chapters,
         comparison=_compare(chapters) if len(chapters) > 1 else None,
-        command=shlex.join(["digitsmith", "report", *map(str, paths)]),
+        repeat=command("report", *paths),
     )  # fmt: skip
     with staged_file(out) as staged:
         staged.write_text(page, encoding="utf-8")
@@ -90,6 +92,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
     )
     environment.globals |= {
         "GROUPS": GROUPS,
@@ -100,9 +103,14 @@ def _environment() -> jinja2.Environment:
         "curves": _curves,
         "protocol": _protocol,
         "repeat_commands": _repeat_commands,
-        "quote": lambda path: shlex.quote(str(path)),
+        "command": command,
     }
     return environment
+
+
+def _shown(value: object) -> object:
+    """A value as it comes to the page: text is printable, and no mark in it turns the order of what follows around."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 _HEADLINES = ("frechet_ratio", "recognisable", "agreement")

@@ -4,6 +4,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from digitsmith.errors import printable
 from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.study import Study
 from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction
@@ -15,17 +16,17 @@ def show_evaluation(result: Evaluation, console: Console) -> None:
     """Print an evaluation."""
     n = result.protocol.images
     lines: list[RenderableType] = [
-        Text(f"{result.subject}: {n:,} images, compared with {n:,} of {result.reference.title}", style="bold"),
-        Text(f"real: the same measure of {n:,} held-out real images, {result.held_out.title}\n"),
+        _text(f"{result.subject}: {n:,} images, compared with {n:,} of {result.reference.title}", style="bold"),
+        _text(f"real: the same measure of {n:,} held-out real images, {result.held_out.title}\n"),
         _measures(result),
-        Text(),
+        _text(),
     ]
     if result.collapse.collapsed:
-        lines.append(Text("Mode collapse:", style="bold red"))
-        lines += [Text(f"  {reason}") for reason in result.collapse.reasons]
+        lines.append(_text("Mode collapse:", style="bold red"))
+        lines += [_text(f"  {reason}") for reason in result.collapse.reasons]
     else:
-        lines.append(Text("No sign of mode collapse.", style="green"))
-    lines += [Text(note) for note in (*result.notes, *result.skipped.values())]
+        lines.append(_text("No sign of mode collapse.", style="green"))
+    lines += [_text(note) for note in (*result.notes, *result.skipped.values())]
     console.print(Group(*lines))
 
 
@@ -41,14 +42,14 @@ def _measures(result: Evaluation) -> Table:
         if not measures:
             continue
         table.add_section()
-        table.add_row(Text(title, style="bold"))
+        table.add_row(_text(title, style="bold"))
         for measure in measures:
             table.add_row(
-                f"  {measure.title}",
-                amount_and_error(measure),
-                amount(measure, measure.real),
-                direction(measure),
-                Text(measure.verdict, style=_COLOURS[measure.verdict]),
+                _text(f"  {measure.title}"),
+                _text(amount_and_error(measure)),
+                _text(amount(measure, measure.real)),
+                _text(direction(measure)),
+                _text(measure.verdict, style=_COLOURS[measure.verdict]),
             )
     return table
 
@@ -65,17 +66,21 @@ def show_study(result: Study, console: Console) -> None:
         if arm.difference is not None and arm.difference_error is not None:
             difference = f"{arm.difference * 100:+.2f} ± {arm.difference_error * 100:.2f}"
         accuracy = f"{arm.mean * 100:.2f} ± {arm.deviation * 100:.2f} %"
-        table.add_row(arm.title, f"{arm.images:,}", accuracy, difference)
+        table.add_row(*map(_text, (arm.title, f"{arm.images:,}", accuracy, difference)))
     protocol = result.protocol
     title = f"{result.subject}: train on synthetic, test on real (TSTR), compared with {result.reference.title}\n"
-    console.print(Text(title, style="bold"))
+    console.print(_text(title, style="bold"))
     console.print(table)
     for note in result.notes:
-        console.print(Text(f"\n{note}"))
-    console.print(
+        console.print(_text(f"\n{note}"))
+    explained = (
         f"\nAccuracy: mean and standard deviation over {protocol.seeds} seeds, on {protocol.test_images:,} images of "
         f"{result.held_out.title}.\nDifference: to the first row, in percentage points, paired by seed, with its "
-        f"standard error.",
-        highlight=False,
-        markup=False,
+        f"standard error."
     )
+    console.print(_text(explained))
+
+
+def _text(shown: str = "", style: str = "") -> Text:
+    """Text that means nothing to Rich and to the terminal: names in it are those of strangers."""
+    return Text(printable(shown), style=style)

@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
-from digitsmith.errors import ConfigError, DataError
+from digitsmith.errors import ConfigError, DataError, blaming
 from digitsmith.evaluation.images import Subject, open_subject
 from digitsmith.evaluation.measures.readability import CONFIDENT
-from digitsmith.evaluation.reference import RealData, choose_reference, load_real, require_same_kind
+from digitsmith.evaluation.reference import RealData, choose_reference, load_real, on_choice, require_same_kind
 from digitsmith.evaluation.samples import digit_labels
 from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
 from digitsmith.models.digitnet import digit_net, usual_scale
 from digitsmith.models.generator import Model
+from digitsmith.models.noise import whole
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import Versions
 from digitsmith.records.study import Arm, ArmKey, ClassifierRecord, Images, Study, StudyProtocol
@@ -76,13 +77,16 @@ def tstr(
         Traceback (most recent call last):
         digitsmith.errors.ConfigError: seeds: 1 is too few for a spread: use 3.
     """
-    if count is not None and count < 1:
+    seeds = whole(seeds, "seeds")
+    if count is not None and (count := whole(count, "count")) < 1:
         raise ConfigError(f"{count} is too few: use at least one image.", parameter="count")
     if seeds < 2:
         raise ConfigError(f"{seeds} is too few for a spread: use 3.", parameter="seeds")
     with listening(progress) as listener:
         opened = open_subject(subject, listener)
-        data = load_real(*choose_reference(opened, reference), listener)
+        chosen, size = choose_reference(opened, reference)
+        data = load_real(chosen, size, listener)
+        data = replace(data, notes=(*data.notes, *on_choice(opened, reference, chosen)))
         _require_fitting(opened, data)
         return _Experiment(opened, data, count).run(seeds, listener)
 
@@ -155,7 +159,8 @@ class _Experiment:
     def filtered(self, seed: int, progress: Progress) -> Dataset:
         """Images that the digit-net classifies as they are labelled; a model makes others in place of the rest."""
         if isinstance(self.content, Model):
-            return self.generated(seed, progress, min_confidence=CONFIDENT)
+            with blaming("subject"):
+                return self.generated(seed, progress, min_confidence=CONFIDENT)
         images = self.generated(seed, progress)
         predictions = digit_net().predict(images.images, self.scale, progress=progress, work="filtering")
         kept = np.flatnonzero((predictions.digits == digit_labels(images)) & (predictions.confidence >= CONFIDENT))

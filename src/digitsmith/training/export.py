@@ -21,15 +21,13 @@ from digitsmith.errors import ModelError
 from digitsmith.files import staged_file
 from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.generator import Model
+from digitsmith.models.operators import OPSET
 from digitsmith.records.base import Origin, git_version
 from digitsmith.records.model import ExportRecord, GeneratorRecord, TrainingRecord
 from digitsmith.records.run import Run
 from digitsmith.training import checkpoint
-from digitsmith.training.state import State, new_state
+from digitsmith.training.state import State
 from digitsmith.training.styles import StyledGenerator
-
-OPSET = 18
-"""Of the exported graph: what ONNX Runtime has run on every platform, the browser among them, since 2023."""
 
 TOLERANCE = 1e-4
 """The largest difference between a pixel of the file and of the torch generator, on a scale of [-1, 1]."""
@@ -54,10 +52,8 @@ def export(run: str | Path, path: str | Path, *, half: bool = False, truncation:
     """
     folder = Run(Path(run))
     config, record = folder.read_config(), folder.read_record()
-    shape = (record.data.channels, *record.data.image_size)
     with torch.random.fork_rng():  # the caller's random state stays as it is
-        state = new_state(config, shape, len(record.data.classes), torch.device("cpu"))
-        checkpoint.load(folder.checkpoint, state)
+        state = checkpoint.load(folder.checkpoint, config, record.data, torch.device("cpu"))
         return export_state(state, Path(path), config, record, half=half, truncation=truncation)
 
 

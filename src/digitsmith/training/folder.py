@@ -9,8 +9,9 @@ from filelock import FileLock, Timeout
 
 from digitsmith.config.loading import flatten, to_values
 from digitsmith.config.schema import TrainConfig
-from digitsmith.errors import RunError
+from digitsmith.errors import OutputError, RunError
 from digitsmith.files import staged_file, staged_folder, writing
+from digitsmith.records.base import DataRecord
 from digitsmith.records.run import Run, RunRecord
 
 
@@ -25,6 +26,18 @@ def start(run: Run, config: TrainConfig, record: RunRecord) -> None:
         record.save(new.record)
         new.metrics.touch()
         write_config(new, config)
+
+
+def require_text(folder: Path) -> None:
+    """Refuse a path with bytes that are no UTF-8, which TensorBoard and safetensors do not take.
+
+    Raises:
+        OutputError: it has.
+    """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise OutputError(f"{folder} has bytes that are no UTF-8: train in a folder with another name.") from error
 
 
 def write_config(run: Run, config: TrainConfig) -> None:
@@ -52,7 +65,7 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def require_resumable(run: Run, config: TrainConfig, data_sha256: str) -> None:
+def require_resumable(run: Run, config: TrainConfig, data: DataRecord) -> None:
     """Refuse to resume with hyperparameters or data that differ from the run's own.
 
     Raises:
@@ -65,12 +78,13 @@ def require_resumable(run: Run, config: TrainConfig, data_sha256: str) -> None:
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key) and key not in {"optimizer.epochs", *config.may_change()}
     ]
-    if run.read_record().data.sha256 != data_sha256:
+    if run.read_record().data.model_copy(update={"source": data.source}) != data:
         different.append("the training images are not the ones that the run started with")
     longer = "optimizer.epochs" in config.may_change()
     had, wanted = recorded.optimizer.epochs, config.optimizer.epochs
-    assert had is not None  # the recorded config is settled, and so is this one
-    assert wanted is not None
+    assert wanted is not None  # this config is settled
+    if had is None:
+        raise RunError(f"{run.config} is not that of a run, as it has no epochs: start a new run with it.")
     if wanted < had or (wanted > had and not longer):
         why = "a run can only be made longer" if longer else "learning rates that fall to the end fix it from the start"
         different.append(f"optimizer.epochs: {had} in the run, {wanted} now; {why}")

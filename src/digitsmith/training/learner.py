@@ -77,6 +77,18 @@ def _parameters(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Paramet
     return multiplied, others
 
 
+def moments_of_one(config: NetworkOptimizer) -> dict[str, Tensor]:
+    """What the optimizer that a config names keeps, by name, after an update of a single weight.
+
+    Those of more weights have an element for each, but for scalars.
+    """
+    weight = torch.zeros(1)
+    weight.grad = torch.zeros(1)
+    optimizer = _make_optimizer(weight, config)
+    optimizer.step()
+    return {key: moment for key, moment in optimizer.state[weight].items() if isinstance(moment, Tensor)}
+
+
 def _make_optimizer(weights: Tensor, config: NetworkOptimizer) -> torch.optim.Optimizer:
     """The optimizer that a config names, of one tensor of weights."""
     match config.name:

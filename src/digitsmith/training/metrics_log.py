@@ -1,14 +1,15 @@
 """`metrics.jsonl` and TensorBoard, kept in step with the checkpoint."""
 
-import json
 import os
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch.utils.tensorboard import SummaryWriter
 
 from digitsmith.data.pixels import to_planes
-from digitsmith.files import staged_file, writing
+from digitsmith.errors import RunError
+from digitsmith.files import reading, staged_file, writing
 from digitsmith.records.run import MetricsLine, Run
 
 _NOT_PLOTTED = {"epoch", "step", "images", "seconds"}
@@ -23,10 +24,10 @@ class MetricsLog:
     """
 
     def __init__(self, run: Run, step: int) -> None:
-        text = run.metrics.read_text(encoding="utf-8", errors="replace") if run.metrics.exists() else ""
-        lines = text.splitlines(keepends=True)
+        with reading(run.metrics, RunError, "start the run again in another folder"):
+            lines = run.metrics_text() if run.metrics.exists() else []
         with staged_file(run.metrics) as staged:
-            staged.write_text("".join(line for line in lines if _is_line_until(line, step)), encoding="utf-8")
+            staged.write_bytes(b"".join(line + b"\n" for line in lines if _is_line_until(line, step)))
         self._path = run.metrics
         self._file = run.metrics.open("a", encoding="utf-8")
         with writing(run.tensorboard):
@@ -59,8 +60,8 @@ class MetricsLog:
             self._board.close()
 
 
-def _is_line_until(line: str, step: int) -> bool:
+def _is_line_until(line: bytes, step: int) -> bool:
     try:
-        return bool(json.loads(line)["step"] <= step)
-    except ValueError:  # the last line of a killed run can be a part
+        return MetricsLine.model_validate_json(line, strict=True).step <= step
+    except ValidationError:  # the last line of a killed run can be a part
         return False

@@ -35,6 +35,10 @@ def prepare(run: Run, images: Dataset, config: TrainConfig, device: str, progres
             f"images."
         )
     validation = None if held_out is None else Validation(trained, held_out, settled)
+    if validation is not None and not validation.floor:
+        progress.note(
+            "The held-out images are the same as the others, so that Fréchet distances have no ratio to theirs."
+        )
     job = Job(settled, trained, run, where, validation, progress)
     asked, made = config.optimizer.steps, job.epochs * job.steps_per_epoch
     if asked and made > 1.1 * asked:

@@ -3,28 +3,33 @@
 import copy
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from digitsmith.config.schema import TrainConfig
+from digitsmith.records.run import MOST_SECONDS
 from digitsmith.training.learner import Learner
 from digitsmith.training.networks import Shape, new_networks
 from digitsmith.training.step import SCALARS
 from digitsmith.training.styles import StyledGenerator, Styles
+
+Count = Annotated[int, Field(ge=0)]
 
 
 @dataclass
 class Position:
     """How far a training has come."""
 
-    epoch: int = 0  # epochs that are finished
-    epoch_step: int = 0  # steps made in the epoch after them
-    step: int = 0
-    seconds: float = 0.0
-    summed_steps: int = 0  # since the last line of metrics
-    best_epoch: int = 0  # after how many epochs the generator was best, of those that were measured
-    best_distance: float | None = None
+    epoch: Count = 0  # epochs that are finished
+    epoch_step: Count = 0  # steps made in the epoch after them
+    step: Count = 0
+    seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)] = 0.0
+    summed_steps: Count = 0  # since the last line of metrics
+    best_epoch: Count = 0  # after how many epochs the generator was best, of those that were measured
+    best_distance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 @dataclass

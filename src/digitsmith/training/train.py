@@ -13,7 +13,7 @@ import torch
 from digitsmith.config.loading import load_config
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
-from digitsmith.errors import ConfigError, DataError, DownloadError
+from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError
 from digitsmith.figures.run import draw_figures
 from digitsmith.files import require_new
 from digitsmith.progress import Progress, listening
@@ -86,6 +86,7 @@ def train(
         (1, 28, 28)
     """
     run = Run(Path(out))
+    folder.require_text(run.folder)
     if resume:
         run.read_config()
         recorded: RunRecord | None = run.read_record()
@@ -125,23 +126,29 @@ def _run(job: Job, record: RunRecord, *, resume: bool) -> tuple[State, bool]:
     """Start the run or take it up, train, and export at the end."""
     run, data, config = job.run, job.data, job.config
     torch.manual_seed(config.run.seed)
-    state = new_state(config, (data.channels, *data.image_size), len(data.classes), job.device)
+    state = None
     if not resume:
         folder.start(run, config, record)
     with folder.locked(run.folder):
         if resume:
-            folder.require_resumable(run, config, record.data.sha256)
+            folder.require_resumable(run, config, record.data)
             record = run.read_record()
             if run.checkpoint.exists() or (run.metrics.is_file() and run.metrics.stat().st_size):
-                checkpoint.load(run.checkpoint, state)  # else it was killed before its first one, and starts again
+                state = checkpoint.load(run.checkpoint, config, record.data, job.device, len(data))
             folder.write_config(run, config)
+        if state is None:  # new, or killed before its first checkpoint
+            state = new_state(config, (data.channels, *data.image_size), len(data.classes), job.device)
         if config.networks.styles > 1 and state.styles is None:
             started = time.monotonic()
             state.styles = find_styles(data, config)
             state.position.seconds = time.monotonic() - started
         if not run.real.exists():
             samples.save_real(run, data, config)
-        finished = train_epochs(job, state)
+        try:
+            finished = train_epochs(job, state)
+        except DivergedError:
+            record.model_copy(update={"state": "diverged"}).save(run.record)
+            raise
         if finished:
             export_state(state, run.model, config, record)
         stopped = {"state": "finished" if finished else "interrupted", "seconds": round(state.position.seconds, 3)}

@@ -39,7 +39,7 @@ class Validation:
     """The Fréchet distance of generated images to the held-out ones, in the digit-net's features.
 
     Attributes:
-        floor: the same distance of as many images that are trained on.
+        floor: the same distance of as many images that are trained on; 0 if they are the same images over again.
 
     Raises:
         ConfigError: too few images to hold out.
@@ -65,7 +65,8 @@ class Validation:
         self._labels = held_out.labels
         if not config.networks.conditional:  # generated images are then of labels as they fall; so are the floor's
             trained = Dataset(trained.images)
-        self.floor = metrics.frechet_distance(self._moments(trained.take(_some(trained, n)).images), self._real)
+        floor = metrics.frechet_distance(self._moments(trained.take(_some(trained, n)).images), self._real)
+        self.floor = floor if floor > 1e-9 * np.trace(self._real.covariance) else 0.0  # but for rounding
 
     def distance(self, generator: nn.Module) -> float:
         """Of as many generated images as are held out, of their labels, from the same noise every time."""

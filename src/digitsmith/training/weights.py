@@ -6,12 +6,12 @@ from pathlib import Path
 import onnx
 import torch
 from onnx import numpy_helper
-from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from digitsmith.config.schema import TrainConfig
-from digitsmith.errors import ModelError, reason
+from digitsmith.errors import ModelError
+from digitsmith.files import reading
 from digitsmith.models.generator import Model, load
 from digitsmith.models.noise import noise
 from digitsmith.records.run import Run
@@ -38,9 +38,11 @@ def read_weights(source: str | Path) -> dict[str, Tensor]:
     """
     run = Run(Path(source))
     if run.checkpoint.is_file():
-        return checkpoint.load_generator(run.checkpoint)
-    with torch.random.fork_rng():  # the caller's random state stays as it is
-        return _unfolded(load(source)).state_dict()
+        return checkpoint.load_generator(run)
+    model = load(source)
+    mend = "it does not hold the weights of the networks that it names"
+    with torch.random.fork_rng(), reading(model.name, ModelError, mend):  # the caller's random state stays as it is
+        return _unfolded(model).state_dict()
 
 
 def start_from(network: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
@@ -60,23 +62,17 @@ def _unfolded(model: Model) -> nn.Module:
     record = model.record
     if record.training is None:
         raise ModelError(f"{model.name} does not say how it was trained, and so not what its networks are.")
-    try:
-        config = TrainConfig.model_validate(record.training.config, strict=False)
-    except ValidationError as error:
-        raise ModelError(f"{model.name}: its config is not usable ({reason(error)}).") from error
+    config = TrainConfig.model_validate(record.training.config, strict=False)
     generator, _ = new_networks(config, (record.channels, *record.image_size), len(record.classes))
     stored = _stored_weights(onnx.load_model_from_string(model.content).graph)
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.fill_(torch.nan)  # what is not found is seen
     start_from(generator, stored)
-    try:
-        for name, module in generator.named_modules():
-            prefix = f"{name}." if name else ""
-            if callable(unfold := getattr(module, "unfold", None)):
-                unfold({key.removeprefix(prefix): t for key, t in stored.items() if key.startswith(prefix)})
-    except (KeyError, RuntimeError) as error:
-        raise ModelError(f"{model.name} does not hold the weights of the networks that it names ({error}).") from error
+    for name, module in generator.named_modules():
+        prefix = f"{name}." if name else ""
+        if callable(unfold := getattr(module, "unfold", None)):
+            unfold({key.removeprefix(prefix): t for key, t in stored.items() if key.startswith(prefix)})
     label = None
     if record.classes:
         label = torch.arange(_IMAGES) % (len(record.classes) * config.networks.styles)

@@ -17,7 +17,7 @@ from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.formats import Header, Split, as_classes, assemble, decoding, read_record, write_record
 from digitsmith.data.formats.parquet_layout import Column, columns, pages
 from digitsmith.data.formats.png import decode, encode, stack
-from digitsmith.errors import DataError, DependencyError
+from digitsmith.errors import DataError, DependencyError, install
 from digitsmith.records.dataset import DatasetRecord
 
 try:
@@ -33,7 +33,7 @@ _FREE = 2**26  # bytes that a column may have in a group of rows, however few it
 
 def _require_pyarrow() -> None:
     if pa is None:
-        raise DependencyError("Parquet needs pyarrow: pip install 'digitsmith[parquet]'.")
+        raise DependencyError(f"Parquet needs pyarrow: {install('parquet')}.")
 
 
 def holds(path: Path, split: Split) -> bool:

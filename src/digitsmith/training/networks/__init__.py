@@ -14,9 +14,14 @@ simpler one by `unfold(stored)`. Inputs are cast to the dtype of the weights.
 import importlib
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from digitsmith.config.schema import TrainConfig
+from digitsmith.errors import ConfigError
+
+MOST_WEIGHTS = 2**28
+"""Of both networks together: a gigabyte, and several times that in training."""
 
 Shape = tuple[int, int, int]
 """Channels, height and width of an image."""
@@ -33,10 +38,28 @@ def new_networks(config: TrainConfig, shape: Shape, classes: int) -> tuple[nn.Mo
     """A generator and a discriminator with fresh weights, in evaluation mode.
 
     Where classes have styles, the label of style s of class c is `c * styles + s`.
+
+    Raises:
+        ConfigError: more than `MOST_WEIGHTS`. Nothing of their size was allocated then.
     """
+    networks = outline(config, shape, classes)
+    weights = sum(parameter.numel() for network in networks for parameter in network.parameters())
+    if weights > MOST_WEIGHTS:
+        raise ConfigError(f"networks of {weights:,} weights, more than {MOST_WEIGHTS:,}: choose smaller widths.")
+    generator, discriminator = _new_networks(config, shape, classes)
+    return generator.eval(), discriminator.eval()
+
+
+def outline(config: TrainConfig, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
+    """The same networks without memory for their weights: the names, shapes and dtypes of these."""
+    with torch.device("meta"):
+        return _new_networks(config, shape, classes)
+
+
+def _new_networks(config: TrainConfig, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
     networks = config.networks
     module = importlib.import_module(f"{__name__}.{networks.architecture.replace('-', '_')}")
     labels = classes * networks.styles if networks.conditional else 0
     generator: nn.Module = module.Generator(networks, shape, labels)
     discriminator: nn.Module = module.Discriminator(networks, shape, classes if config.loss.auxiliary else 0, labels)
-    return generator.eval(), discriminator.eval()
+    return generator, discriminator

@@ -1,0 +1,68 @@
+"""Command lines to suggest: they can be pasted into a shell, whatever the names in them."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from digitsmith.records.evaluation import Evaluation
+    from digitsmith.records.run import RunRecord
+
+
+def command(name: str, *subjects: object, **options: object) -> str:
+    """A command line.
+
+    Args:
+        name: of the command.
+        subjects: its arguments. One that begins with a dash is a path, and written so that it is no option.
+        options: by name, with their values; True is a flag, several values are as many options, and None is left out.
+
+    Examples:
+        >>> command("evaluate", "my run", "-x", count=5, fetch=True)
+        "digitsmith evaluate 'my run' ./-x --count 5 --fetch"
+    """
+    words = [f"./{subject}" if str(subject).startswith("-") else str(subject) for subject in subjects]
+    for key, value in options.items():
+        option = f"--{key.replace('_', '-')}"
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if str(one).startswith("-"):
+                words.append(f"{option}={one}")
+            elif one is not None:
+                words += [option] if one is True else [option, str(one)]
+    return " ".join(["digitsmith", name, *map(quoted, words)])
+
+
+def quoted(word: str) -> str:
+    r"""A word for a shell; what cannot be shown is spelled in codes, as bash and zsh read them.
+
+    Examples:
+        >>> print(quoted("it is"), quoted("a\nb"))
+        'it is' $'a\012b'
+    """
+    if word.isprintable():
+        return shlex.quote(word)
+    return f"$'{''.join(c if c.isprintable() and c not in _OF_QUOTES else _codes(c) for c in word)}'"
+
+
+_OF_QUOTES = "\\'"
+
+
+def _codes(char: str) -> str:
+    """The bytes of a character. Three octal digits each, which no digit after them extends."""
+    return "".join(f"\\{byte:03o}" for byte in char.encode("utf-8", "surrogateescape"))
+
+
+def train_command(record: "RunRecord", folder: Path) -> str:
+    """The command line that repeats a run."""
+    resize = "x".join(map(str, record.resize)) if record.resize else None
+    return command("train", record.preset, data=record.data.source, out=folder, resize=resize, set=record.changes)
+
+
+def evaluate_command(result: "Evaluation", json: str | None = None) -> str:
+    """The command line that measures the same again, and saves the result in `json`."""
+    protocol = result.protocol
+    features = None if protocol.features == "digitnet" else protocol.features
+    return command(
+        "evaluate", result.subject, reference=result.reference.address, count=protocol.images, seed=protocol.seed,
+        features=features, json=json,
+    )  # fmt: skip

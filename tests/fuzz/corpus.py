@@ -1,0 +1,268 @@
+"""Whole files to start from, made by our own writers."""
+
+import base64
+import functools
+import gzip
+import io
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+import digitsmith
+from digitsmith.config.loading import load_config, presets
+from digitsmith.config.schema import TrainConfig
+from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.formats.png import encode
+from digitsmith.records.base import DataRecord, Versions
+from digitsmith.records.dataset import DatasetRecord, GenerationRecord
+from digitsmith.records.evaluation import ReferenceRecord
+from digitsmith.records.model import GeneratorRecord
+from digitsmith.records.run import MetricsLine, Run, RunRecord
+from digitsmith.records.study import Arm, ClassifierRecord, Study, StudyProtocol
+from digitsmith.training import checkpoint, folder
+from digitsmith.training.export import export_state
+from digitsmith.training.state import State, new_state, update_ema
+from digitsmith.training.step import adversarial_step
+from digitsmith.training.styles import Styles
+from fuzz.mutations import Files
+from tiny_models import a_proto, a_record
+
+N, SIDE, CLASSES = 16, 8, ("one", "two")
+"""Images of the corpus: a batch of the smallest that models take."""
+
+CONFIGS = {
+    "adam": ("cgan", ["ema=0.9", "evaluate_every=1", "styles=2"]),
+    "sgd": ("gan", ["generator.name=sgd", "discriminator.name=sgd", "discriminator.batch_norm=true"]),
+    "rmsprop": ("cgan", ["generator.name=rmsprop", "discriminator.name=rmsprop", "ema=0.9"]),
+    "residual": ("residual", ["styles=1"]),
+}
+"""Trainings whose checkpoints are read: a preset, and what is changed."""
+_SMALL = ["generator.widths=[8,8]", "discriminator.widths=[8,8]", "z_dim=4", "batch_size=16", "epochs=4"]
+
+
+def images(*, colour: bool = False) -> Dataset:
+    """Noise."""
+    shape = (N, SIDE, SIDE, 3) if colour else (N, SIDE, SIDE)
+    levels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    return Dataset(levels, np.arange(N) % len(CLASSES), CLASSES)
+
+
+def data_sets(name: formats.Format) -> list[Files]:
+    """Data sets in a format: grey, in colour, without labels, and as others write them."""
+    made = [_written(lambda place, data=data: formats.write(data, place / "made", name))
+            for data in (images(), images(colour=True), Dataset(images().images))]  # fmt: skip
+    made = [{path.removeprefix("made/"): content for path, content in files.items()} for files in made]
+    if name == "idx":
+        made.append({f"{path}.gz": gzip.compress(content) for path, content in made[0].items() if "ubyte" in path})
+    if name == "npz":
+        keras = io.BytesIO()
+        np.savez_compressed(keras, x_train=images().images, y_train=images().labels)
+        made.append({"train.npz": keras.getvalue()})
+    return made
+
+
+def _written(write: Callable[[Path], object]) -> Files:
+    """The files that something writes into a folder."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        write(place)
+        return {str(path.relative_to(place)): path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file()}
+
+
+def generated() -> list[Files]:
+    """What a data set says of the model that made it, beside its images."""
+    made = GenerationRecord(model="tiny", model_sha256="a" * 64, trained_on="digits", seed=0, count=N, labels=CLASSES)
+    record = DatasetRecord(classes=CLASSES, channels=1, generated=made).model_dump_json()
+    return [data_sets("npz")[0] | {"dataset.json": record.encode()}]
+
+
+def pictures() -> list[Files]:
+    """An image in each format and mode that is read."""
+    grey, colour = (Image.fromarray(images(colour=colour).images[0]) for colour in (False, True))
+    made = []
+    for picture in (grey, colour, colour.convert("P"), grey.convert("1")):
+        for kind in ("PNG", "BMP", "GIF", "TIFF", "JPEG"):
+            if kind == "JPEG" and picture.mode not in ("L", "RGB"):
+                continue
+            for options in ({}, {"compression": "tiff_lzw"}) if kind == "TIFF" else ({},):
+                content = io.BytesIO()
+                picture.save(content, kind, **options)
+                made.append({"image": content.getvalue()})
+    return made
+
+
+@functools.cache
+def config(name: str) -> TrainConfig:
+    """The config of one of `CONFIGS`."""
+    preset, changes = CONFIGS[name]
+    return load_config(preset, [*_SMALL, *changes])
+
+
+def state(name: str) -> State:
+    """The state of its training before the first step."""
+    torch.manual_seed(0)
+    made = new_state(config(name), (1, SIDE, SIDE), len(CLASSES), torch.device("cpu"))
+    if config(name).networks.styles > 1:
+        made.styles = Styles(torch.arange(N) % 4, torch.zeros(2, 1))
+    return made
+
+
+def step(made: State, trained: TrainConfig, data: DataRecord) -> None:
+    """Make a step with a batch of noise, and images with the generator that would be shown."""
+    real = torch.rand(N, data.channels, *data.image_size) * 2 - 1
+    label = torch.arange(N) % len(data.classes) if trained.networks.conditional else None
+    of_images = label if made.styles is None else made.styles.of_images
+    adversarial_step(made.generator, made.discriminator, real, of_images, trained, made.position.step)
+    update_ema(made, trained.optimizer.ema)
+    with torch.no_grad():
+        made.chosen(torch.zeros(N, trained.networks.z_dim), label)
+
+
+def checkpoints() -> list[Files]:
+    """Run folders of all of `CONFIGS`, after the first epoch, which is a step."""
+    return [_written(lambda place, name=name: _save(name, Run(place))) for name in CONFIGS]
+
+
+def _save(name: str, to: Run) -> None:
+    made = state(name)
+    step(made, config(name), run_record().data)
+    made.position.step = made.position.epoch = 1
+    if made.best is not None:
+        made.position.best_epoch, made.position.best_distance = 1, 2.5
+    checkpoint.save(to.checkpoint, made)
+    folder.write_config(to, config(name))
+    run_record().save(to.record)
+
+
+def tiny(record: str = "") -> bytes:
+    """A small model file that says of itself what it should, or something else."""
+    proto = a_proto(_tiny_record())
+    proto.metadata_props[0].value = record or proto.metadata_props[0].value
+    return bytes(proto.SerializeToString())
+
+
+def _tiny_record(**changes: object) -> GeneratorRecord:
+    return a_record(classes=CLASSES, image_size=(SIDE, SIDE), z_dim=4, **changes)
+
+
+@functools.cache
+def models() -> list[Files]:
+    """Model files: by hand, and as they are exported."""
+    return [
+        {"model.onnx": tiny()},
+        *(_written(lambda place, name=name: _export(name, place)) for name in ("adam", "residual")),
+    ]
+
+
+def _export(name: str, place: Path) -> None:
+    export_state(state(name), place / "model.onnx", config(name), run_record())
+
+
+def metadata() -> list[Files]:
+    """What model files say of themselves: all that they can, and only what they must."""
+    records = [_tiny_record(), _tiny_record(training=None, export=None)]
+    return [{"metadata.json": record.model_dump_json().encode()} for record in records]
+
+
+def configs() -> list[Files]:
+    """The presets, as runs have them."""
+    return [_written(lambda place, name=name: folder.write_config(Run(place), load_config(name))) for name in presets()]
+
+
+def changes() -> list[Files]:
+    """Changes to a config."""
+    texts = ["epochs=3", "generator.widths=[24, 32]", "discriminator.name=sgd", 'networks.z_distribution = "uniform"']
+    return [{"change": text.encode()} for text in texts]
+
+
+def words() -> list[Files]:
+    """What people write for labels, shards, sizes and sources."""
+    texts = ["0-9", "3,5,7", "one-two", "one, two", "2/4", "28x28", "mnist:test", "scans"]
+    return [{"words": text.encode()} for text in texts]
+
+
+def run_record() -> RunRecord:
+    """What a run says of itself."""
+    data = DataRecord(source="few", sha256="a" * 64, images=N, image_size=(SIDE, SIDE), classes=CLASSES)
+    started = datetime(2026, 1, 2, tzinfo=UTC)
+    versions = Versions(digitsmith="0.1.0", python="3.11.7", libraries={"numpy": "2"})
+    return RunRecord(
+        preset="cgan", changes=("epochs=1",), resize=(SIDE, SIDE), started=started, seconds=2.0, state="finished",
+        data=data, device="cpu", versions=versions,
+    )  # fmt: skip
+
+
+@functools.cache
+def run() -> Files:
+    """A small run folder, with all that a report reads."""
+    return {path.removeprefix("run/"): content for path, content in _written(_write_run).items()}
+
+
+def of_run(*names: str) -> Files:
+    """Some of its files."""
+    return {name: run()[name] for name in names}
+
+
+def _write_run(place: Path) -> None:
+    made = Run(place / "run")
+    folder.start(made, config("adam"), run_record())
+    lines = [_line(step=step, epoch=1 + step // 3, d_loss=1 / (1 + step)) for step in range(1, 7)]
+    lines[-1] = lines[-1].model_copy(update={"frechet_distance": 2.0, "frechet_floor": 1.0})
+    made.metrics.write_text("".join(f"{line.model_dump_json(exclude_none=True)}\n" for line in lines))
+    for name, result in (("evaluation.json", results()[0]), ("tstr.json", results()[1])):
+        (made.folder / name).write_bytes(result["result.json"])
+    for path in (made.real, made.sample(0), made.sample(2), made.figures / "progress.png"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(encode(images().images[0]))
+    made.model.write_bytes(tiny())
+
+
+def _line(**values: Any) -> MetricsLine:
+    given = dict.fromkeys(MetricsLine.model_fields, 1) | {"frechet_distance": None, "frechet_floor": None}
+    return MetricsLine.model_validate(given | values)
+
+
+@functools.cache
+def results() -> list[Files]:
+    """An evaluation, with a small picture in place of each of its own, and a study."""
+    found = digitsmith.evaluate("digits", "digits", count=300, progress=False)
+    picture = base64.b64encode(encode(images().images[0])).decode()
+    evaluation = found.model_copy(update={"pictures": dict.fromkeys(found.pictures, picture)})
+    return [{"result.json": result.model_dump_json(indent=1).encode() + b"\n"} for result in (evaluation, _study())]
+
+
+def _study() -> Study:
+    reference = ReferenceRecord(source="mnist", split="train", sha256="4" * 64)
+    classifier = ClassifierRecord(
+        layers=((1, 2),), epochs=1, batch_size=2, lr=0.1, weight_decay=0, rotation=1, scale=1, shift=1, shear=1
+    )
+    protocol = StudyProtocol(
+        images=5, test_images=5, seeds=2, classifier=classifier, min_confidence=0.9, digitnet_sha256="d" * 64,
+        versions=run_record().versions,
+    )  # fmt: skip
+    arm = Arm(
+        key="trtr", title="first", train_on="real", test_on="real", images=5, accuracies=[0.9, 0.8], mean=0.85,
+        deviation=0.1,
+    )  # fmt: skip
+    arms = (arm, arm.model_copy(update={"key": "tstr", "difference": -0.1, "difference_error": 0.1}))
+    return Study(
+        subject="made", subject_sha256="0", reference=reference, held_out=reference, protocol=protocol, arms=arms
+    )
+
+
+def responses() -> list[Files]:
+    """How servers say: here is the file, or it in chunks, or the rest of it, or nothing is missing."""
+    body = bytes([0, 0, 8, 1, 0, 0, 0, 4, 1, 2, 3, 4])
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" + body
+    chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nc\r\n" + body + b"\r\n0\r\n\r\n"
+    rest = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-11/12\r\nContent-Length: 7\r\n\r\n" + body[5:]
+    beyond = b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */12\r\nContent-Length: 0\r\n\r\n"
+    fresh = [{"response": response} for response in (whole, chunks)]
+    return [*fresh, {"response": rest, "labels.part": body[:5]}, {"response": beyond, "labels.part": body}]

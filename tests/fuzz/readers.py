@@ -1,0 +1,210 @@
+"""Everything that reads a file of a stranger, by name: what to start from, and how it is read."""
+
+import functools
+import socket
+import socketserver
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import digitsmith
+from digitsmith.cli.generate import _parse_labels, _parse_shard
+from digitsmith.cli.train import _parse_size
+from digitsmith.config.loading import load_config
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.download import download
+from digitsmith.data.formats import Split
+from digitsmith.data.formats.idx import read_array
+from digitsmith.data.formats.png import decode
+from digitsmith.evaluation.images import open_subject
+from digitsmith.evaluation.reference import choose_reference
+from digitsmith.figures.curves import read_history
+from digitsmith.models.generator import Model
+from digitsmith.progress import listening
+from digitsmith.records.run import Run
+from digitsmith.report.page import write_report
+from digitsmith.training import checkpoint
+from digitsmith.training.metrics_log import MetricsLog
+from digitsmith.training.weights import read_weights, start_from
+from fuzz import corpus
+from fuzz.mutations import Files
+from fuzz.trials import tolerated
+from fuzz.values import MARKUP
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One way for a file into the program.
+
+    Attributes:
+        seeds: whole files, which it reads.
+        read: what is done with a folder of them.
+        inputs: how many are tried in a test: a few seconds of them.
+    """
+
+    seeds: Callable[[], list[Files]]
+    read: Callable[[Path], object]
+    inputs: int
+
+
+def _only(place: Path) -> Path:
+    """The only file in a folder, whatever its name."""
+    return next(path for path in place.rglob("*") if path.is_file())
+
+
+def _text(place: Path) -> str:
+    return _only(place).read_text("utf-8", "surrogateescape")
+
+
+def _picture(place: Path) -> None:
+    decode(_only(place).read_bytes(), "image")
+
+
+def _data_set(place: Path) -> None:
+    tolerated(_load, place, "test")
+    for file in (*place.glob("*.npz"), *place.glob("*.parquet"), *place.glob("*.tar")):
+        tolerated(_load, file)
+    _load(place)
+
+
+def _load(source: Path, split: Split = "train") -> None:
+    data = digitsmith.load_dataset(source, split, progress=False)
+    data.record(str(source)).model_dump_json()
+
+
+def _generated(place: Path) -> None:
+    with listening(False) as progress:
+        choose_reference(open_subject(place, progress), None)
+
+
+def _change(place: Path) -> None:
+    load_config("gan", [_text(place)])
+
+
+def _words(place: Path) -> None:
+    text, images = _text(place), np.zeros((2, 8, 8), np.uint8)
+    model = Model("tiny", corpus.tiny())
+    tolerated(lambda: model.class_indices(_parse_labels(text, model.record.classes)))
+    tolerated(_parse_shard, text)
+    tolerated(_parse_size, text)
+    tolerated(lambda: Dataset(images, np.array([0, 1]), (text, "b")))
+    tolerated(digitsmith.load, text)
+    tolerated(lambda: digitsmith.load_dataset(text, progress=False))
+    tolerated(load_config, text)
+
+
+def _metrics(place: Path) -> None:
+    run = Run(place)
+    tolerated(lambda: read_history(run.read_metrics()))
+    MetricsLog(run, 3).close()
+
+
+def _checkpoint(place: Path) -> None:
+    run = Run(place)
+    config, data = run.read_config(), run.read_record().data
+    state = checkpoint.load(run.checkpoint, config, data, torch.device("cpu"), trained=corpus.N)
+    for learner in (state.generator, state.discriminator):
+        for moment in learner.optimizer.state[learner.flat].values():
+            assert moment.shape in ((), learner.flat.shape), "moments are taken that are not of the weights"
+    corpus.step(state, config, data)
+
+
+def _weights(place: Path) -> None:
+    start_from(corpus.state("adam").generator.network, checkpoint.load_generator(Run(place)))
+
+
+def _model(place: Path) -> None:
+    path = place / "model.onnx"
+    path.write_bytes(_only(place).read_bytes())
+    model = Model("model.onnx", path.read_bytes())
+    labels = [0] if model.conditional else None
+    first = model.sample(labels, count=1)
+    assert (model.sample(labels, count=1) == first).all(), "an image is not the same again"
+    with listening(False) as progress:
+        tolerated(lambda: choose_reference(open_subject(path, progress), None))
+    tolerated(read_weights, path)
+    tolerated(lambda: digitsmith.generate(place / "made", 3, model=model, format="npz", progress=False))
+
+
+def _metadata(place: Path) -> None:
+    file = _only(place)
+    file.write_bytes(corpus.tiny(file.read_text("utf-8", "replace")))
+    _model(place)
+
+
+def _results(place: Path) -> None:
+    _require_inert(write_report(sorted(place.rglob("*.json")) or [place], place / "page.html"))
+
+
+def _run_folder(place: Path) -> None:
+    _require_inert(write_report(place))
+
+
+def _require_inert(page: Path) -> None:
+    assert MARKUP not in page.read_text(encoding="utf-8"), "a stranger's markup is in the page"
+
+
+class _Answer(socketserver.BaseRequestHandler):
+    """Says the same to everything."""
+
+    def handle(self) -> None:
+        self.request.settimeout(2)
+        self.request.recv(2**16)
+        self.request.sendall(_server().response)
+        self.request.shutdown(socket.SHUT_WR)
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    response = b""
+
+    def handle_error(self, *_: object) -> None:
+        """The client went away, which it may."""
+
+
+@functools.cache
+def _server() -> _Server:
+    server = _Server(("127.0.0.1", 0), _Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def _download(place: Path) -> None:
+    server, response = _server(), place / "response"
+    server.response = response.read_bytes() if response.is_file() else b""
+    mirror = f"http://127.0.0.1:{server.server_address[1]}/"
+    with listening(False) as progress:
+        download([mirror], "labels", place, _require_labels, progress, most_bytes=2**20)
+
+
+def _require_labels(path: Path) -> None:
+    read_array(path, 1)
+
+
+READERS = {
+    "picture": Reader(corpus.pictures, _picture, 800),
+    "idx": Reader(lambda: corpus.data_sets("idx"), _data_set, 600),
+    "npz": Reader(lambda: corpus.data_sets("npz"), _data_set, 600),
+    "png": Reader(lambda: corpus.data_sets("png"), _data_set, 200),
+    "parquet": Reader(lambda: corpus.data_sets("parquet"), _data_set, 500),
+    "webdataset": Reader(lambda: corpus.data_sets("webdataset"), _data_set, 250),
+    "generated": Reader(corpus.generated, _generated, 600),
+    "config": Reader(corpus.configs, lambda place: load_config(next(place.glob("*.toml"), place)), 700),
+    "change": Reader(corpus.changes, _change, 800),
+    "words": Reader(corpus.words, _words, 500),
+    "run-record": Reader(
+        lambda: [corpus.of_run("config.toml", "run.json")], lambda place: Run(place).read_record(), 700
+    ),
+    "metrics": Reader(lambda: [corpus.of_run("metrics.jsonl")], _metrics, 800),
+    "checkpoint": Reader(corpus.checkpoints, _checkpoint, 150),
+    "weights": Reader(corpus.checkpoints, _weights, 150),
+    "model": Reader(corpus.models, _model, 150),
+    "metadata": Reader(corpus.metadata, _metadata, 500),
+    "result": Reader(corpus.results, _results, 120),
+    "run-folder": Reader(lambda: [corpus.run()], _run_folder, 10),
+    "download": Reader(corpus.responses, _download, 300),
+}
