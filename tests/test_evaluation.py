@@ -40,7 +40,7 @@ from tiny_models import TRAINING, a_model
 N = 2000
 
 needs_mnist = pytest.mark.skipif(
-    not (digitsmith.data.cache.data_home() / "mnist").is_dir(),
+    not digitsmith.data.cache.at_hand("mnist"),
     reason="needs MNIST: `digitsmith train cgan --data mnist` downloads it, or set DIGITSMITH_DATA_HOME",
 )
 
@@ -266,7 +266,7 @@ def test_made_digits_whose_makers_data_are_gone_need_a_reference(digits: Dataset
     with pytest.raises(ConfigError, match=r"reference: the model that made made was trained on gone/images"):
         digitsmith.evaluate("made")
     Path("made/dataset.json").write_text("[1]")
-    with pytest.raises(DataError, match=r"dataset\.json is damaged"):
+    with pytest.raises(DataError, match=r"dataset\.json cannot be read"):
         digitsmith.evaluate("made")
 
 

@@ -4,6 +4,7 @@ import errno
 import multiprocessing
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -269,3 +270,17 @@ def test_whatever_a_parser_raises_is_one_error_that_names_the_file(error: Except
     expected = r"^scan\.npz cannot be read \([^\x1b]+\): get it again\.$"
     with pytest.raises(DataError, match=expected), reading("scan.npz", DataError, "get it again"):
         raise error
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_devices_pipes_and_streams_are_not_replaced() -> None:
+    """Root may replace anything: a report --out /dev/null would leave a computer without its /dev/null."""
+    os.mkfifo("pipe")
+    Path("stdout").symlink_to("/proc/self/fd/1")
+    Path("link").symlink_to("pipe")
+    for name in ("pipe", "link", "stdout"):
+        with pytest.raises(OutputError, match=f"{name} is no regular file"), staged_file(Path(name)) as staged:
+            staged.write_text("content")
+    assert Path("pipe").is_fifo()
+    assert Path("stdout").is_symlink()
+    assert sorted(path.name for path in Path().iterdir()) == ["link", "pipe", "stdout"]

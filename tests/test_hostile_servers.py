@@ -122,13 +122,13 @@ def test_an_answer_of_anything(tmp_path, serve, answer, message) -> None:
     assert message in str(caught.value)
     assert len(str(caught.value)) < 1000
     assert str(caught.value).isprintable()
-    assert not (tmp_path / "file").exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_endless_answer_is_left(tmp_path, serve) -> None:
     with pytest.raises(DownloadError, match=r"it sends .* where 512,000 are the most"):
         fetch(tmp_path, serve(lambda _: itertools.chain([head()], itertools.repeat(bytes(2**16)))))
-    assert (tmp_path / "file.part").stat().st_size == 0
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_endless_redirect_is_followed_and_not_read(tmp_path, serve) -> None:

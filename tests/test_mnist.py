@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import digitsmith
-from digitsmith.data.cache import data_home
+from digitsmith.data.cache import at_hand
 
 pytestmark = pytest.mark.skipif(
-    not (data_home() / "mnist").is_dir(),
+    not at_hand("mnist"),
     reason="needs MNIST: `digitsmith train cgan --data mnist` downloads it, or set DIGITSMITH_DATA_HOME",
 )
 

@@ -35,7 +35,7 @@ class DigitsmithError(Exception):
 
     def __init__(self, message: str, *, parameter: str = "") -> None:
         super().__init__(message)
-        self.message, self.parameter = printable(_shortened(message)), parameter
+        self.message, self.parameter = _shortened(printable(message)), parameter
 
     def __str__(self) -> str:
         return f"{self.parameter}: {self.message}" if self.parameter else self.message

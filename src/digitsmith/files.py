@@ -91,6 +91,9 @@ def require_file_place(path: Path) -> None:
     """Refuse, before any work is done, a path at which no file can be written."""
     if path.is_dir():
         raise OutputError(f"{path} is a folder: name a file in it.")
+    stream = path.is_symlink() and str(path.readlink()).startswith("/proc/")  # as /dev/stdout is, whatever it leads to
+    if stream or (path.exists() and not path.is_file()):
+        raise OutputError(f"{path} is no regular file, and would be replaced by one: name another.")
     with writing(path):
         nearest = next(place for place in path.absolute().parents if place.exists())
         if not nearest.is_dir():

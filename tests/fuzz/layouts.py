@@ -4,6 +4,7 @@ import gzip
 import io
 import struct
 import tarfile
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -34,7 +35,8 @@ def change_zip(content: bytes, random: Random, change: Change) -> bytes:
             members[at] = (name, change(inner, random))
     packed = random.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", packed) as whole:
+    with zipfile.ZipFile(made, "w", packed) as whole, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # two members of one name
         for name, inner in members:
             whole.writestr(zipfile.ZipInfo(name), inner, packed)
     return made.getvalue()

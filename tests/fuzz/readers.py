@@ -186,22 +186,22 @@ def _require_labels(path: Path) -> None:
 
 
 READERS = {
-    "picture": Reader(corpus.pictures, _picture, 1500),
+    "picture": Reader(corpus.pictures, _picture, 800),
     "idx": Reader(lambda: corpus.data_sets("idx"), _data_set, 600),
     "npz": Reader(lambda: corpus.data_sets("npz"), _data_set, 600),
     "png": Reader(lambda: corpus.data_sets("png"), _data_set, 200),
     "parquet": Reader(lambda: corpus.data_sets("parquet"), _data_set, 500),
     "webdataset": Reader(lambda: corpus.data_sets("webdataset"), _data_set, 250),
-    "generated": Reader(corpus.generated, _generated, 1000),
-    "config": Reader(corpus.configs, lambda place: load_config(next(place.glob("*.toml"), place)), 1500),
-    "change": Reader(corpus.changes, _change, 1500),
+    "generated": Reader(corpus.generated, _generated, 600),
+    "config": Reader(corpus.configs, lambda place: load_config(next(place.glob("*.toml"), place)), 700),
+    "change": Reader(corpus.changes, _change, 800),
     "words": Reader(corpus.words, _words, 500),
     "run-record": Reader(
-        lambda: [corpus.of_run("config.toml", "run.json")], lambda place: Run(place).read_record(), 1500
+        lambda: [corpus.of_run("config.toml", "run.json")], lambda place: Run(place).read_record(), 700
     ),
     "metrics": Reader(lambda: [corpus.of_run("metrics.jsonl")], _metrics, 800),
     "checkpoint": Reader(corpus.checkpoints, _checkpoint, 150),
-    "weights": Reader(corpus.checkpoints, _weights, 500),
+    "weights": Reader(corpus.checkpoints, _weights, 150),
     "model": Reader(corpus.models, _model, 150),
     "metadata": Reader(corpus.metadata, _metadata, 500),
     "result": Reader(corpus.results, _results, 120),

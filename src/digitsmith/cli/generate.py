@@ -1,5 +1,6 @@
 """`digitsmith generate`."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -84,10 +85,10 @@ def generate(
 
 
 def _parse_shard(text: str) -> tuple[int, int]:
-    part, slash, parts = text.partition("/")
-    if not (slash and part.isdecimal() and parts.isdecimal()):
+    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    if found is None:
         raise ConfigError(f"{text}: write it as I/N, for example 2/4.", parameter="shard")
-    return int(part), int(parts)
+    return int(found[1]), int(found[2])
 
 
 def _parse_labels(text: str, classes: tuple[str, ...]) -> list[str]:

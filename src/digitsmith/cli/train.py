@@ -1,5 +1,6 @@
 """`digitsmith train`."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -148,10 +149,10 @@ def _list_keys() -> None:
 def _parse_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    height, x, width = text.partition("x")
-    if not (x and height.isdecimal() and width.isdecimal()):
+    found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", text)
+    if found is None:
         raise ConfigError(f"{text}: write it as height x width, for example 28x28.", parameter="resize")
-    return int(height), int(width)
+    return int(found[1]), int(found[2])
 
 
 def _epochs(count: int) -> str:

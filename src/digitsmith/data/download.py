@@ -73,18 +73,20 @@ def download(
                 check(part)
             except DataError as error:
                 failures.append(f"{mirror}{file}: {error.message}")
-                part.unlink()  # what is wrong from the start is not to be gone on with
+                part.unlink(missing_ok=True)  # what is wrong from the start is not to be gone on with
             except DigitsmithError:
                 raise
             except Exception as error:  # what servers send leads to errors of many libraries
                 failures.append(f"{mirror}{file}: {_said(error)}")
                 if isinstance(error, _Refused) and error.afresh:
-                    part.unlink()
+                    part.unlink(missing_ok=True)
                 elif not isinstance(error, _BROKE_OFF):
                     break  # this mirror is away, or has no such file; only a broken transfer is worth going on with
             else:
                 part.replace(target)
                 return target
+    if part.is_file() and not part.stat().st_size:
+        part.unlink()
     raise DownloadError("\n".join(f"  {failure}" for failure in dict.fromkeys(failures)))
 
 

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from digitsmith.files import staged_file
 
@@ -39,7 +39,12 @@ ClassNames = Annotated[tuple[str, ...], AfterValidator(check_class_names), Field
 SIDES = range(8, 129)
 """The image heights and widths that models take, in pixels."""
 
-Address = Annotated[str, AfterValidator(lambda text: text.encode("utf-8", "backslashreplace").decode())]
+
+def _spell_out(text: object) -> object:
+    return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
+
+
+Address = Annotated[str, BeforeValidator(_spell_out)]
 """A name or path, as the user gave it. Bytes that are no UTF-8 are spelled out, as JSON cannot hold them."""
 
 Channels = Literal[1, 3]
