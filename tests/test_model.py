@@ -56,7 +56,7 @@ def trained(config: object) -> dict[str, object]:
         ({"channels": 3}, r"output image is float \[256, 1, 28, 28\], not float \[256, 3, 28, 28\]"),
         ({"channels": 4}, "channels"),
         ({"z_dim": 10**12}, "z_dim"),
-        ({"z_dim": 99}, "input z is not"),
+        ({"z_dim": 99}, "MatMul does not fit what it takes"),
         ({"classes": ["../../etc"]}, "classes"),
         ({"classes": ["a", "a"]}, "classes"),
         ({"classes": ["\x1b[31m"]}, "classes"),

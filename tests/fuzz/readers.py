@@ -87,7 +87,7 @@ def _change(place: Path) -> None:
 
 def _words(place: Path) -> None:
     text, images = _text(place), np.zeros((2, 8, 8), np.uint8)
-    model = Model("tiny", corpus.tiny())
+    model = _tiny()
     tolerated(lambda: model.class_indices(_parse_labels(text, model.record.classes)))
     tolerated(_parse_shard, text)
     tolerated(_parse_size, text)
@@ -95,6 +95,11 @@ def _words(place: Path) -> None:
     tolerated(digitsmith.load, text)
     tolerated(lambda: digitsmith.load_dataset(text, progress=False))
     tolerated(load_config, text)
+
+
+@functools.cache
+def _tiny() -> Model:
+    return Model("tiny", corpus.tiny())
 
 
 def _metrics(place: Path) -> None:
