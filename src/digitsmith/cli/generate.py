@@ -85,7 +85,7 @@ def generate(
 
 
 def _parse_shard(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if found is None:
         raise ConfigError(f"{text}: write it as I/N, for example 2/4.", parameter="shard")
     return int(found[1]), int(found[2])

@@ -149,7 +149,7 @@ def _list_keys() -> None:
 def _parse_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", text)
+    found = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", text)
     if found is None:
         raise ConfigError(f"{text}: write it as height x width, for example 28x28.", parameter="resize")
     return int(found[1]), int(found[2])

@@ -126,7 +126,7 @@ def _run(job: Job, record: RunRecord, *, resume: bool) -> tuple[State, bool]:
     """Start the run or take it up, train, and export at the end."""
     run, data, config = job.run, job.data, job.config
     torch.manual_seed(config.run.seed)
-    state = None
+    state = None if resume else _new_state(job)
     if not resume:
         folder.start(run, config, record)
     with folder.locked(run.folder):
@@ -136,8 +136,8 @@ def _run(job: Job, record: RunRecord, *, resume: bool) -> tuple[State, bool]:
             if run.checkpoint.exists() or (run.metrics.is_file() and run.metrics.stat().st_size):
                 state = checkpoint.load(run.checkpoint, config, record.data, job.device, len(data))
             folder.write_config(run, config)
-        if state is None:  # new, or killed before its first checkpoint
-            state = new_state(config, (data.channels, *data.image_size), len(data.classes), job.device)
+        if state is None:  # it was killed before its first checkpoint
+            state = _new_state(job)
         if config.networks.styles > 1 and state.styles is None:
             started = time.monotonic()
             state.styles = find_styles(data, config)
@@ -154,6 +154,10 @@ def _run(job: Job, record: RunRecord, *, resume: bool) -> tuple[State, bool]:
         stopped = {"state": "finished" if finished else "interrupted", "seconds": round(state.position.seconds, 3)}
         record.model_copy(update=stopped).save(run.record)
     return state, finished
+
+
+def _new_state(job: Job) -> State:
+    return new_state(job.config, (job.data.channels, *job.data.image_size), len(job.data.classes), job.device)
 
 
 def _find_images(
