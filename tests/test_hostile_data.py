@@ -398,6 +398,29 @@ class TestParquet:
         assert pq.ParquetFile(file).metadata.row_group(0).column(0).total_uncompressed_size == 0
         refused(tmp_path, "its column image has over 134,")
 
+    def test_columns_are_those_that_arrow_takes_whatever_the_metadata_call_them(self, tmp_path) -> None:
+        images = [{"bytes": png() + bytes(2**27), "path": ""}]
+        parquet(tmp_path, images, compression="zstd", use_dictionary=False, write_statistics=False)
+        file = tmp_path / "train.parquet"
+        whole = file.read_bytes()
+        name = whole.rindex(b"\x05image\x05bytes", 0, whole.index(b"ARROW:schema")) + 7  # of the pages, not the schema
+        file.write_bytes(whole[:name] + b"other" + whole[name + 5 :])
+        assert pq.ParquetFile(file).schema.column(0).path == "image.bytes"
+        assert pq.ParquetFile(file).metadata.row_group(0).column(0).path_in_schema == "image.other"
+        refused(tmp_path, "its column image.bytes has over 134,")
+
+    def test_a_field_is_that_which_arrow_takes(self) -> None:
+        """It passes over one of another kind, and takes the lower bits of a number that is too large."""
+        sizes = [b"\x15\x00", b"\x15\x08", b"\x15\x02"]  # the page's type, bytes decompressed and compressed
+        page = b"".join(sizes)
+        small = b"\x06\x04\x02"  # field 2 again, as another kind of number
+        assert [each.decompressed for each in pages(memoryview(page + small + b"\0?"))] == [4]
+        for number in (varint(2 * (2**16 + 2)), varint(2 * (2**15 + 2))):
+            with pytest.raises(ValueError, match="too large"):
+                list(pages(memoryview(page + b"\x05" + number + b"\x02" + b"\0?")))
+        with pytest.raises(ValueError, match="too large for its kind"):
+            list(pages(memoryview(sizes[0] + b"\x15" + varint(2**32 + 2) + sizes[2] + b"\0?")))
+
     def test_pages_of_all_writers_are_understood(self, tmp_path) -> None:
         for options in (
             {"data_page_version": "2.0"},

@@ -58,7 +58,8 @@ def _read(path: Path, file: Any, record: DatasetRecord | None) -> Dataset:
     if labelled and not pa.types.is_integer(schema.field("label").type):
         raise ValueError(f"labels must be whole numbers; these are {schema.field('label').type}")
     wanted = [_image_column(schema), *(["label"] if labelled else [])]
-    largest = max(1, _largest_page(path, wanted))
+    paths = [file.schema.column(i).path for i in range(len(file.schema))]
+    largest = max(1, _largest_page(path, {i: name for i, name in enumerate(paths) if name in wanted}))
     rows_at_once = min(1024, max(4, _FREE // largest))  # each may have as many bytes as a page
     labels: list[int] = []
 
@@ -93,26 +94,27 @@ def _image_column(schema: Any) -> str:
     return name
 
 
-def _largest_page(path: Path, wanted: list[str]) -> int:
+def _largest_page(path: Path, wanted: dict[int, str]) -> int:
     """Bytes of the largest page of some columns, decompressed; refuse those that are far more than they are stored in.
 
-    Only the pages' own headers say how large they are: the file's metadata may claim less.
+    Columns are given by their numbers, with names for errors. Only the pages' own headers say how large they are: the
+    file's metadata may claim less.
     """
     largest = 0
     with pa.memory_map(str(path)) as file:
         for column in columns(memoryview(file.read_buffer()).cast("B")):
-            if column.path in wanted:
-                largest = max(largest, _largest_page_of(column))
+            if column.number in wanted:
+                largest = max(largest, _largest_page_of(column, wanted[column.number]))
     return largest
 
 
-def _largest_page_of(column: Column) -> int:
+def _largest_page_of(column: Column, name: str) -> int:
     most = max(_FREE, limits.MAX_RATIO * len(column.content))
     size = largest = 0
     for page in pages(column.content):
         size, largest = size + page.decompressed, max(largest, page.decompressed)
         if size > most or (page.is_dictionary and size > _FREE):
-            raise ValueError(f"its column {column.path} has over {size:,} bytes; {most:,} are allowed")
+            raise ValueError(f"its column {name} has over {size:,} bytes; {most:,} are allowed")
     return largest
 
 
