@@ -200,6 +200,17 @@ def test_what_takes_too_much_is_refused(nodes: list[NodeProto], arrays: Arrays, 
         opened(a_hostile(nodes, AS_IMAGES | arrays))
 
 
+@pytest.mark.parametrize("operator", ["Conv", "ConvTranspose"])
+@pytest.mark.parametrize("bias", [(1,), (63,), (65,), (64, 1), (1, 64)])
+def test_a_bias_of_another_size_is_refused(operator: str, bias: tuple[int, ...]) -> None:
+    """ONNX Runtime 1.20 reads past its end, and draws what lies there."""
+    kernel = ones(64, 1, 1, 1) if operator == "Conv" else ones(1, 64, 1, 1)
+    nodes = [IMAGES, node(operator, "i kernel bias", "y"), MEAN]
+    with refused(ModelError, f"{operator} has a bias"):
+        opened(a_hostile(nodes, AS_IMAGES | {"kernel": kernel, "bias": ones(*bias)}))
+    opened(a_hostile(nodes, AS_IMAGES | {"kernel": kernel, "bias": ones(64)}))
+
+
 def test_an_empty_tensor_does_not_kill_the_process() -> None:
     """ONNX's own inference of shapes ends the process at a slice of nothing."""
     resized = helper.make_node("Resize", ["i", "", "scales"], ["r"], mode="nearest")

@@ -8,7 +8,15 @@ import onnx
 from onnx import TensorProto, helper, shape_inference
 
 from digitsmith.errors import ModelError, reason
-from digitsmith.models.operators import OPSET, Shape, multiply_adds, padded_size, require_known, workspace
+from digitsmith.models.operators import (
+    OPSET,
+    Shape,
+    multiply_adds,
+    padded_size,
+    require_fitting,
+    require_known,
+    workspace,
+)
 from digitsmith.models.protobuf import require_raw
 
 METADATA_KEY = "digitsmith"
@@ -127,6 +135,7 @@ def _require_bounded(graph: onnx.GraphProto, inputs: Mapping[str, Tensor]) -> di
         made = _made_by(node, given, small)
         _add(found, node.output[0], made)
         shapes = [given[name].shape for name in node.input if name]
+        require_fitting(node.op_type, shapes, made.shape)
         held += padded_size(made.shape) * _SIZES.get(made.type, 1)
         work += multiply_adds(node.op_type, shapes, made.shape)
         if held > _MOST_BYTES or workspace(node.op_type, shapes, made.shape) > _MOST_WORKSPACE:

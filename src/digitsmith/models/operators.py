@@ -94,6 +94,16 @@ def require_known(node: onnx.NodeProto) -> None:
             raise ValueError(f"{operator} has a {name} that models of Digitsmith do not use")
 
 
+def require_fitting(operator: str, inputs: Sequence[Shape], output: Shape) -> None:
+    """Refuse inputs whose shapes do not go together, where neither ONNX nor every ONNX Runtime looks.
+
+    Raises:
+        ValueError: a bias of another size than the channels: some versions read past its end.
+    """
+    if operator in ("Conv", "ConvTranspose") and len(inputs) > 2 and inputs[2] != (output[1],):
+        raise ValueError(f"{operator} has a bias {list(inputs[2])} for {output[1]} channels")
+
+
 def multiply_adds(operator: str, inputs: Sequence[Shape], output: Shape) -> int:
     """How many multiply-adds an operator makes, or could make in the time that it takes."""
     others = _TOUCHED * sum(map(math.prod, (*inputs, output)))
