@@ -17,6 +17,7 @@ from digitsmith.files import (
     read_bytes,
     reading,
     require_contained,
+    require_file_place,
     require_new,
     staged_file,
     staged_folder,
@@ -128,6 +129,35 @@ def test_a_name_that_the_system_refuses_is_an_error_for_the_user(tmp_path: Path,
         fail(stage, tmp_path / ("x" * 300), AssertionError("nothing could be written"))
 
 
+@pytest.mark.parametrize("stage", [staged_file, staged_folder])
+def test_what_cannot_be_held_is_an_error_and_not_made_again_and_again(tmp_path: Path, monkeypatch, stage) -> None:
+    """A umask of 777, or too many open files."""
+    real = os.open
+
+    def refuse(path, flags: int, *more: object, **options: object) -> int:
+        if str(path).endswith(".partial") and not flags & os.O_CREAT and "dir_fd" not in options:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path, flags, *more, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr("digitsmith.files._remove", lambda path: path.rmdir() if path.is_dir() else path.unlink())
+    with pytest.raises(OutputError, match="Permission denied"):
+        fail(stage, tmp_path / "made", AssertionError("nothing could be written"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_in_a_folder_that_may_not_be_looked_into_is_refused(tmp_path: Path, monkeypatch) -> None:
+    def refuse(_: object) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(OutputError, match="Permission denied; choose a place that you may write to"):
+        require_file_place(tmp_path / "made")
+    monkeypatch.undo()
+    with pytest.raises(OutputError, match="check the path"):
+        require_file_place(tmp_path / ("x" * 300))
+
+
 def test_errors_that_are_not_the_operating_systems_pass_unchanged(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="truncated picture"), staged_file(tmp_path / "made"):
         raise OSError("truncated picture")
@@ -229,6 +259,26 @@ def test_of_two_writers_of_one_file_one_wins_whole(tmp_path: Path) -> None:
         writer.join()
         assert writer.exitcode == 0
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_gets_a_file_of_someone_else_while_it_is_filled_keeps_it(tmp_path: Path, monkeypatch) -> None:
+    rename = Path.rename
+
+    def race(path: Path, place: Path) -> Path:
+        if path.name == "b":
+            place.mkdir()
+            (place / "theirs").touch()
+        return rename(path, place)
+
+    def fill() -> None:
+        with staged_folder(tmp_path) as staged:
+            for name in ("a", "b", "c"):
+                (staged / name).mkdir()
+
+    monkeypatch.setattr(Path, "rename", race)
+    with pytest.raises(OutputError, match="not empty"):
+        fill()
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["b", "b/theirs"]
 
 
 def test_two_fillers_of_one_empty_folder_do_not_mix(tmp_path: Path) -> None:

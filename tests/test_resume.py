@@ -205,6 +205,17 @@ def test_two_processes_do_not_train_in_one_folder(micro_run: Run) -> None:
         digitsmith.train(out=micro_run.folder, changes={"epochs": 3}, resume=True)
 
 
+def test_the_lock_empties_no_other_file(tmp_path: Path) -> None:
+    """A run folder of a stranger may have a second name of a file of the user's in the place of the lock."""
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / ".lock").hardlink_to(tmp_path / "precious")
+    with locked(tmp_path):
+        assert not (tmp_path / ".lock").samefile(tmp_path / "precious")
+        with refused(RunError, "another process is training"), locked(tmp_path):
+            pytest.fail("the block must not run")
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
 def test_a_folder_that_holds_something_is_not_touched(micro_run: Run) -> None:
     before = contents(micro_run)
     with refused(OutputError, "is not empty"):

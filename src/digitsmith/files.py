@@ -89,12 +89,12 @@ def exists(path: str | Path) -> bool:
 
 def require_file_place(path: Path) -> None:
     """Refuse, before any work is done, a path at which no file can be written."""
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder: name a file in it.")
-    stream = path.is_symlink() and str(path.readlink()).startswith("/proc/")  # as /dev/stdout is, whatever it leads to
-    if stream or (path.exists() and not path.is_file()):
-        raise OutputError(f"{path} is no regular file, and would be replaced by one: name another.")
-    with writing(path):
+    with writing(path):  # a path may be too long, or lead through folders that are not to be looked into
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder: name a file in it.")
+        stream = path.is_symlink() and str(path.readlink()).startswith("/proc/")  # as /dev/stdout, wherever it leads
+        if stream or (path.exists() and not path.is_file()):
+            raise OutputError(f"{path} is no regular file, and would be replaced by one: name another.")
         nearest = next(place for place in path.absolute().parents if place.exists())
         if not nearest.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
@@ -152,6 +152,45 @@ def staged_folder(folder: Path) -> Iterator[Path]:
                 staged.replace(folder)
 
 
+@contextlib.contextmanager
+def locked(folder: Path, busy: Callable[[], object]) -> Iterator[None]:
+    """Hold a folder, so that programs which do the same in it do so one after the other. A killed one holds nothing.
+
+    Args:
+        folder: one that is there.
+        busy: called if another program holds it, before that is waited for.
+    """
+    if sys.platform == "win32":  # no locks on folders
+        yield
+        return
+    import fcntl
+
+    with writing(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            busy()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_shared(path: Path) -> None:
+    """Remove what lies in the place of a file to go on with, if writing to it would change another: a link, a pipe, …
+
+    A file that has a second name elsewhere keeps that one.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            path.unlink()
+
+
 def is_unfinished(folder: Path) -> bool:
     """Whether a folder is being filled at this moment, or its writer was killed."""
     return any(_STAGED.fullmatch(entry.name) and entry.is_dir() for entry in folder.iterdir())
@@ -180,7 +219,11 @@ def _staged(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
     while held is None:  # another writer may have taken it for left behind, before it was held
         staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
         make(staged)
-        held = _hold(staged, new=True)
+        try:
+            held = _hold(staged, new=True)
+        except OSError:
+            _remove(staged)
+            raise
     try:
         yield staged
     finally:
@@ -202,6 +245,9 @@ def _hold(staged: Path, *, new: bool = False) -> int | None:
 
     Returns:
         None if another process holds it, or it is gone. One that is `new` is held where there are no locks, too.
+
+    Raises:
+        OSError: one that is `new` cannot be opened.
     """
     if sys.platform == "win32":  # no locks, as open files cannot be renamed there: what killed writers left, stays
         return os.open(os.devnull, os.O_RDONLY) if new else None
@@ -209,7 +255,9 @@ def _hold(staged: Path, *, new: bool = False) -> int | None:
 
     try:
         descriptor = os.open(staged, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+    except OSError as error:
+        if new and not isinstance(error, FileNotFoundError):  # the next one could not be, either
+            raise
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if new else fcntl.LOCK_NB))
@@ -235,18 +283,15 @@ def _remove(staged: Path) -> None:
 
 def _move_up(staged: Path, folder: Path) -> None:
     """Move what is in a staged folder into the folder around it, all or nothing."""
-    held = _hold(folder, new=True)
-    moved = []
-    try:
-        require_new(folder)  # it may have been filled meanwhile
-        for entry in staged.iterdir():
-            moved.append(folder / entry.name)
-            entry.rename(moved[-1])
-        staged.rmdir()
-    except BaseException:
-        for entry in moved:
-            _remove(entry)
-        raise
-    finally:
-        if held is not None:
-            os.close(held)
+    names = [entry.name for entry in staged.iterdir()]
+    with locked(folder, lambda: None):
+        try:
+            require_new(folder)  # it may have been filled meanwhile
+            for name in names:
+                (staged / name).rename(folder / name)
+            staged.rmdir()
+        except BaseException:
+            for name in names:
+                if not (staged / name).exists():  # it was moved; else what has that name is another's
+                    _remove(folder / name)
+            raise

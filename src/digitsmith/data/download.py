@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +16,7 @@ import requests
 import urllib3
 
 from digitsmith.errors import DataError, DigitsmithError, DownloadError, reason
-from digitsmith.files import writing
+from digitsmith.files import locked, remove_shared, writing
 from digitsmith.progress import Progress
 
 _ATTEMPTS = 3  # for each mirror
@@ -100,33 +99,15 @@ def alone(folder: Path, progress: Progress) -> Iterator[None]:
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    if os.name == "nt":  # no locks on folders
+    with locked(folder, lambda: progress.note(f"Another program downloads to {folder}: waiting for it.")):
         yield
-        return
-    import fcntl
-
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress.note(f"Another program downloads to {folder}: waiting for it.")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError:  # a file system without locks
-            pass
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager
 def _opened(part: Path) -> Iterator[BinaryIO]:
     """Open what is there of a file, to go on with it: a file of our own, not what a link leads to, nor a pipe."""
     with writing(part):
-        with contextlib.suppress(FileNotFoundError):
-            found = part.lstat()
-            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
-                part.unlink()
+        remove_shared(part)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         descriptor = os.open(part, flags, 0o666)
     with os.fdopen(descriptor, "ab") as output:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from digitsmith.config.loading import to_values
 from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import ModelError
-from digitsmith.files import staged_file
+from digitsmith.files import require_file_place, staged_file
 from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.generator import Model
 from digitsmith.models.operators import OPSET
@@ -50,6 +50,7 @@ def export(run: str | Path, path: str | Path, *, half: bool = False, truncation:
         ModelError: a truncation out of range, or a file whose images are not the generator's.
         OutputError: the file cannot be written.
     """
+    require_file_place(Path(path))
     folder = Run(Path(run))
     config, record = folder.read_config(), folder.read_record()
     with torch.random.fork_rng():  # the caller's random state stays as it is

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from digitsmith.config.loading import flatten, to_values
 from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import OutputError, RunError
-from digitsmith.files import staged_file, staged_folder, writing
+from digitsmith.files import remove_shared, staged_file, staged_folder, writing
 from digitsmith.records.base import DataRecord
 from digitsmith.records.run import Run, RunRecord
 
@@ -53,8 +53,10 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         RunError: another process is training there.
     """
-    lock = FileLock(folder / ".lock", blocking=False)
+    path = folder / ".lock"  # a file, which network file systems can lock, too
+    lock = FileLock(path, blocking=False)
     with writing(folder):
+        remove_shared(path)  # some versions of filelock empty the file
         try:
             lock.acquire()
         except Timeout as error:
