@@ -310,6 +310,8 @@ def test_too_few_images_and_other_sizes_are_refused(digits: Dataset) -> None:
         digitsmith.evaluate(digits.resize((20, 20)), "digits")
     with pytest.raises(ConfigError, match="seed"):
         digitsmith.evaluate(digits, "digits", seed=-1)
+    with pytest.raises(ConfigError, match="features: there are no features 'resnet'"):
+        digitsmith.evaluate(digits, "digits", features="resnet")
     with pytest.raises(ConfigError, match="inception_weights: "):
         digitsmith.evaluate(digits, "digits", inception_weights="weights.pth")
 

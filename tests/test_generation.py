@@ -190,6 +190,7 @@ def test_numbers_of_numpy_are_numbers(model: Model) -> None:
     np.testing.assert_array_equal(model.sample([7, 1, 7, 1], seed=2), formats.read(Path("made")).images)
     np.testing.assert_array_equal(model.sample(np.array([1], np.uint8), seed=two, start=np.int32(1), count=np.int64(1)),
                                   model.sample([1], seed=2, start=1))  # fmt: skip
+    np.testing.assert_array_equal(model.sample(iter([7, 1])), model.sample([7, 1]))
     sure = digitsmith.generate("sure", 3, min_confidence=np.float32(0.5))
     assert formats.read_record(sure).generated.min_confidence == 0.5
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -189,6 +190,9 @@ def test_a_run_that_has_only_begun_is_shown(run: Run) -> None:
 def test_an_evaluation_of_an_earlier_model_is_marked(run: Run) -> None:
     run.model.write_bytes(b"another")
     assert "has changed since it was evaluated" in page(run.folder).text
+    os.truncate(run.model, 2**29)  # of zeros, which take no place on the disk
+    with pytest.raises(RunError, match=r"model\.onnx cannot be read \(it has more than"):
+        write_report(run.folder)
 
 
 def test_several_are_compared(run: Run) -> None:
@@ -334,6 +338,8 @@ def test_what_cannot_be_shown_is_refused_with_the_mend(run: Run) -> None:
     for path, kind, message in refused:
         with pytest.raises(kind, match=message):
             write_report([path], Path("report.html"))
+    with pytest.raises(ResultError, match="give a run folder"):
+        write_report([], Path("report.html"))
     with run.metrics.open("a") as file:
         file.write('{"epoch": 3, "st')
     with pytest.raises(RunError, match=r"metrics.jsonl cannot be read.*resuming it mends"):

@@ -121,7 +121,7 @@ def test_the_config_repeats_the_run(micro_run: Run) -> None:
 @pytest.mark.usefixtures("weights_only")
 def test_changes_are_recorded_as_they_would_be_written(few: Path) -> None:
     changes = {"epochs": 1, "generator.widths": [24, 32], "discriminator.name": "sgd", "generator.batch_norm": True}
-    run = digitsmith.train("gan", few, "run", changes=changes, progress=False).run
+    run = digitsmith.train("gan", few, "run", changes=changes | {"epochs": np.int64(1)}, progress=False).run
     written = run.read_record().changes
     assert written == ("epochs=1", "generator.widths=[24, 32]", "discriminator.name=sgd", "generator.batch_norm=true")
     assert load_config("gan", written) == load_config("gan", changes)
@@ -448,6 +448,8 @@ def test_data_that_cannot_be_trained_on_is_refused(digits: Dataset) -> None:
     large = Dataset(np.zeros((100, 130, 100), np.uint8))
     with refused(DataError, "images of 130x100", "resize"):
         digitsmith.train("gan", large, "run", changes=MICRO)
+    with refused(ConfigError, "1000000000x8: use sides", "resize"):
+        digitsmith.train("gan", digits, "run", changes=MICRO, resize=(10**9, 8))
     with refused(ConfigError, "tpu: use auto, cpu, cuda", "device"):
         digitsmith.train("cgan", digits, "run", changes=MICRO, device="tpu")
     assert not Path("run").exists()

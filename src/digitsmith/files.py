@@ -24,10 +24,15 @@ _STAGED = re.compile(r"\.(?P<name>.*)\.[0-9a-f]{16}\.partial", re.DOTALL)
 
 @contextlib.contextmanager
 def writing(what: Path, whole: str = "") -> Iterator[None]:
-    """Turn the operating system's refusals (full disk, no permission, …) into an `OutputError` that names `what`.
+    """Turn the operating system's refusals (full disk, …) into an `OutputError` that names `what`, a path.
 
     `whole` is a sentence on what is left.
     """
+    try:
+        if b"\0" in os.fsencode(what):
+            raise ValueError
+    except ValueError as error:
+        raise OutputError(f"{what} can be no path: name another.") from error
     try:
         yield
     except OSError as error:
@@ -245,9 +250,6 @@ def _hold(staged: Path, *, new: bool = False) -> int | None:
 
     Returns:
         None if another process holds it, or it is gone. One that is `new` is held where there are no locks, too.
-
-    Raises:
-        OSError: one that is `new` cannot be opened.
     """
     if sys.platform == "win32":  # no locks, as open files cannot be renamed there: what killed writers left, stays
         return os.open(os.devnull, os.O_RDONLY) if new else None

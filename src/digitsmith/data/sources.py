@@ -89,7 +89,7 @@ def load_dataset(
         (359, (28, 28), '3')
     """
     if resize is not None:
-        _check_resize(resize)
+        check_resize(resize)
     chosen = Source.parse(str(source), split)
     with listening(progress) as progress:
         data = _load(chosen, progress)
@@ -100,7 +100,12 @@ def load_dataset(
     return data
 
 
-def _check_resize(resize: tuple[int, int]) -> None:
+def check_resize(resize: tuple[int, int]) -> None:
+    """Refuse a height and width that models do not take.
+
+    Raises:
+        ConfigError: it names `resize`.
+    """
     sides = tuple(resize) if isinstance(resize, Sequence) else (resize,)
     if len(sides) != 2 or any(not hasattr(side, "__index__") or side not in SIDES for side in sides):
         raise ConfigError(

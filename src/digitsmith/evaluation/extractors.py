@@ -55,11 +55,13 @@ def feature_extractor(
     """The extractor of a name, for images that the digit-net sees at this scale.
 
     Raises:
-        ConfigError: weights for an extractor that takes none.
+        ConfigError: no such extractor, or weights for one that takes none.
         DependencyError: libraries that it needs are not installed.
     """
     if features == "inception":
         return InceptionV3(inception_weights, progress)
+    if features != "digitnet":
+        raise ConfigError(f"there are no features {features!r:.60}: use digitnet or inception.", parameter="features")
     if inception_weights is not None:
         raise ConfigError(
             "weights of Inception v3 are of use with its features only (features: inception).",

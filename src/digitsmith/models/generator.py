@@ -145,6 +145,7 @@ class Model:
             raise ModelError(f"{self.name} is unconditional and knows none: leave them out.", parameter="labels")
         names = {name: i for i, name in enumerate(self.record.classes)}
         try:
+            labels = list(labels)
             indices = [names.get(label, -1) if isinstance(label, str) else whole(label, "labels") for label in labels]
         except (TypeError, ConfigError) as error:
             raise ModelError(f"give class names or whole numbers ({reason(error)}).", parameter="labels") from error

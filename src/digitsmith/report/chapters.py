@@ -28,6 +28,7 @@ _GIF_BYTES = 2_000_000
 """A larger one stays in the run folder: the page shows the strip alone."""
 
 _PICTURE_BYTES = 2**24
+_MODEL_BYTES = 2**28  # a larger one cannot be loaded, either
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,8 @@ def _read_run(path: Path) -> Chapter:
 
 
 def _sha256(path: Path) -> str:
-    with reading(path, RunError, "remove it, or export the model again"), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with reading(path, RunError, "remove it, or export the model again"):
+        return hashlib.sha256(read_bytes(path, _MODEL_BYTES)).hexdigest()
 
 
 def _read_training(run: Run) -> Training:

@@ -67,6 +67,8 @@ def write_report(subjects: str | Path | Sequence[str | Path], out: str | Path | 
         OutputError: the page cannot be written.
     """
     paths = [Path(subject) for subject in ([subjects] if isinstance(subjects, str | Path) else subjects)]
+    if not paths:
+        raise ResultError("a report is about something: give a run folder, or the JSON file of a result.")
     with reading(", ".join(map(str, paths)), ResultError, "check the path"):
         alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
         out = Path(out or alone / "report.html")

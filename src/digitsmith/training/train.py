@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from digitsmith.config.loading import load_config
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.sources import load_dataset
+from digitsmith.data.sources import check_resize, load_dataset
 from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError
 from digitsmith.figures.run import draw_figures
 from digitsmith.files import require_new
@@ -85,6 +86,9 @@ def train(
         >>> digitsmith.load(outcome.run.folder).sample([5]).shape
         (1, 28, 28)
     """
+    changes = _plain(changes)
+    if resize is not None:
+        check_resize(resize)
     run = Run(Path(out))
     folder.require_text(run.folder)
     if resume:
@@ -187,6 +191,13 @@ def _find_images(
             f"{error.message} Go to where it is, or name it.",
             parameter="data",
         ) from error
+
+
+def _plain(changes: Sequence[str] | Mapping[str, Any]) -> Sequence[str] | Mapping[str, Any]:
+    """Changes whose numbers are Python's own, as they may be NumPy's."""
+    if not isinstance(changes, Mapping):
+        return changes
+    return {key: value.item() if isinstance(value, np.generic) else value for key, value in changes.items()}
 
 
 def _as_texts(changes: Sequence[str] | Mapping[str, Any]) -> tuple[str, ...]:
