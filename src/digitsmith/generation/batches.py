@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from digitsmith.generation.request import Labels, Request, labels_of
 from digitsmith.generation.screening import Screen, screen_for
 from digitsmith.models.generator import Model
 from digitsmith.models.noise import Span, check_seed, spans
+from digitsmith.models.running import Workers
 from digitsmith.progress import Progress
 
 WORK = "making images"
@@ -85,24 +86,15 @@ def batches(model: Model, plan: Plan) -> Generator[Batch]:
     Raises:
         ModelError: images that are refused every time.
     """
-    workers = os.cpu_count() or 1
-    model = model.apart()
+    threads, model = os.cpu_count() or 1, model.apart()
     pending: deque[Future[Batch]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for span in plan.spans():
-                pending.append(pool.submit(plan.make, model, span))
-                if len(pending) > 2 * workers:
-                    yield pending[0].result()
-                    pending.popleft()
-            while pending:
-                yield pending[0].result()
-                pending.popleft()
-        finally:  # an error, an interrupt, or nobody wants more: nothing is left to run
-            pool.shutdown(wait=False, cancel_futures=True)
-            while running := [future for future in pending if not future.done()]:
-                model.stop()
-                wait(running, timeout=0.1)
+    with Workers(model.runs, threads) as workers:
+        for span in plan.spans():
+            pending.append(workers.submit(plan.make, model, span))
+            if len(pending) > 2 * threads:
+                yield workers.result(pending.popleft())
+        while pending:
+            yield workers.result(pending.popleft())
 
 
 def make_dataset(model: Model, request: Request, progress: Progress | None = None) -> tuple[Dataset, int]:

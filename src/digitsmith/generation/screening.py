@@ -72,5 +72,5 @@ def screen_for(model: Model, min_confidence: float) -> Screen | None:
             f"only digits can be recognised; the classes of {model.name} are {' '.join(classes)}.",
             parameter="min_confidence",
         )
-    examples = model.make(Span(0, 0, BLOCK), np.arange(BLOCK) % len(classes) if classes else None)
+    examples = model.sample(np.arange(BLOCK) % len(classes)) if classes else model.sample(count=BLOCK)
     return Screen(float(min_confidence), digits, usual_scale(examples))

@@ -61,7 +61,7 @@ def check_graph(name: str, proto: onnx.ModelProto, inputs: Mapping[str, Tensor],
 
     Args:
         name: of the model, for the error.
-        proto: the model. What it claims of shapes, which is not believed, is taken out.
+        proto: the model.
         inputs: what it takes in one run.
         outputs: what it gives.
 
@@ -75,12 +75,11 @@ def check_graph(name: str, proto: onnx.ModelProto, inputs: Mapping[str, Tensor],
             raise ValueError(f"its inputs are not {' and '.join(inputs)}")
         if [value.name for value in proto.graph.output] != list(outputs):
             raise ValueError(f"its output is not {' and '.join(outputs)}")
-        _require_inputs(proto.graph, inputs)
         found = _require_bounded(proto.graph, inputs)
         for output, wanted in outputs.items():
             if found.get(output) != wanted:
                 raise ValueError(f"its output {output} is {found.get(output)}, not {wanted}")
-        del proto.graph.value_info[:]
+        _require_true(proto.graph, found)
     except ValueError as error:
         raise ModelError(f"{name} is refused: {reason(error)}.") from error
 
@@ -104,17 +103,6 @@ def _require_self_contained(proto: onnx.ModelProto) -> None:
             raise ValueError("a tensor in it has absurd dimensions")
         if len(tensor.raw_data) != math.prod(tensor.dims) * _SIZES[tensor.data_type]:
             raise ValueError(f"its tensor {tensor.name} has not the data of its size")
-
-
-def _require_inputs(graph: onnx.GraphProto, inputs: Mapping[str, Tensor]) -> None:
-    for value in graph.input:
-        declared, wanted = value.type.tensor_type, inputs[value.name]
-        sizes = [dim.dim_value if dim.HasField("dim_value") else None for dim in declared.shape.dim]
-        fits = len(sizes) == len(wanted.shape) and all(
-            size in (None, other) for size, other in zip(sizes, wanted.shape, strict=True)
-        )
-        if not fits or declared.elem_type != wanted.type:
-            raise ValueError(f"its input {value.name} is not {wanted}")
 
 
 def _require_bounded(graph: onnx.GraphProto, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -168,3 +156,20 @@ def _made_by(node: onnx.NodeProto, given: Mapping[str, Tensor], small: Mapping[s
     if not told.HasField("shape") or any(dim < 1 for dim in shape):
         raise ValueError(f"the size of what {node.op_type} makes cannot be told, or is none")
     return Tensor(told.elem_type, shape)
+
+
+def _require_true(graph: onnx.GraphProto, found: Mapping[str, Tensor]) -> None:
+    """Refuse a graph that says anything else of types and shapes, which the runtime would plan its memory by."""
+    sizes: dict[str, int] = {}
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        said, tensor = value.type.tensor_type, found.get(value.name)
+        if tensor is None:  # not in the graph
+            continue
+        fits = said.elem_type == tensor.type and len(said.shape.dim) == len(tensor.shape)
+        for dim, size in zip(said.shape.dim, tensor.shape, strict=False):
+            if dim.HasField("dim_value"):
+                fits = fits and dim.dim_value == size
+            elif dim.dim_param:  # a name, that stands for one size
+                fits = fits and sizes.setdefault(dim.dim_param, size) == size
+        if not fits:
+            raise ValueError(f"what it says of {value.name} does not fit {tensor}")

@@ -1,8 +1,9 @@
 """Running a graph, with an end to it: what takes far too long is stopped, and so is what Ctrl-C interrupts."""
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from digitsmith.errors import ModelError, reason
 
 MOST_SECONDS = 120.0
-"""Of one run. The most work that `models.check` lets through takes about ten on one core."""
+"""Of one run. The most work that `models.check` lets through takes about five, on one core."""
+
+Result = TypeVar("Result")
 
 
 def open_session(name: str, content: bytes) -> onnxruntime.InferenceSession:
@@ -32,36 +35,70 @@ def open_session(name: str, content: bytes) -> onnxruntime.InferenceSession:
 
 
 class Runs:
-    """Runs of one session, in any number of threads, that can be stopped together."""
+    """Runs of one session, in any number of threads, that can be stopped."""
 
     def __init__(self, name: str, session: onnxruntime.InferenceSession) -> None:
         self.name, self.session = name, session
-        self._under_way: set[onnxruntime.RunOptions] = set()
+        self._started: dict[onnxruntime.RunOptions, float] = {}
 
     def run(self, output: str, feed: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """Run the graph once. The thread that calls does nothing but wait, so that it can be interrupted.
+        """Run the graph once.
 
         Raises:
-            ModelError: it fails, takes longer than `MOST_SECONDS`, or is stopped.
+            ModelError: it fails, or is stopped.
         """
-        options = onnxruntime.RunOptions()
-        self._under_way.add(options)
-        with ThreadPoolExecutor(1) as thread:
-            run = thread.submit(self.session.run, [output], feed, options)
-            try:
-                made: NDArray[np.float32] = run.result(MOST_SECONDS)[0]
-            except TimeoutError as error:
-                raise ModelError(
-                    f"{self.name} takes longer than {MOST_SECONDS:.0f} s for a run: it is stopped."
-                ) from error
-            except Exception as error:  # as above
-                raise ModelError(f"{self.name}: ONNX Runtime cannot run it ({reason(error)}).") from error
-            finally:
-                options.terminate = True  # it ends before its next operator, unless it has ended
-                self._under_way.discard(options)
+        options, start = onnxruntime.RunOptions(), time.monotonic()
+        self._started[options] = start
+        try:
+            made: NDArray[np.float32] = self.session.run([output], feed, options)[0]
+        except Exception as error:  # as above
+            if (seconds := time.monotonic() - start) > MOST_SECONDS:
+                raise ModelError(f"{self.name} was stopped, as one run took longer than {seconds:.0f} s.") from error
+            raise ModelError(f"{self.name}: ONNX Runtime cannot run it ({reason(error)}).") from error
+        finally:
+            del self._started[options]
         return made
 
-    def stop(self) -> None:
-        """End the runs that are under way; they raise a `ModelError`."""
-        for options in tuple(self._under_way):
-            options.terminate = True
+    def stop(self, after: float = 0.0) -> None:
+        """End the runs that started so many seconds ago, each before its next operator; they raise a `ModelError`."""
+        for options, start in self._started.copy().items():
+            if time.monotonic() - start >= after:
+                options.terminate = True
+
+
+class Workers:
+    """Threads that make runs for one that waits: it can be interrupted, which a thread that runs cannot.
+
+    On leaving, for whatever reason, nothing is left to run.
+    """
+
+    def __init__(self, runs: Runs, threads: int) -> None:
+        self._runs, self._pool = runs, ThreadPoolExecutor(threads)
+        self._unfinished: set[Future[Any]] = set()
+
+    def submit(self, work: Callable[..., Result], *arguments: Any) -> "Future[Result]":
+        """Have work done in one of the threads."""
+        future = self._pool.submit(work, *arguments)
+        self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
+        return future
+
+    def result(self, future: "Future[Result]") -> Result:
+        """Wait for what submitted work returns or raises; runs that take too long are stopped."""
+        while True:
+            try:
+                return future.result(timeout=1.0)
+            except TimeoutError:
+                if future.done():  # it is the work's own
+                    raise
+                self._runs.stop(after=MOST_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        while running := tuple(self._unfinished):
+            self._runs.stop()
+            wait(running, timeout=0.1)
+        self._pool.shutdown()
