@@ -127,7 +127,7 @@ class Model:
         runs = []
         for start in range(first, span.first + span.count, n):
             images = self.runs.run("image", {name: full[start : start + n] for name, full in feed.items()})
-            if not np.isfinite([images.min(), images.max()]).all():  # these two take far less time than all
+            if not np.isfinite([images.min(), images.max()]).all():  # far less time than looking at each
                 raise ModelError(f"{self.name} makes images with values that are no finite numbers: do not use it.")
             runs.append(images)
         made = runs[0] if len(runs) == 1 else np.concatenate(runs)
