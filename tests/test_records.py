@@ -22,7 +22,6 @@ from conftest import refused
 from digitsmith.errors import DigitsmithError, ResultError, RunError
 from digitsmith.figures.curves import read_history
 from digitsmith.figures.run import draw_figures
-from digitsmith.records.base import check_class_names
 from digitsmith.records.results import load_result
 from digitsmith.records.run import MetricsLine, Run
 from digitsmith.report.page import write_report
@@ -279,13 +278,6 @@ def test_samples_of_another_run_end_the_drawing_of_figures_in_one_line(run: Run,
     Image.fromarray(np.zeros((3, 3), np.uint8)).save(run.real)
     with refused(RunError, "samples cannot be read"):
         draw_figures(run)
-
-
-def test_class_names_are_printable() -> None:
-    assert check_class_names(["0", "é", "a b", "b[b]"]) == ("0", "é", "a b", "b[b]")
-    for name in ("", "a\nb", "a\x1b[31m", "\x9b", "a\u202eb", "\ud800", "a/b", "a\\b", ".", "..", "x" * 65):
-        with pytest.raises(ValueError, match="cannot be a class name"):
-            check_class_names([name])
 
 
 def test_text_on_a_page_cannot_turn_the_rest_around(run: Run) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitsmith.errors import DataError
-from digitsmith.records.base import SIDES, Channels, DataRecord, check_class_names
+from digitsmith.records.base import MOST_CLASSES, SIDES, Channels, DataRecord, check_class_names
 
 UNLABELLED = -1
 """The label of an image whose class is not known."""
@@ -139,7 +139,7 @@ def numbered_classes(labels: NDArray[np.integer[Any]]) -> tuple[str, ...]:
     if labels.dtype.kind not in "iu":
         raise DataError(f"labels must be whole numbers; these are {labels.dtype}.")
     highest = int(labels.max()) if len(labels) else UNLABELLED
-    if highest > 9999:
+    if highest >= MOST_CLASSES:
         raise DataError(f"a label of {highest} is no class index: labels count classes from 0.")
     return tuple(str(i) for i in range(highest + 1))
 

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from digitsmith.files import staged_file
 
+MOST_CLASSES = 10_000
+
 
 class Record(BaseModel):
     """A frozen object that is written as JSON. What it does not know is refused, and what no record would hold.
@@ -27,6 +29,8 @@ class Record(BaseModel):
 
 def check_class_names(classes: Sequence[str]) -> tuple[str, ...]:
     """Return `classes` as a tuple if each can stand as a folder name and none comes twice, else raise `ValueError`."""
+    if len(classes) > MOST_CLASSES:
+        raise ValueError(f"{len(classes):,} classes, more than {MOST_CLASSES:,}")
     for name in classes:
         if not 1 <= len(name) <= 64 or not name.isprintable() or {"/", "\\"} & set(name) or name in (".", ".."):
             raise ValueError(f"{name!r} cannot be a class name: use 1 to 64 printable characters, no slashes")
@@ -35,7 +39,7 @@ def check_class_names(classes: Sequence[str]) -> tuple[str, ...]:
     return tuple(classes)
 
 
-ClassNames = Annotated[tuple[str, ...], AfterValidator(check_class_names), Field(max_length=10_000)]
+ClassNames = Annotated[tuple[str, ...], AfterValidator(check_class_names)]
 SIDES = range(8, 129)
 """The image heights and widths that models take, in pixels."""
 
