@@ -265,6 +265,12 @@ def test_made_digits_whose_makers_data_are_gone_need_a_reference(digits: Dataset
     Path("made/dataset.json").write_text(json.dumps({"classes": list(DIGITS), "generated": generated}))
     with pytest.raises(ConfigError, match=r"reference: the model that made made was trained on gone/images"):
         digitsmith.evaluate("made")
+    formats.write(digits.take(slice(300, 600)), Path("mine"), "npz")
+    generated["trained_on"] = long = "./" * 2000 + "mine"  # as long as a path can be; the notes are longer
+    Path("made/dataset.json").write_text(json.dumps({"classes": list(DIGITS), "generated": generated}))
+    result = digitsmith.evaluate("made", count=129)
+    assert result.reference.source == long
+    assert any(f"those of {long} on this computer" in note for note in result.notes)
     Path("made/dataset.json").write_text("[1]")
     with pytest.raises(DataError, match=r"dataset\.json cannot be read"):
         digitsmith.evaluate("made")

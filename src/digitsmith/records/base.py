@@ -16,10 +16,11 @@ MOST_CLASSES = 10_000
 class Record(BaseModel):
     """A frozen object that is written as JSON. What it does not know is refused, and what no record would hold.
 
-    A file may be a stranger's: numbers are finite and whole ones bounded (`Count`), texts no longer than paths can be.
+    A file may be a stranger's: numbers are finite and whole ones bounded (`Count`), texts no longer than a note on
+    several paths.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=4096)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=2**14)
 
     def save(self, path: Path) -> None:
         """Write it as JSON, whole or not at all."""
@@ -48,8 +49,9 @@ def _spell_out(text: object) -> object:
     return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
 
 
-Address = Annotated[str, BeforeValidator(_spell_out)]
-"""A name or path, as the user gave it. Bytes that are no UTF-8 are spelled out, as JSON cannot hold them."""
+Address = Annotated[str, BeforeValidator(_spell_out), Field(max_length=4096)]
+"""A name or path, as the user gave it, no longer than paths can be. Bytes that are no UTF-8 are spelled out, as JSON
+cannot hold them."""
 
 Channels = Literal[1, 3]
 Count = Annotated[int, Field(ge=0, le=10**12)]
