@@ -242,6 +242,24 @@ def test_what_a_killed_writer_left_goes_with_the_next_one_and_what_a_living_one_
     assert path.read_text() == "whole again"
 
 
+def test_what_another_user_left_in_a_folder_of_all_is_no_hindrance(tmp_path: Path, monkeypatch) -> None:
+    """As in /tmp, where nobody removes what is another's: a file there with a staged name would stop all writers."""
+    path, theirs = tmp_path / "result", tmp_path / f".result.{'0' * 16}.partial"
+    theirs.touch()
+    unlink = Path.unlink
+
+    def refuse(path: Path, **options: bool) -> None:
+        if path == theirs:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with staged_file(path) as staged:
+        staged.write_text("whole")
+    assert path.read_text() == "whole"
+    assert set(tmp_path.iterdir()) == {path, theirs}
+
+
 def _write_often(path: Path, letter: bytes) -> None:
     for _ in range(100):
         with staged_file(path) as staged:

@@ -103,7 +103,7 @@ def require_file_place(path: Path) -> None:
         nearest = next(place for place in path.absolute().parents if place.exists())
         if not nearest.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if not os.access(nearest, os.W_OK | os.X_OK):
+        if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
@@ -280,7 +280,8 @@ def _remove(staged: Path) -> None:
     if staged.is_dir():
         shutil.rmtree(staged, ignore_errors=True)
     else:
-        staged.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it is gone, or another user's, in a folder of all
+            staged.unlink()
 
 
 def _move_up(staged: Path, folder: Path) -> None:
