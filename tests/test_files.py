@@ -12,16 +12,8 @@ from typing import Any
 import pytest
 
 from digitsmith.errors import DataError, OutputError, RunError
-from digitsmith.files import (
-    is_unfinished,
-    read_bytes,
-    reading,
-    require_contained,
-    require_file_place,
-    require_new,
-    staged_file,
-    staged_folder,
-)  # fmt: skip
+from digitsmith.files import is_unfinished, require_file_place, require_new, staged_file, staged_folder
+from digitsmith.untrusted import read_bytes, reading, require_contained
 
 
 def fail(stage, place: Path, error: BaseException | type[BaseException]) -> None:
@@ -353,3 +345,17 @@ def test_devices_pipes_and_streams_are_not_replaced() -> None:
     assert Path("pipe").is_fifo()
     assert Path("stdout").is_symlink()
     assert sorted(path.name for path in Path().iterdir()) == ["link", "pipe", "stdout"]
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_what_was_whole_when_its_writer_was_killed_comes_to_its_place_with_the_next_one(
+    tmp_path: Path, moved: int
+) -> None:
+    whole = tmp_path / f".{tmp_path.name}.{'0' * 16}.whole"
+    whole.mkdir()
+    for i, name in enumerate(("a", "b")):
+        ((tmp_path if i < moved else whole) / name).write_text(name)
+    assert is_unfinished(tmp_path)
+    with pytest.raises(OutputError, match="not empty"):
+        require_new(tmp_path)
+    assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"a": "a", "b": "b"}

@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -30,7 +31,6 @@ from safetensors.numpy import load_file
 
 import digitsmith
 from digitsmith.data import formats
-from digitsmith.errors import DataError
 from digitsmith.records.results import load_result
 from digitsmith.records.run import Run
 
@@ -142,7 +142,7 @@ def _start(words: list[str], work: Path, changes: int = 0) -> tuple[BaseProcess,
     return process, ours
 
 
-def _finish(words: list[str], work: Path) -> tuple[float, int]:
+def _run(words: list[str], work: Path) -> tuple[float, int]:
     """Run a command line to its end; seconds and changes to files that it took."""
     started = time.monotonic()
     process, pipe = _start(words, work)
@@ -151,10 +151,16 @@ def _finish(words: list[str], work: Path) -> tuple[float, int]:
     except EOFError as error:
         raise AssertionError(work.with_suffix(".err").read_text()) from error
     process.join()
+    return time.monotonic() - started, changes
+
+
+def _finish(words: list[str], work: Path) -> tuple[float, int]:
+    """The same of one that must end well."""
+    length = _run(words, work)
     said = work.with_suffix(".err").read_text()
     assert "digitsmith: " not in said, said
     assert "Traceback" not in said, said
-    return time.monotonic() - started, changes
+    return length
 
 
 def _kill(command: Command, home: Path, work: Path, chance: random.Random) -> str:
@@ -173,25 +179,21 @@ def _kill(command: Command, home: Path, work: Path, chance: random.Random) -> st
     process.join()
 
     after = _files(work)
-    kept = {path for path in before if path != result}
-    assert {path: before[path] for path in kept} == {path: after.get(path) for path in kept}, (
-        "old files are not as before"
-    )
-    new = {path for path in after.keys() - before.keys() if ".partial" not in str(path)}
+    changed = [path for path in before if path != result and after.get(path) != before[path]]
+    assert not changed, f"no longer as they were: {changed}"
+    new = [path for path in after.keys() - before.keys() if not re.search(r"\.(partial|whole)(/|$)", str(path))]
+    assert all(path.is_relative_to(result) for path in new), f"left: {new}"
     made = result in before or bool(new)
+    if any(work.rglob("*.whole")):  # it was filling a folder that was there; the next run ends that, and is refused
+        _run(command.words, work)
+        made = True
     if made:
-        assert all(path.is_relative_to(result) for path in new), f"left: {new}"
-        try:
-            command.check(result)
-        except DataError as error:  # a folder that was there before: until it has all of its files, it says so
-            if "its writer was killed" in str(error):
-                return "refused as unfinished"
-            raise
+        command.check(result)
     words = command.again if made and command.again is not None else command.words
     if words:
         _finish(words, work)
         command.check(result)
-    over = list(work.rglob("*.partial*"))
+    over = [*work.rglob("*.partial"), *work.rglob("*.whole")]
     assert not over, f"left over: {over}"
     return "killed" if process.exitcode == -signal.SIGKILL else "ended before"
 

@@ -1,4 +1,4 @@
-"""Files and folders that appear under their name only when they are whole, and files of strangers.
+"""Files and folders that appear under their name only when they are whole.
 
 What is written is staged under a name that nobody can guess, beside its place. The writer holds a lock on it. So what a
 killed writer left can be told, and the next one that writes to the same place removes it.
@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from digitsmith import interrupts
-from digitsmith.errors import DigitsmithError, OutputError, reason
+from digitsmith.errors import OutputError
 
 _WHOLE = " Nothing was left half-written."
-_STAGED = re.compile(r"\.(?P<name>.*)\.[0-9a-f]{16}\.partial", re.DOTALL)
+_STAGED = re.compile(r"\.(?P<name>.*)\.[0-9a-f]{16}\.(partial|(?P<whole>whole))", re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -45,51 +45,6 @@ def writing(what: Path, whole: str = "") -> Iterator[None]:
             errno.EROFS: "choose a place that you may write to",
         }.get(error.errno, "check the path")
         raise OutputError(f"cannot write {what}: {error.strerror}; {mend}.{whole}") from error
-
-
-@contextlib.contextmanager
-def reading(what: object, kind: type[DigitsmithError], mend: str) -> Iterator[None]:
-    """Turn whatever is raised while a file is read that may be anything into an error of `kind` that names it.
-
-    Parsers do not promise what they raise on damaged or hostile files; so all of it is caught, in this one place.
-
-    Args:
-        what: the file.
-        kind: of error; those of Digitsmith pass as they are.
-        mend: what to do, as the end of a sentence.
-    """
-    try:
-        yield
-    except DigitsmithError:
-        raise
-    except Exception as error:
-        raise kind(f"{what} cannot be read ({reason(error)}): {mend}.") from error
-
-
-def read_bytes(path: Path, most: int) -> bytes:
-    """The content of a regular file of at most so many bytes; pipes and devices, which have no end, are refused.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it is too large, or no regular file.
-    """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is no regular file")
-        content = file.read(min(most, status.st_size) + 1)  # for which memory is taken at once
-    if len(content) > most:
-        raise ValueError(f"it has more than {most:,} bytes")
-    return content
-
-
-def exists(path: str | Path) -> bool:
-    """Whether there is such a file or folder; False, too, where text of strangers can be no path (too long, NUL)."""
-    try:
-        return Path(path).exists()
-    except (OSError, ValueError):
-        return False
 
 
 def require_file_place(path: Path) -> None:
@@ -201,21 +156,6 @@ def is_unfinished(folder: Path) -> bool:
     return any(_STAGED.fullmatch(entry.name) and entry.is_dir() for entry in folder.iterdir())
 
 
-def require_contained(folder: Path, inner: tuple[str, ...], kind: type[DigitsmithError]) -> None:
-    """Refuse links in a folder, and in some of its folders, that lead out of it: it may be a stranger's.
-
-    Raises:
-        DigitsmithError: of `kind`; it names the link.
-    """
-    places = [place for place in (folder, *(folder / name for name in inner)) if os.path.isdir(place)]  # noqa: PTH112
-    home = folder.resolve() if places else folder
-    for place in places:
-        with os.scandir(place) as entries:
-            for entry in entries:
-                if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(home):
-                    raise kind(f"{entry.path} is a link that leads out of {folder}: put a copy in its place.")
-
-
 @contextlib.contextmanager
 def _staged(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
     """Make a file or folder under a name beside `path` that nobody can guess, hold it, and remove what is left."""
@@ -237,11 +177,15 @@ def _staged(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
 
 
 def _clear(folder: Path, name: str) -> None:
-    """Remove what killed writers of that name left."""
+    """Remove what killed writers of that name left, but for what was whole and on its way to its place."""
     for entry in folder.iterdir():
         staged = _STAGED.fullmatch(entry.name)
         if staged and staged["name"] == name and (held := _hold(entry)) is not None:
-            _remove(entry)
+            if staged["whole"]:
+                with contextlib.suppress(OSError):  # others have put something in its place
+                    _end_move(entry)
+            else:
+                _remove(entry)
             os.close(held)
 
 
@@ -285,16 +229,24 @@ def _remove(staged: Path) -> None:
 
 
 def _move_up(staged: Path, folder: Path) -> None:
-    """Move what is in a staged folder into the folder around it, all or nothing."""
+    """Move what is in a staged folder, and is whole, into the folder around it. If it is killed, `_clear` goes on."""
     names = [entry.name for entry in staged.iterdir()]
     with locked(folder, lambda: None):
+        require_new(folder)  # it may have been filled meanwhile
+        whole = staged.rename(staged.with_suffix(".whole"))
         try:
-            require_new(folder)  # it may have been filled meanwhile
-            for name in names:
-                (staged / name).rename(folder / name)
-            staged.rmdir()
+            _end_move(whole)
         except BaseException:
             for name in names:
-                if not (staged / name).exists():  # it was moved; else what has that name is another's
+                if not (whole / name).exists():  # it was moved; else what has that name is another's
                     _remove(folder / name)
+            _remove(whole)
             raise
+
+
+def _end_move(whole: Path) -> None:
+    for entry in whole.iterdir():
+        if (place := whole.parent / entry.name).exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        entry.rename(place)
+    whole.rmdir()

@@ -117,5 +117,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with interrupts.raised():
                 app(arguments, prog_name="digitsmith")
         except DigitsmithError as error:
-            typer.echo(f"digitsmith: {error}", err=True)
+            lines = str(error).replace("\n", "\n  ")  # a line end in a name begins no line that could be taken for ours
+            typer.echo(f"digitsmith: {lines}", err=True)
             sys.exit(2)

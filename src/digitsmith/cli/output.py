@@ -58,16 +58,19 @@ def result_place(subject: str, json: Path | None, name: str) -> Path | None:
     """Where a result is saved: the file that the user names, or `name` in the run folder; None for neither.
 
     Raises:
-        OutputError: the file named is a folder.
+        OutputError: no file can be written there, or it is the subject.
     """
     from digitsmith.errors import DataError
-    from digitsmith.files import reading, require_file_place
+    from digitsmith.files import require_file_place
+    from digitsmith.untrusted import reading
 
-    if json is not None:
-        require_file_place(json)
-        return json
     with reading(subject, DataError, "check the path"):
-        return Path(subject) / name if (Path(subject) / "config.toml").is_file() else None
+        place = json or (Path(subject) / name if (Path(subject) / "config.toml").is_file() else None)
+    if place is not None:
+        require_file_place(place)
+        if place.absolute() == Path(subject).absolute():
+            raise OutputError(f"{place} is what is measured, and would be overwritten: choose another place.")
+    return place
 
 
 def save_and_show(result: "Result", place: Path | None, show: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from digitsmith.config.schema import Networks, Section, TrainConfig
 from digitsmith.errors import ConfigError
-from digitsmith.files import read_bytes, reading
+from digitsmith.untrusted import read_bytes, reading
 
 _FOLDER = resources.files("digitsmith.config") / "presets"
 _MOST = 2**14  # bytes of a file; a parser's time may grow with the square of them

@@ -16,8 +16,9 @@ from digitsmith.data import limits
 from digitsmith.data.catalogue import REMOTES, Remote
 from digitsmith.data.download import alone, download
 from digitsmith.errors import DataError, DownloadError, OutputError
-from digitsmith.files import reading, staged_file
+from digitsmith.files import staged_file
 from digitsmith.progress import Progress
+from digitsmith.untrusted import reading
 
 _VARIABLE = "DIGITSMITH_DATA_HOME"
 _SUMS = "SHA256SUMS"

@@ -15,9 +15,9 @@ from digitsmith.data.dataset import Dataset, check_image_size, numbered_classes
 from digitsmith.data.formats import SPLITS, Split, check_split
 from digitsmith.data.formats.idx import read_array
 from digitsmith.errors import ConfigError, DataError
-from digitsmith.files import exists
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import SIDES
+from digitsmith.untrusted import exists
 
 
 @dataclass(frozen=True)

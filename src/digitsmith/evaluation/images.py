@@ -12,10 +12,10 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.errors import DataError, blaming
 from digitsmith.evaluation.samples import digit_labels, digits_in
-from digitsmith.files import exists
 from digitsmith.models.digitnet import as_digits
 from digitsmith.models.generator import Model, load, shipped
 from digitsmith.progress import Progress
+from digitsmith.untrusted import exists
 
 
 @dataclass(frozen=True, eq=False)

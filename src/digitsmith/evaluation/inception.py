@@ -16,8 +16,8 @@ from digitsmith.data.cache import data_home
 from digitsmith.data.download import alone, download
 from digitsmith.data.pixels import to_planes
 from digitsmith.errors import DataError, DependencyError, DownloadError, install, reason
-from digitsmith.files import read_bytes
 from digitsmith.progress import Progress, Silent
+from digitsmith.untrusted import read_bytes
 
 VARIABLE = "DIGITSMITH_INCEPTION"
 """The environment variable that names a file of weights."""

@@ -11,10 +11,10 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import Source, load_dataset
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, blaming
 from digitsmith.evaluation.images import Subject
-from digitsmith.files import exists
 from digitsmith.models.generator import Model
 from digitsmith.progress import Progress
 from digitsmith.records.evaluation import Part, ReferenceRecord
+from digitsmith.untrusted import exists
 
 DEFAULT = Source("mnist")
 """What is compared with where nothing says what images are of."""

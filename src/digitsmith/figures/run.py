@@ -11,9 +11,10 @@ from PIL import Image
 from digitsmith.data.grid import save_png, tile, untile
 from digitsmith.errors import RunError
 from digitsmith.figures.curves import KINDS, draw_curves, read_history
-from digitsmith.files import read_bytes, reading, staged_file
+from digitsmith.files import staged_file
 from digitsmith.records.evaluation import check_picture
 from digitsmith.records.run import Run
+from digitsmith.untrusted import read_bytes, reading
 
 _STRIP_FRAMES = 8
 _GIF_FRAMES = 60

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 
 from digitsmith.data.pixels import to_uint8
 from digitsmith.errors import ConfigError, ModelError, reason
-from digitsmith.files import read_bytes, reading
 from digitsmith.models.check import Tensor, check_graph, parse
 from digitsmith.models.noise import BLOCK, MAX_INDEX, Span, check_seed, noise_block, spans, whole
 from digitsmith.models.running import Runs, Workers, open_session
 from digitsmith.records.model import GeneratorRecord, ShippedRecord
 from digitsmith.records.run import Run
+from digitsmith.untrusted import read_bytes, reading
 
 DEFAULT = "mnist"
 """The shipped model that is used where none is named."""

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, TypeAdapter
 
 from digitsmith.errors import ResultError
-from digitsmith.files import read_bytes, reading
 from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.study import Study
+from digitsmith.untrusted import read_bytes, reading
 
 Result = Evaluation | Study
 

@@ -11,8 +11,8 @@ from pydantic import Field, field_validator
 from digitsmith.config.loading import load_config
 from digitsmith.config.schema import MOST_EPOCHS, TrainConfig
 from digitsmith.errors import RunError, blaming
-from digitsmith.files import read_bytes, reading, require_contained
 from digitsmith.records.base import SIDES, Address, DataRecord, Origin, Record, Side
+from digitsmith.untrusted import read_bytes, reading, require_contained
 
 MOST_SECONDS = 1e9
 """Of a training that is resumed: thirty years."""

@@ -14,12 +14,12 @@ from digitsmith.config.loading import describe_keys, flatten
 from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import ResultError, RunError
 from digitsmith.figures.curves import History, read_history
-from digitsmith.files import read_bytes, reading
 from digitsmith.records.evaluation import Evaluation, check_picture
 from digitsmith.records.results import load_result
 from digitsmith.records.run import MetricsLine, Run, RunRecord
 from digitsmith.records.study import Study
 from digitsmith.report.commands import train_command
+from digitsmith.untrusted import read_bytes, reading
 
 EVALUATION, STUDY = "evaluation.json", "tstr.json"
 """The results that are kept in the folder of their run."""

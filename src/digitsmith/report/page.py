@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from digitsmith.errors import OutputError, ResultError, printable
 from digitsmith.figures.curves import KINDS, History, draw_curves
-from digitsmith.files import reading, staged_file
+from digitsmith.files import staged_file
 from digitsmith.records.base import Record, Versions
 from digitsmith.records.evaluation import Evaluation, Measure
 from digitsmith.records.results import require_comparable
@@ -19,6 +19,7 @@ from digitsmith.records.study import Study
 from digitsmith.report.chapters import Chapter, data_uri, read_chapters
 from digitsmith.report.commands import command, evaluate_command
 from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction
+from digitsmith.untrusted import reading
 
 
 @dataclass(frozen=True)

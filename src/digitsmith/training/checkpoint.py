@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import RunError
-from digitsmith.files import read_bytes, reading, staged_file
+from digitsmith.files import staged_file
 from digitsmith.records.base import DataRecord
 from digitsmith.records.run import Run
 from digitsmith.training.learner import moments_of_one
@@ -27,6 +27,7 @@ from digitsmith.training.networks import outline
 from digitsmith.training.state import Position, State, new_state
 from digitsmith.training.step import SCALARS
 from digitsmith.training.styles import Styles
+from digitsmith.untrusted import read_bytes, reading
 
 _FORMAT = 2
 _HEADER = 2**20  # bytes, at most

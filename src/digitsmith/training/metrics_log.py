@@ -9,8 +9,9 @@ from torch.utils.tensorboard import SummaryWriter
 
 from digitsmith.data.pixels import to_planes
 from digitsmith.errors import RunError
-from digitsmith.files import reading, staged_file, writing
+from digitsmith.files import staged_file, writing
 from digitsmith.records.run import MetricsLine, Run
+from digitsmith.untrusted import reading
 
 _NOT_PLOTTED = {"epoch", "step", "images", "seconds"}
 

@@ -26,6 +26,7 @@ from digitsmith.training.loop import Job, train_epochs
 from digitsmith.training.setup import prepare
 from digitsmith.training.state import State, new_state
 from digitsmith.training.styles import find_styles
+from digitsmith.untrusted import reading
 
 
 @dataclass(frozen=True)
@@ -104,19 +105,20 @@ def train(
     config = load_config(preset or run.config, changes)
     with listening(progress) as progress:
         images, source = _find_images(data, resize, recorded, run.folder if resume else preset, progress)
+        job = prepare(run, images, config, device or (recorded.device if resume and recorded else "auto"), progress)
         described = images.record(source)
         if recorded and not resume and recorded.data.sha256 != described.sha256:
             progress.note(f"{source} does not hold the images any more that the run of {preset} was trained on.")
-        job = prepare(run, images, config, device or (recorded.device if resume and recorded else "auto"), progress)
-        record = RunRecord(
-            preset=str(preset or run.config),
-            changes=_as_texts(changes),
-            resize=resize or (recorded.resize if recorded else None),
-            data=described,
-            device=str(job.device),
-            versions=Versions.here("torch", "numpy"),
-            started=datetime.now(UTC),
-        )
+        with reading("what is asked for", ConfigError, "change less at once"):  # such as a thousand changes
+            record = RunRecord(
+                preset=str(preset or run.config),
+                changes=_as_texts(changes),
+                resize=resize or (recorded.resize if recorded else None),
+                data=described,
+                device=str(job.device),
+                versions=Versions.here("torch", "numpy"),
+                started=datetime.now(UTC),
+            )
         with torch.random.fork_rng():  # the caller's random state stays as it is
             state, finished = _run(job, record, resume=resume)
     draw_figures(run)

@@ -11,13 +11,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import ModelError
-from digitsmith.files import reading
 from digitsmith.models.generator import Model, load
 from digitsmith.models.noise import noise
 from digitsmith.records.run import Run
 from digitsmith.training import checkpoint
 from digitsmith.training.networks import new_networks
 from digitsmith.training.networks.blocks import ClassNorm
+from digitsmith.untrusted import reading
 
 _IMAGES = 512  # generated, for the statistics of norms
 

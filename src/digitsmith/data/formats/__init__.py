@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from digitsmith.data import limits
 from digitsmith.data.dataset import UNLABELLED, Dataset, numbered_classes
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError
-from digitsmith.files import is_unfinished, read_bytes, reading, staged_folder
+from digitsmith.files import is_unfinished, staged_folder
 from digitsmith.records.base import Channels, check_class_names
 from digitsmith.records.dataset import DatasetRecord, GenerationRecord
+from digitsmith.untrusted import read_bytes, reading
 
 Format = Literal["idx", "npz", "png", "parquet", "webdataset"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -22,7 +22,7 @@ from digitsmith.data import limits
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.formats import Header, Split, assemble, read_record, write_record
 from digitsmith.errors import DataError
-from digitsmith.files import read_bytes, reading
+from digitsmith.untrusted import read_bytes, reading
 
 _ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff"})
 _PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF")

@@ -82,12 +82,9 @@ class DigitStatistics:
         """From the digit-net's predictions and features."""
         shares = predictions.map(lambda of: np.bincount(of.digits, minlength=len(DIGITS)) / len(of))
         spreads = predictions.map(lambda of: metrics.class_spread(of.features, of.digits, len(DIGITS)))
-        return cls(
-            shares,
-            spreads.generated / spreads.reference,
-            spreads.held_out / spreads.reference,
-            np.flatnonzero(shares.reference >= 0.01),
-        )
+        with np.errstate(divide="ignore", invalid="ignore"):  # of a digit whose images are all the same
+            generated, held_out = (spread / spreads.reference for spread in (spreads.generated, spreads.held_out))
+        return cls(shares, generated, held_out, np.flatnonzero(shares.reference >= 0.01))
 
     def rows(self) -> tuple[ClassRow, ...]:
         """One for each digit that the reference has."""
