@@ -209,3 +209,10 @@ def test_metadata_survive_the_file() -> None:
     record = a_record(classes=("é", "ten"), image_size=(8, 64), z_dim=3, z_distribution="uniform", channels=3)
     assert load(write(a_proto(record))).record == record
     assert GeneratorRecord.model_validate_json(record.model_dump_json()) == record
+
+
+def test_loading_and_sampling_leave_the_processors_state_as_it_is() -> None:
+    """Sessions can be told to take denormal numbers for zero, but then the whole thread does, and what NumPy computes."""
+    load().sample([1])
+    smallest = np.nextafter(np.float64(0), np.float64(1))
+    assert smallest * 1.0 > 0

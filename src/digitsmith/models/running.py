@@ -27,7 +27,6 @@ def open_session(name: str, content: bytes) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1  # blocks run in parallel, not the layers of one
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # names in the file are not shown as they are; errors are raised all the same
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")  # slow on some processors: no way to stall
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises a class of its own for each failure, with no common root
