@@ -212,7 +212,7 @@ def test_metadata_survive_the_file() -> None:
 
 
 def test_loading_and_sampling_leave_the_processors_state_as_it_is() -> None:
-    """Sessions can be told to take denormal numbers for zero, but then the whole thread does, and what NumPy computes."""
+    """A session may be told to take denormal numbers for zero; then all that the thread computes does so."""
     load().sample([1])
     smallest = np.nextafter(np.float64(0), np.float64(1))
     assert smallest * 1.0 > 0
