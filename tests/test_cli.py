@@ -402,3 +402,9 @@ def test_a_really_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "cannot write made: File too large" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_path_with_escapes_is_spelled_out_in_a_pipe_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "digitsmith.cli", "generate", "\x1b[31mred", "--count", "20"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "in \\x1b[31mred\n" in said

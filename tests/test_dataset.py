@@ -169,3 +169,14 @@ def test_the_hash_does_not_depend_on_the_file_that_the_content_came_from(tmp_pat
     data = Dataset(images, np.array([0, 0, 1]), CLASSES)  # sorted, as class folders do not keep the order
     formats.write(data, tmp_path / "made", format)
     assert formats.read(tmp_path / "made").sha256() == data.sha256()
+
+
+@pytest.mark.parametrize("classes", ["ab", {"a", "b"}, (0, 1)])
+def test_class_names_are_strings_in_order(classes) -> None:
+    with pytest.raises(DataError, match="class names are a list of strings, in order"):
+        Dataset(np.zeros((2, 8, 8), np.uint8), np.array([0, 1]), classes)
+
+
+def test_lists_are_no_images() -> None:
+    with pytest.raises(DataError, match="must be a NumPy array"):
+        Dataset([[[0]]])  # type: ignore[arg-type]

@@ -49,6 +49,13 @@ def png(side: int = 8) -> bytes:
 
 
 class TestRecord:
+    def test_a_dataset_json_that_is_a_folder(self, tmp_path) -> None:
+        formats.write(Dataset(IMAGES), tmp_path / "made", "idx")
+        (tmp_path / "made" / "dataset.json").unlink()
+        (tmp_path / "made" / "dataset.json").mkdir()
+        with pytest.raises(DataError, match=r"dataset\.json cannot be read"):
+            formats.read(tmp_path / "made")
+
     @pytest.mark.parametrize(
         "content",
         [
@@ -319,6 +326,7 @@ class TestWebDataset:
             ([member("long", bytes(2**16), type=tarfile.GNUTYPE_LONGNAME)], "at most 8,192 bytes"),
             ([pax(comment="x")] * 3000, "train-0.tar"),
             ([member("b.png", b"no image"), member("b.cls", b"1")], "b.png"),
+            ([member("b.png", png()), member("b.cls", b"1"), member("b.png", png())], "b.png comes twice"),
             ([member("b\x1b[31m.png", b"no image")], r"b\x1b[31m.png"),
             ([member("b.png", png()), member("b.cls", b"9" * 100_000)], "train-0.tar"),
         ],

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from torch import nn
 
 import digitsmith
-from conftest import MICRO, micro, refused
+from conftest import MICRO, Told, micro, refused
 from digitsmith.config.loading import load_config
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
@@ -513,3 +513,11 @@ def test_a_figure_shows_every_real_row_over_a_generated_one(micro_run: Run) -> N
         rows = untile(sheet, (28, 28))
         np.testing.assert_array_equal(rows[0::2], untile(np.asarray(real), (28, 28))[:4])
         np.testing.assert_array_equal(rows[1::2], untile(np.asarray(fake), (28, 28))[:4])
+
+
+@pytest.mark.usefixtures("weights_only")
+def test_progress_is_told_between_lines_of_metrics_where_steps_are_slow(few: Path, monkeypatch) -> None:
+    monkeypatch.setattr("digitsmith.training.loop._SILENCE", -1.0)
+    told = Told()
+    digitsmith.train("cgan", few, "run", changes=MICRO, progress=told)
+    assert [done for work, done, _ in told.updates if work == "training"] == list(range(1, 11))

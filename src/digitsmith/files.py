@@ -43,6 +43,8 @@ def writing(what: Path, whole: str = "") -> Iterator[None]:
             errno.EDQUOT: "free some of your quota, or choose another disk",
             errno.EACCES: "choose a place that you may write to",
             errno.EROFS: "choose a place that you may write to",
+            errno.ENOTEMPTY: "another program has filled it meanwhile",
+            errno.EEXIST: "another program has filled it meanwhile",
         }.get(error.errno, "check the path")
         raise OutputError(f"cannot write {what}: {error.strerror}; {mend}.{whole}") from error
 

@@ -77,6 +77,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"color": True},  # else Click takes escape sequences out of paths, where ours are spelled out
 )
 studies = typer.Typer(help="Experiments on what generated digits are good for.", no_args_is_help=True)
 

@@ -64,7 +64,7 @@ def generate(
     """
     from digitsmith.data.formats import read_record
 
-    loaded = digitsmith.load(model or None)
+    loaded = digitsmith.load(model)
     chosen = None if labels is None else _parse_labels(labels, loaded.record.classes)
     digitsmith.generate(
         folder, count, model=loaded, labels=chosen, draw=draw, seed=seed, shard=_parse_shard(shard),

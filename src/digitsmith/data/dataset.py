@@ -41,6 +41,8 @@ class Dataset:
 
     def __post_init__(self) -> None:
         labels = None if self.labels is None else np.asarray(self.labels)
+        if not isinstance(self.images, np.ndarray):
+            raise DataError("images must be a NumPy array.")
         try:
             require_images(self.images.dtype, self.images.shape)
             if labels is not None:

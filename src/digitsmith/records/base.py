@@ -30,6 +30,8 @@ class Record(BaseModel):
 
 def check_class_names(classes: Sequence[str]) -> tuple[str, ...]:
     """Return `classes` as a tuple if each can stand as a folder name and none comes twice, else raise `ValueError`."""
+    if isinstance(classes, str | set | frozenset) or not all(isinstance(name, str) for name in classes):
+        raise ValueError("class names are a list of strings, in order")
     if len(classes) > MOST_CLASSES:
         raise ValueError(f"{len(classes):,} classes, more than {MOST_CLASSES:,}")
     for name in classes:

@@ -1,6 +1,7 @@
 """The training loop: read it from the top."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from digitsmith.training.metrics_log import MetricsLog
 from digitsmith.training.state import State, set_learning_rates, update_ema
 from digitsmith.training.step import adversarial_step
 from digitsmith.training.validation import Validation
+
+_SILENCE = 2.0  # seconds after which progress is told, though no line of metrics is due
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ def train_epochs(job: Job, state: State) -> bool:
         if position.step == 0:
             _show_samples(job, state, log)
             checkpoint.save(job.run.checkpoint, state)
+        detail, told = "", time.monotonic()
         while position.epoch < job.epochs:
             real, label = batches.next()
             set_learning_rates(state, config, position.step / total)
@@ -74,7 +78,10 @@ def train_epochs(job: Job, state: State) -> bool:
                     line = line.model_copy(update=_validate(job, state))
                 log.line(line)
                 meter.start_line()  # measuring is no training
-                job.progress.update("training", position.step, total, _describe(line, job.epochs))
+                detail = _describe(line, job.epochs)
+            if meter.line_is_due or time.monotonic() - told > _SILENCE:
+                job.progress.update("training", position.step, total, detail)
+                told = time.monotonic()
             if meter.epoch_ends:
                 position.epoch += 1
                 position.epoch_step = 0

@@ -215,7 +215,7 @@ def read_record(path: Path) -> DatasetRecord | None:
         DataError: it is no `DatasetRecord`.
     """
     file = (path.parent if path.is_file() else path) / RECORD
-    if not file.is_file():
+    if not file.exists():
         return None
     with reading(file, DataError, "correct it, or remove it to go without class names"):
         return DatasetRecord.model_validate_json(read_bytes(file, limits.MAX_RECORD))

@@ -85,6 +85,8 @@ def _samples(shard: Path) -> Iterator[tuple[str, bytes, bytes | None]]:
                 yield _title(shard, key), parts["png"], parts.get("cls")
             if stem != key:
                 key, parts = stem, {}
+            if ending in parts:
+                raise DataError(f"{_title(shard, key)} comes twice: give each sample a name of its own.")
             if ending in ("png", "cls"):
                 parts[ending] = _content(tar, member)
         _check_end(shard, tar)
