@@ -111,13 +111,13 @@ def _shortened(message: str, most: int = 1500) -> str:
 
 
 def printable(text: str) -> str:
-    """Text of strangers for a terminal: what is no printable character (ESC, bidirectional marks, …) shown as its code.
+    r"""Text of strangers for a terminal: what is not printable (ESC, bidirectional marks, …) is shown as its code.
 
     Ends of lines stay.
 
     Examples:
         >>> printable("a\x1b[31m")
-        'a\\\\x1b[31m'
+        'a\\x1b[31m'
     """
     if text.isprintable():
         return text
