@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digitsmith.data import formats
-from digitsmith.data.dataset import Dataset, numbered_classes
+from digitsmith.data.dataset import Dataset
 from digitsmith.data.pixels import to_planes, to_uint8, to_unit
 from digitsmith.errors import DataError
 from digitsmith.records.base import check_class_names
@@ -97,13 +97,6 @@ def test_a_class_name_can_stand_as_a_folder_name(name: str) -> None:
 @pytest.mark.parametrize("name", ["0", "ten", "é", "つ", "Ankle boot", "b[b]", ".5", "..."])
 def test_ordinary_class_names_pass(name: str) -> None:
     assert check_class_names([name]) == (name,)
-
-
-def test_labels_without_names_are_numbered_to_the_highest() -> None:
-    assert numbered_classes(np.array([0, 3, -1, 1])) == ("0", "1", "2", "3")
-    assert numbered_classes(np.array([-1])) == numbered_classes(np.array([], int)) == ()
-    with pytest.raises(DataError, match="10000"):
-        numbered_classes(np.array([10_000]))
 
 
 def test_resize_keeps_labels_and_gives_the_size_asked_for() -> None:

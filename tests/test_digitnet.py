@@ -5,7 +5,8 @@ import pytest
 
 import digitsmith
 from conftest import Told
-from digitsmith.models.digitnet import digit_net, to_ink, usual_scale
+from digitsmith.data.ink import to_ink
+from digitsmith.models.digitnet import digit_net, usual_scale
 
 
 def coloured(images: np.ndarray, seed: int, least: float = 60.0) -> np.ndarray:

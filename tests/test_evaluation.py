@@ -18,6 +18,7 @@ from conftest import Told
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import FORMATS
+from digitsmith.data.labels import DIGITS
 from digitsmith.data.sources import Source
 from digitsmith.errors import ConfigError, DataError, DigitsmithError, ModelError, ResultError
 from digitsmith.evaluation.evaluate import Task, evaluate_images
@@ -29,7 +30,7 @@ from digitsmith.evaluation.pictures import contact_sheets
 from digitsmith.evaluation.real import RealImages, RealSplit, load_real_images, pixel_distances, predict_real
 from digitsmith.evaluation.reference import RealData, choose_reference
 from digitsmith.evaluation.samples import Sample, Sets, digit_labels
-from digitsmith.models.digitnet import DIGITS, Predictions, digit_net, usual_scale
+from digitsmith.models.digitnet import Predictions, digit_net, usual_scale
 from digitsmith.progress import Silent
 from digitsmith.records.base import DataRecord
 from digitsmith.records.evaluation import Evaluation, ReferenceRecord
@@ -376,7 +377,7 @@ def test_what_a_subject_shares_with_its_reference_is_said(digits: Dataset) -> No
 
 def test_a_run_on_scaled_images_is_compared_with_images_of_its_size() -> None:
     changes = ["generator.widths=[8]", "discriminator.widths=[8]", "epochs=1"]
-    run = digitsmith.train("cgan", "digits:train", "small", changes=changes, resize=(20, 20)).run
+    run = digitsmith.train("cgan", "digits:train", "small", changes=changes, read={"resize": (20, 20)}).run
     result = digitsmith.evaluate(run.folder)
     assert result.reference.title == "digits:train"
     assert result.protocol.scale == 1.0  # digits that fill 20 pixels are as large as MNIST's

@@ -105,7 +105,7 @@ def test_the_config_repeats_the_run(micro_run: Run) -> None:
     config, record = micro_run.read_config(), micro_run.read_record()
     assert config.optimizer.epochs == 2
     assert config.run.precision in ("float32", "bfloat16")
-    assert (record.preset, record.state, record.resize) == ("cgan", "finished", None)
+    assert (record.preset, record.state, record.data.read.resize) == ("cgan", "finished", None)
     assert record.changes == tuple(MICRO)
     assert record.data == digitsmith.load_dataset("digits").record("digits")
     assert record.data.classes == tuple("0123456789")
@@ -130,11 +130,13 @@ def test_changes_are_recorded_as_they_would_be_written(few: Path) -> None:
 @pytest.mark.usefixtures("weights_only")
 def test_the_config_of_a_run_brings_its_data_and_their_size(digits: Dataset) -> None:
     formats.write(digits.take(slice(0, 128)), Path("some"), "npz")
-    first = digitsmith.train("cgan", "some", "first", changes=[*MICRO, "epochs=1"], resize=(12, 12), progress=False).run
-    assert first.read_record().resize == (12, 12)
+    first = digitsmith.train(
+        "cgan", "some", "first", changes=[*MICRO, "epochs=1"], read={"resize": (12, 12)}, progress=False
+    ).run
+    assert first.read_record().data.read.resize == (12, 12)
     again = digitsmith.train(first.config, out="again", progress=False).run
     assert contents(again) == contents(first)
-    assert again.read_record().resize == (12, 12)
+    assert again.read_record().data.read.resize == (12, 12)
     other = digitsmith.train(first.config, "digits", "other", progress=False).run.read_record().data
     assert (other.source, other.images, other.image_size) == ("digits", 1438, (28, 28))
 
@@ -449,7 +451,7 @@ def test_data_that_cannot_be_trained_on_is_refused(digits: Dataset) -> None:
     with refused(DataError, "images of 130x100", "resize"):
         digitsmith.train("gan", large, "run", changes=MICRO)
     with refused(ConfigError, "1000000000x8: use sides", "resize"):
-        digitsmith.train("gan", digits, "run", changes=MICRO, resize=(10**9, 8))
+        digitsmith.train("gan", digits, "run", changes=MICRO, read={"resize": (10**9, 8)})
     with refused(ConfigError, "tpu: use auto, cpu, cuda", "device"):
         digitsmith.train("cgan", digits, "run", changes=MICRO, device="tpu")
     assert not Path("run").exists()

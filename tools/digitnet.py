@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from digitsmith.data.framing import SIDE
 from digitsmith.data.sources import load_dataset
 from digitsmith.evaluation.real import shipped_arrays
 from digitsmith.files import staged_file
 from digitsmith.models.check import METADATA_KEY
-from digitsmith.models.digitnet import SIDE, DigitNet
+from digitsmith.models.digitnet import DigitNet
 from digitsmith.progress import listening
 from digitsmith.records.base import Versions
 from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier

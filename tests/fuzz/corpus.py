@@ -194,7 +194,7 @@ def run_record() -> RunRecord:
     started = datetime(2026, 1, 2, tzinfo=UTC)
     versions = Versions(digitsmith="0.1.0", python="3.11.7", libraries={"numpy": "2"})
     return RunRecord(
-        preset="cgan", changes=("epochs=1",), resize=(SIDE, SIDE), started=started, seconds=2.0, state="finished",
+        preset="cgan", changes=("epochs=1",), started=started, seconds=2.0, state="finished",
         data=data, device="cpu", versions=versions,
     )  # fmt: skip
 

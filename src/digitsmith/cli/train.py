@@ -99,9 +99,8 @@ def train(
         out = Path("runs") / Path(preset or "run").stem
     short = {"epochs": epochs, "seed": seed, "evaluate_every": during_training}
     every = [*(changes or ()), *(f"{key}={value}" for key, value in short.items() if value is not None)]
-    outcome = digitsmith.train(
-        preset, data, out, changes=every, resize=_parse_size(resize), device=device, resume=resume
-    )
+    asked = {"resize": _parse_size(resize)} if resize else None
+    outcome = digitsmith.train(preset, data, out, changes=every, read=asked, device=device, resume=resume)
     if not outcome.finished:
         typer.echo(f"\nStopped after {_epochs(outcome.epochs)}; the state is saved. To continue:")
         typer.echo(f"  {command('train', resume=True, out=out)}")

@@ -20,7 +20,8 @@ class Remote:
     archive: str = ""  # the zip file that holds all of them, if they come in one
     transposed: bool = False  # images lie on their side
     label_column: int | None = None  # of labels that are int32[n, k], which one is the class
-    classes: tuple[str, ...] = ()  # names, if not 0, 1, …
+    classes: tuple[str, ...] = ()  # names, if not 0 to 9
+    framed: bool = False  # as MNIST is: nothing is to be done for the frame of that name
 
 
 _MNIST_IMAGES: dict[Split, str] = {"train": "train-images-idx3-ubyte.gz", "test": "t10k-images-idx3-ubyte.gz"}
@@ -42,6 +43,7 @@ REMOTES: dict[str, Remote] = {
             "t10k-images-idx3-ubyte.gz": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
             "t10k-labels-idx1-ubyte.gz": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         },
+        framed=True,
     ),
     "fashion-mnist": Remote(
         "70,000 pictures of clothes, 28x28 (Xiao, Rasul & Vollgraf 2017; MIT)",
@@ -81,6 +83,7 @@ REMOTES: dict[str, Remote] = {
         most_bytes=2**30,
         archive="gzip.zip",
         transposed=True,
+        framed=True,
     ),
     "qmnist": Remote(
         "120,000 handwritten digits, MNIST's with 50,000 more to test on, 28x28 (Yadav & Bottou 2019; BSD)",
@@ -94,6 +97,7 @@ REMOTES: dict[str, Remote] = {
             "qmnist-test-labels-idx2-int.gz": "5b5b05890a5e13444e108efe57b788aa",
         },
         label_column=0,
+        framed=True,
     ),
 }
 

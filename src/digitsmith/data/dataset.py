@@ -2,14 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from digitsmith.errors import DataError
-from digitsmith.records.base import MOST_CLASSES, SIDES, Channels, DataRecord, check_class_names
+from digitsmith.records.base import SIDES, Channels, DataRecord, ReadOptions, check_class_names
 
 UNLABELLED = -1
 """The label of an image whose class is not known."""
@@ -100,16 +100,16 @@ class Dataset:
         """Some of the images, by their places."""
         return Dataset(self.images[places], None if self.labels is None else self.labels[places], self.classes)
 
-    def record(self, source: str, split: Literal["train", "test"] = "train") -> DataRecord:
-        """What a record says of it."""
+    def record(self, source: str, read: ReadOptions | None = None) -> DataRecord:
+        """What a record says of it, as the training split of a source."""
         return DataRecord(
             source=source,
-            split=split,
             sha256=self.sha256(),
             images=len(self),
             image_size=self.image_size,
             channels=self.channels,
             classes=self.classes,
+            read=read or ReadOptions(),
         )
 
     def sha256(self) -> str:
@@ -134,16 +134,6 @@ def require_labels(dtype: np.dtype[Any], shape: tuple[int, ...], count: int) -> 
     """Raise `ValueError` on an array that cannot be the labels of `count` images."""
     if shape != (count,) or dtype.kind not in "iu":
         raise ValueError(f"{count} images need as many whole-number labels; these are {dtype}{list(shape)}")
-
-
-def numbered_classes(labels: NDArray[np.integer[Any]]) -> tuple[str, ...]:
-    """Class names for labels that come with none: '0', '1', … to the highest label."""
-    if labels.dtype.kind not in "iu":
-        raise DataError(f"labels must be whole numbers; these are {labels.dtype}.")
-    highest = int(labels.max()) if len(labels) else UNLABELLED
-    if highest >= MOST_CLASSES:
-        raise DataError(f"a label of {highest} is no class index: labels count classes from 0.")
-    return tuple(str(i) for i in range(highest + 1))
 
 
 def check_image_size(data: Dataset, what: str) -> None:

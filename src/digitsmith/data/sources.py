@@ -5,18 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
-from digitsmith.data import formats, limits
+from digitsmith.data import formats
+from digitsmith.data.assemble import fit
 from digitsmith.data.cache import data_home, fetch
 from digitsmith.data.catalogue import REMOTES, TITLES
-from digitsmith.data.dataset import Dataset, check_image_size, numbered_classes
+from digitsmith.data.dataset import Dataset, check_image_size
 from digitsmith.data.formats import SPLITS, Split, check_split
 from digitsmith.data.formats.idx import read_array
-from digitsmith.errors import ConfigError, DataError
+from digitsmith.data.labels import index_labels
+from digitsmith.data.reading import Reading
+from digitsmith.errors import ConfigError, DataError, reason
 from digitsmith.progress import Progress, listening
-from digitsmith.records.base import SIDES
+from digitsmith.records.base import SIDES, Frame, Ink, ReadOptions
 from digitsmith.untrusted import exists
 
 
@@ -62,16 +67,26 @@ def load_dataset(
     split: Split = "train",
     *,
     resize: tuple[int, int] | None = None,
+    ink: Ink = "auto",
+    frame: Frame | None = None,
+    image_column: str = "",
+    label_column: str = "",
+    skip_bad: bool = False,
     progress: Progress | bool = True,
 ) -> Dataset:
     """Load one split of a data set.
 
     Args:
-        source: a name from `digitsmith data`, or a path: a folder of IDX files, of PNG class folders or of tar shards,
-            or an `.npz` or `.parquet` file. Either may end in `:train` or `:test` to choose the split.
+        source: a name from `digitsmith data`, or a path: a folder or file of images in whatever layout people keep
+            them. Either may end in `:train` or `:test` to choose the split.
         split: which split, if the source does not say.
         resize: scale the images to this height and width, 8 to 128 pixels.
-        progress: True shows a download's progress, False shows nothing; or a `Progress` to report it to.
+        ink: whether ink is `dark` on bright paper, and images are to be inverted, or `bright`; `auto`: as it is found.
+        frame: crop each image to its ink; `mnist`: scale and centre it as MNIST was made; `tight`: fill the image.
+        image_column: of a table, the column of file names or images, if it is not found.
+        label_column: of a table, the column of labels, if it is not found.
+        skip_bad: leave out images that cannot be read, and say which.
+        progress: True shows the progress and what was left out or changed, False shows nothing; or a `Progress`.
 
     Returns:
         Images, uint8[n, h, w] or uint8[n, h, w, 3], with labels and class names if there are any.
@@ -88,15 +103,33 @@ def load_dataset(
         >>> len(digits), digits.image_size, digits.classes[3]
         (359, (28, 28), '3')
     """
-    if resize is not None:
-        check_resize(resize)
-    chosen = Source.parse(str(source), split)
+    options = read_options(
+        resize=resize, ink=ink, frame=frame, image_column=image_column, label_column=label_column, skip_bad=skip_bad
+    )
     with listening(progress) as progress:
-        data = _load(chosen, progress)
-    if resize is not None:
-        limits.check_images(chosen.name, (len(data), *resize, data.channels), data.images.nbytes)
-        data = data.resize(resize)
-    check_image_size(data, chosen.name)
+        return read_source(Source.parse(str(source), split), Reading(options, progress))
+
+
+def read_options(**options: Any) -> ReadOptions:
+    """Options that are checked.
+
+    Raises:
+        ConfigError: it names the one that is wrong.
+    """
+    if options.get("resize") is not None:
+        check_resize(options["resize"])
+        options["resize"] = tuple(map(int, options["resize"]))
+    try:
+        return ReadOptions(**options)
+    except ValidationError as error:
+        (where, *_) = error.errors(include_url=False)[0]["loc"]
+        raise ConfigError(f"{options[str(where)]!r} will not do ({reason(error)}).", parameter=str(where)) from error
+
+
+def read_source(source: Source, reading: Reading) -> Dataset:
+    """Load a split; `reading` says how, and is told what is found."""
+    data = _load(source, reading)
+    check_image_size(data, source.name)
     return data
 
 
@@ -113,12 +146,15 @@ def check_resize(resize: tuple[int, int]) -> None:
         )
 
 
-def _load(source: Source, progress: Progress) -> Dataset:
-    name, split = source.name, source.split
+def _load(source: Source, reading: Reading) -> Dataset:
+    name, split, progress = source.name, source.split, reading.progress
     if name == "digits" or name in REMOTES:
         if _is_other_folder(name):
             progress.note(f"{name} is the data set of that name, not the folder here: write ./{name} for the folder.")
-        return _load_embedded(split) if name == "digits" else _load_remote(name, split, progress)
+        data = _load_embedded(split) if name == "digits" else _load_remote(name, split, progress)
+        framed = name in REMOTES and REMOTES[name].framed
+        options = reading.options.model_copy(update={"frame": None if framed else reading.options.frame})
+        return Dataset(fit(data.images, options, name), data.labels, data.classes)
     if not any(mark in name for mark in "/\\.") and not exists(name):  # it looks like a name
         known, _, ending = name.partition(":")
         if ending and known in TITLES:
@@ -128,7 +164,7 @@ def _load(source: Source, progress: Progress) -> Dataset:
             f"there is no data set {shown!r}: use {', '.join(TITLES)}, or the path of a folder or file.",
             parameter="source",
         )
-    return formats.read(Path(name), split)
+    return formats.read(Path(name), split, reading)
 
 
 def _is_other_folder(name: str) -> bool:
@@ -164,4 +200,5 @@ def _load_remote(name: str, split: Split, progress: Progress) -> Dataset:
         labels = read_array(labels_path, 1, len(images)).astype(np.int64)
     else:
         labels = read_array(labels_path, 2, len(images))[:, remote.label_column].astype(np.int64)
-    return Dataset(images, labels, remote.classes or numbered_classes(labels))
+    indices, classes = index_labels(labels, remote.classes, progress.note)
+    return Dataset(images, indices, classes)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.labels import DIGITS
 from digitsmith.errors import DataError
 from digitsmith.evaluation import notes
 from digitsmith.evaluation.extractors import FeatureExtractor, FeatureSpace, feature_extractor, features_of
@@ -22,7 +23,7 @@ from digitsmith.evaluation.reference import choose_reference, on_choice, require
 from digitsmith.evaluation.samples import FeatureSets, Sample, Sets, digit_labels, digits_in
 from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
-from digitsmith.models.digitnet import DIGITS, digit_net
+from digitsmith.models.digitnet import digit_net
 from digitsmith.models.generator import Model
 from digitsmith.models.noise import check_seed, whole
 from digitsmith.progress import Progress, listening
@@ -72,8 +73,8 @@ def evaluate(
     seed, count = check_seed(seed), whole(count, "count")
     with listening(progress) as listener:
         opened = open_subject(subject, listener)
-        chosen, size = choose_reference(opened, reference)
-        real = load_real_images(chosen, size, fetch=fetch, progress=listener)
+        chosen, read = choose_reference(opened, reference)
+        real = load_real_images(chosen, read, fetch=fetch, progress=listener)
         real = replace(real, notes=(*real.notes, *on_choice(opened, reference, chosen)))
         labels = real.reference.labels
         if opened.digits is not None and labels is not None and len(opened.digits) < len(digits_in(labels)):

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data.labels import DIGITS
 from digitsmith.evaluation.images import Subject
 from digitsmith.evaluation.measures.verdicts import ENOUGH, near_real
 from digitsmith.evaluation.metrics import Moments, total_variation
 from digitsmith.evaluation.real import MOST, RealImages
 from digitsmith.evaluation.samples import Sample, Sets
-from digitsmith.models.digitnet import DIGITS
 from digitsmith.records.evaluation import Measure
 
 _OTHER_MIX = 0.02  # share of images; two random choices of 10,000 differ by less

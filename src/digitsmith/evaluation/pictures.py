@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitsmith.data.grid import tile
+from digitsmith.data.labels import DIGITS
 from digitsmith.evaluation.real import RealSplit
 from digitsmith.evaluation.samples import Sample
-from digitsmith.models.digitnet import DIGITS
 
 _PAIRS = 20
 _LARGEST = 128  # side of an image in a picture

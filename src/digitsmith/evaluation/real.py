@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from digitsmith.data.cache import at_hand
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import Split
+from digitsmith.data.framing import SIDE
+from digitsmith.data.labels import DIGITS
 from digitsmith.data.sources import Source
 from digitsmith.evaluation.neighbours import nearest
-from digitsmith.evaluation.reference import DEFAULT, RealData, Size, load_real
+from digitsmith.evaluation.reference import DEFAULT, RealData, load_real
 from digitsmith.evaluation.samples import Sample, digit_labels
-from digitsmith.models.digitnet import DIGITS, SIDE, DigitNet, Predictions, digit_net, usual_scale
+from digitsmith.models.digitnet import DigitNet, Predictions, digit_net, usual_scale
 from digitsmith.progress import Progress, Silent
+from digitsmith.records.base import ReadOptions
 from digitsmith.records.evaluation import ReferenceRecord
 
 MOST = 10_000
@@ -118,7 +121,7 @@ def restrict(real: RealImages, digits: NDArray[np.int64]) -> RealImages:
     )
 
 
-def load_real_images(source: Source, resize: Size | None, *, fetch: bool = False, progress: Progress) -> RealImages:
+def load_real_images(source: Source, read: ReadOptions, *, fetch: bool = False, progress: Progress) -> RealImages:
     """Load real images, and let the digit-net classify them.
 
     For MNIST, the predictions that come with the package do for all measures but those of memorisation: only with
@@ -127,12 +130,12 @@ def load_real_images(source: Source, resize: Size | None, *, fetch: bool = False
     Raises:
         DataError: no such source.
     """
-    if source != DEFAULT or resize not in (None, (SIDE, SIDE)):
-        return predict_real(load_real(source, resize, progress), progress)
+    if source != DEFAULT or read.resize not in (None, (SIDE, SIDE)) or read.frame == "tight":
+        return predict_real(load_real(source, read, progress), progress)
     known = _load_shipped()
     if not (fetch or at_hand("mnist")):
         return known
-    data = load_real(source, resize, progress)
+    data = load_real(source, read, progress)
     return replace(
         known,
         reference=replace(known.reference, images=data.reference.images),
@@ -210,7 +213,7 @@ def _load_shipped() -> RealImages:
 
 def shipped_arrays(net: DigitNet) -> dict[str, Any]:
     """What `_load_shipped` takes from the file that comes with the package, by a digit-net: float16 where it can be."""
-    real = predict_real(load_real(DEFAULT, None, Silent()), Silent(), net)
+    real = predict_real(load_real(DEFAULT, ReadOptions(), Silent()), Silent(), net)
     reference, held_out = real.reference, real.held_out
     images, training = held_out.sample(len(held_out)).images, reference.images
     assert images is not None

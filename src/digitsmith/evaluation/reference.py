@@ -8,20 +8,18 @@ import numpy as np
 from digitsmith.data import formats
 from digitsmith.data.catalogue import TITLES
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.sources import Source, load_dataset
+from digitsmith.data.reading import Reading
+from digitsmith.data.sources import Source, read_source
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, blaming
 from digitsmith.evaluation.images import Subject
 from digitsmith.models.generator import Model
 from digitsmith.progress import Progress
+from digitsmith.records.base import ReadOptions
 from digitsmith.records.evaluation import Part, ReferenceRecord
 from digitsmith.untrusted import exists
 
 DEFAULT = Source("mnist")
 """What is compared with where nothing says what images are of."""
-
-
-Size = tuple[int, int]
-"""Height and width, in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +41,8 @@ class RealData:
     notes: tuple[str, ...] = ()
 
 
-def choose_reference(subject: Subject, reference: str | Path | None) -> tuple[Source, Size | None]:
-    """What to compare a subject with, and the size to scale that to, if any.
+def choose_reference(subject: Subject, reference: str | Path | None) -> tuple[Source, ReadOptions]:
+    """What to compare a subject with, and how that is read: framed and scaled as the model's images are.
 
     Args:
         subject: what is evaluated.
@@ -54,15 +52,19 @@ def choose_reference(subject: Subject, reference: str | Path | None) -> tuple[So
     Raises:
         ConfigError: training data that are not to be found here.
     """
-    size = subject.image_size if isinstance(subject.content, Model) else None
-    if reference:
-        return Source.parse(str(reference)), size
     model = subject.content
-    trained_on = _data_of_model(model) if isinstance(model, Model) else _data_of_files(subject.name)
+    if isinstance(model, Model):
+        trained_on, read = _data_of_model(model)
+        read = read.model_copy(update={"resize": model.record.image_size})
+    else:
+        trained_on, read = _data_of_files(subject.name), ReadOptions()
+    framed = ReadOptions(frame=read.frame, resize=read.resize)
+    if reference:
+        return Source.parse(str(reference)), framed
     if trained_on is None:
-        return DEFAULT, size
+        return DEFAULT, framed
     if trained_on.name in TITLES or exists(trained_on.name):
-        return trained_on, subject.image_size
+        return trained_on, read.model_copy(update={"resize": subject.image_size})
     raise ConfigError(
         f"{_maker(subject)} was trained on {trained_on.name}, which is not to be found here: say what to compare with.",
         parameter="reference",
@@ -83,10 +85,12 @@ def _maker(subject: Subject) -> str:
     return subject.name if isinstance(subject.content, Model) else f"the model that made {subject.name}"
 
 
-def _data_of_model(model: Model) -> Source | None:
-    """What a model was trained on; None if it is not recorded."""
+def _data_of_model(model: Model) -> tuple[Source | None, ReadOptions]:
+    """What a model was trained on, None if it is not recorded; and how that was read."""
     data = model.record.training.data if model.record.training else None
-    return None if data is None else Source.parse(data.source or data.title, data.split)
+    if data is None:
+        return None, ReadOptions()
+    return Source.parse(data.source or data.title, data.split), data.read
 
 
 def _data_of_files(name: str) -> Source | None:
@@ -99,7 +103,7 @@ def _data_of_files(name: str) -> Source | None:
     return Source.parse(trained_on) if trained_on else None
 
 
-def load_real(chosen: Source, resize: Size | None, progress: Progress) -> RealData:
+def load_real(chosen: Source, read: ReadOptions, progress: Progress) -> RealData:
     """Load a split as the reference, and the source's other split as the held-out images.
 
     Where there is no other split, both are halves of the one, drawn with a fixed seed.
@@ -109,9 +113,9 @@ def load_real(chosen: Source, resize: Size | None, progress: Progress) -> RealDa
     """
     source, split, other = chosen.name, chosen.split, chosen.other.split
     with blaming("reference"):
-        reference = load_dataset(source, split, resize=resize, progress=progress)
+        reference = read_source(chosen, Reading(read, progress))
     try:
-        held_out = load_dataset(source, other, resize=resize, progress=progress)
+        held_out = read_source(chosen.other, Reading(read, progress))
         parted = not np.array_equal(reference.images, held_out.images)  # a file without splits gives all for either
     except MissingSplitError:
         parted = False

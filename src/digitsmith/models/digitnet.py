@@ -12,20 +12,15 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.framing import INK, SIDE
+from digitsmith.data.ink import to_ink
+from digitsmith.data.labels import DIGITS
 from digitsmith.data.pixels import to_planes, to_unit
 from digitsmith.progress import Progress
-
-DIGITS = tuple("0123456789")
-"""The classes that the digit-net knows."""
-
-SIDE = 28
-"""Height and width of the images that it sees, in pixels."""
 
 FEATURES = 128
 """Features of an image."""
 
-_INK = 20  # the longer side of MNIST's digits in them
-_LEAST_CONTRAST = 48.0  # levels from paper to ink; less is taken for an empty image, and not made brighter
 _BATCH = 250
 
 
@@ -92,30 +87,6 @@ class DigitNet:
         return Predictions(np.concatenate(features), np.concatenate(probabilities))
 
 
-def to_ink(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Show colour images as bright ink on dark paper; grey ones are returned as they are.
-
-    The paper's colour is the median of the pixels at the border, channel by channel. A pixel is as bright as its colour
-    is far from the paper's, less the median of that distance at the border, which is noise. The scale is such that one
-    pixel in a hundred is white, which single specks do not change. An image with hardly any contrast stays dark.
-
-    Args:
-        images: uint8[n, h, w, 3], of one ink on one paper each.
-
-    Returns:
-        uint8[n, h, w].
-    """
-    if images.ndim == 3:
-        return images
-    border = np.concatenate([images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]], axis=1)
-    paper = np.median(border, axis=1).astype(np.float32)
-    noise = np.median(np.linalg.norm(border - paper[:, None], axis=2), axis=1)
-    distance = np.maximum(np.linalg.norm(images - paper[:, None, None], axis=3) - noise[:, None, None], 0)
-    white = np.maximum(np.percentile(distance, 99, axis=(1, 2)), _LEAST_CONTRAST)
-    levels: NDArray[np.uint8] = np.minimum(distance * (255 / white)[:, None, None] + 0.5, 255).astype(np.uint8)
-    return levels
-
-
 def usual_scale(images: NDArray[np.uint8]) -> float:
     """The scale at which the digits in images are as large as MNIST's; 1 if they nearly are.
 
@@ -126,7 +97,7 @@ def usual_scale(images: NDArray[np.uint8]) -> float:
     for start in range(0, len(images), _BATCH):  # ink of colour images takes ten times their memory
         ink = to_ink(images[start : start + _BATCH]) > 64
         sides.append(np.maximum(*(_extent(np.asarray(ink.any(axis))) for axis in (2, 1))))
-    scale = _INK / max(float(np.median(np.concatenate(sides))), 1.0)
+    scale = INK / max(float(np.median(np.concatenate(sides))), 1.0)
     return 1.0 if abs(scale - 1) < 0.15 else scale
 
 

@@ -61,6 +61,31 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Side = Annotated[int, Field(ge=1, le=65536)]
 
 
+Ink = Literal["auto", "dark", "bright"]
+Frame = Literal["mnist", "tight"]
+
+
+class ReadOptions(Record):
+    """How the files of a data set are read, where they do not say it themselves."""
+
+    resize: tuple[Side, Side] | None = Field(default=None, description="Height and width to scale images to.")
+    ink: Ink = Field(
+        default="auto", description="dark: ink is darker than paper, and images are inverted; auto: as it is found."
+    )
+    frame: Frame | None = Field(
+        default=None,
+        description="Crop each image to its ink. mnist: scale the longer side to 20 of 28 and centre the mass, as "
+        "MNIST was made; tight: scale the longer side to the whole. Unset: images are left as they are.",
+    )
+    image_column: Annotated[str, Field(max_length=256)] = Field(
+        default="", description="Of a table: the column of file names or images; empty: as it is found."
+    )
+    label_column: Annotated[str, Field(max_length=256)] = Field(
+        default="", description="Of a table: the column of labels; empty: as it is found."
+    )
+    skip_bad: bool = Field(default=False, description="Leave out images that cannot be read, and say which.")
+
+
 class DataRecord(Record):
     """The images that something was trained on, or compared with."""
 
@@ -71,6 +96,7 @@ class DataRecord(Record):
     image_size: tuple[Side, Side] = Field(description="Height and width, in pixels.")
     channels: Channels = 1
     classes: ClassNames = ()
+    read: ReadOptions = Field(default=ReadOptions(), description="How its files were read.")
 
     @property
     def title(self) -> str:

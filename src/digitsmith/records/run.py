@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from digitsmith.config.loading import load_config
 from digitsmith.config.schema import MOST_EPOCHS, TrainConfig
 from digitsmith.errors import RunError, blaming
-from digitsmith.records.base import SIDES, Address, DataRecord, Origin, Record, Side
+from digitsmith.records.base import SIDES, Address, DataRecord, Origin, Record
 from digitsmith.untrusted import read_bytes, reading, require_contained
 
 MOST_SECONDS = 1e9
@@ -31,7 +31,6 @@ class RunRecord(Origin):
     format: Literal[1] = 1
     preset: Address = Field(description="Name of the preset, or path of the TOML file, that it started from.")
     changes: tuple[Address, ...] = Field(default=(), max_length=1000, description="Made to it, as key=value.")
-    resize: tuple[Side, Side] | None = Field(default=None, description="Height and width asked for.")
     started: datetime
     state: Literal["training", "interrupted", "diverged", "finished"] = Field(
         default="training", description="A run that was killed still says training."

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from digitsmith.records.base import ReadOptions
     from digitsmith.records.evaluation import Evaluation
     from digitsmith.records.run import RunRecord
 
@@ -54,8 +55,15 @@ def _codes(char: str) -> str:
 
 def train_command(record: "RunRecord", folder: Path) -> str:
     """The command line that repeats a run."""
-    resize = "x".join(map(str, record.resize)) if record.resize else None
-    return command("train", record.preset, data=record.data.source, out=folder, resize=resize, set=record.changes)
+    return command(
+        "train", record.preset, data=record.data.source, out=folder, **read_words(record.data.read), set=record.changes
+    )
+
+
+def read_words(read: "ReadOptions") -> dict[str, str | bool]:
+    """The options of a command that say how a data set is read, where they are not the default."""
+    words: dict[str, str | bool] = read.model_dump(exclude_defaults=True)
+    return words | ({"resize": "x".join(map(str, read.resize))} if read.resize else {})
 
 
 def evaluate_command(result: "Evaluation", json: str | None = None) -> str:

@@ -84,8 +84,8 @@ def tstr(
         raise ConfigError(f"{seeds} is too few for a spread: use 3.", parameter="seeds")
     with listening(progress) as listener:
         opened = open_subject(subject, listener)
-        chosen, size = choose_reference(opened, reference)
-        data = load_real(chosen, size, listener)
+        chosen, read = choose_reference(opened, reference)
+        data = load_real(chosen, read, listener)
         data = replace(data, notes=(*data.notes, *on_choice(opened, reference, chosen)))
         _require_fitting(opened, data)
         return _Experiment(opened, data, count).run(seeds, listener)

@@ -12,13 +12,15 @@ import numpy as np
 import torch
 
 from digitsmith.config.loading import load_config
+from digitsmith.data.assemble import fit
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.sources import check_resize, load_dataset
+from digitsmith.data.reading import Reading
+from digitsmith.data.sources import Source, read_options, read_source
 from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError
 from digitsmith.figures.run import draw_figures
 from digitsmith.files import require_new
 from digitsmith.progress import Progress, listening
-from digitsmith.records.base import Versions
+from digitsmith.records.base import ReadOptions, Versions
 from digitsmith.records.run import Run, RunRecord, find_record
 from digitsmith.training import checkpoint, folder, samples
 from digitsmith.training.export import export_state
@@ -56,7 +58,7 @@ def train(
     out: str | Path = "runs/run",
     *,
     changes: Sequence[str] | Mapping[str, Any] = (),
-    resize: tuple[int, int] | None = None,
+    read: ReadOptions | Mapping[str, Any] | None = None,
     device: str | None = None,
     resume: bool = False,
     progress: Progress | bool = True,
@@ -69,7 +71,8 @@ def train(
             run that is resumed, or whose config.toml is the preset; else `digits`.
         out: the run folder.
         changes: hyperparameters to change: `{"epochs": 20}` or `["epochs=20"]`.
-        resize: scale the images to this height and width.
+        read: how the files of the data are read, by the names of `load_dataset`: `{"resize": (28, 28)}`. By default
+            as for the run that brings the data.
         device: auto, cpu, cuda or cuda:N; auto by default, or, with `resume`, the run's own.
         resume: continue the run in `out`, to the same weights as if it had never stopped.
         progress: True for a bar in a terminal or notebook, False for silence, or a listener.
@@ -88,8 +91,7 @@ def train(
         (1, 28, 28)
     """
     changes = _plain(changes)
-    if resize is not None:
-        check_resize(resize)
+    options = read if isinstance(read, ReadOptions | None) else read_options(**read)
     run = Run(Path(out))
     folder.require_text(run.folder)
     if resume:
@@ -104,16 +106,16 @@ def train(
         recorded = find_record(preset) if data is None else None  # the config of a run brings its data
     config = load_config(preset or run.config, changes)
     with listening(progress) as progress:
-        images, source = _find_images(data, resize, recorded, run.folder if resume else preset, progress)
+        options = options or (recorded.data.read if recorded else ReadOptions())
+        images, source = _find_images(data, options, recorded, run.folder if resume else preset, progress)
         job = prepare(run, images, config, device or (recorded.device if resume and recorded else "auto"), progress)
-        described = images.record(source)
+        described = images.record(source, options)
         if recorded and not resume and recorded.data.sha256 != described.sha256:
             progress.note(f"{source} does not hold the images any more that the run of {preset} was trained on.")
         with reading("what is asked for", ConfigError, "change less at once"):  # such as a thousand changes
             record = RunRecord(
                 preset=str(preset or run.config),
                 changes=_as_texts(changes),
-                resize=resize or (recorded.resize if recorded else None),
                 data=described,
                 device=str(job.device),
                 versions=Versions.here("torch", "numpy"),
@@ -168,21 +170,19 @@ def _new_state(job: Job) -> State:
 
 def _find_images(
     data: str | Path | Dataset | None,
-    resize: tuple[int, int] | None,
+    options: ReadOptions,
     recorded: RunRecord | None,
     trained_before: str | Path | None,
     progress: Progress,
 ) -> tuple[Dataset, str]:
     """The images to train on, and what the user calls them; empty for a data set in memory."""
     if isinstance(data, Dataset):
-        return (data if resize is None else data.resize(resize)), ""
+        return Dataset(fit(data.images, options, "data"), data.labels, data.classes), ""
     source = str(data or (recorded.data.source if recorded else "digits"))
     if not source:
         raise DataError(f"{trained_before} was trained on a data set in memory: pass it again.", parameter="data")
-    if resize is None and recorded:
-        resize = recorded.data.image_size
     try:
-        return load_dataset(source, "train", resize=resize, progress=progress), source
+        return read_source(Source.parse(source), Reading(options, progress)), source
     except DataError as error:
         if not recorded or isinstance(error, DownloadError):
             if error.parameter == "source":

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast, get_args
+from typing import Literal, Protocol, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data import limits
-from digitsmith.data.dataset import UNLABELLED, Dataset, numbered_classes
+from digitsmith.data.dataset import UNLABELLED, Dataset
+from digitsmith.data.reading import Reading
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError
 from digitsmith.files import is_unfinished, staged_folder
 from digitsmith.records.base import Channels, check_class_names
@@ -88,7 +89,7 @@ class Writer(Protocol):
 
 
 class _FormatModule(Protocol):
-    def read(self, path: Path, split: Split) -> Dataset: ...
+    def read(self, path: Path, split: Split, reading: Reading) -> Dataset: ...
     def holds(self, path: Path, split: Split) -> bool: ...
     def Writer(self, folder: Path, header: Header) -> Writer: ...
 
@@ -129,8 +130,13 @@ def write(data: Dataset, folder: Path, format: Format, split: Split = "train") -
         writer.write(data.images, data.labels)
 
 
-def read(path: Path, split: Split = "train") -> Dataset:
+def read(path: Path, split: Split = "train", reading: Reading | None = None) -> Dataset:
     """Read a data set in whatever format it has. Its files may be anything: what is read is within `data.limits`.
+
+    Args:
+        path: of a folder or a file.
+        split: which one.
+        reading: what is asked for; it is told what is found.
 
     Raises:
         DataError: nothing there that Digitsmith can read, or a file that is damaged or too large.
@@ -138,7 +144,7 @@ def read(path: Path, split: Split = "train") -> Dataset:
     """
     check_split(split)
     with decoding(path):
-        return _read(path, split)
+        return _read(path, split, reading or Reading())
 
 
 def decoding(file: object) -> AbstractContextManager[None]:
@@ -146,14 +152,15 @@ def decoding(file: object) -> AbstractContextManager[None]:
     return reading(file, DataError, "get it again, or make it anew")
 
 
-def _read(path: Path, split: Split) -> Dataset:
+def _read(path: Path, split: Split, reading: Reading) -> Dataset:
     if not path.exists():
         raise DataError(f"there is no file or folder {path}.")
     if path.is_dir() and is_unfinished(path):
         raise DataError(f"{path} is being written at this moment, or its writer was killed: wait, or make it again.")
     for name in FORMATS:
         if format_module(name).holds(path, split):
-            data = format_module(name).read(path, split)
+            reading.record = read_record(path)
+            data = format_module(name).read(path, split, reading)
             if not len(data):
                 raise DataError(f"{path} holds no image.")
             return data
@@ -164,41 +171,6 @@ def _read(path: Path, split: Split) -> Dataset:
         f"{path} holds no images that Digitsmith can read: give a folder of IDX files, of PNG class folders or of "
         f"tar shards, or an .npz or .parquet file."
     )
-
-
-def assemble(
-    path: Path,
-    record: DatasetRecord | None,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.integer[Any]] | None,
-    classes: tuple[str, ...] | None = None,
-) -> Dataset:
-    """Put together what was read from `path` and what its record says.
-
-    Args:
-        path: for the errors.
-        record: gives class names, if the files have none, and makes grey images colour, if it says so.
-        images: uint8[n, h, w] or uint8[n, h, w, 3].
-        labels: whole numbers, [n]; -1 is unlabelled.
-        classes: names from the files themselves. Without any, labels are numbered.
-
-    Raises:
-        DataError: parts that do not fit together.
-    """
-    if record and record.channels == 3 and images.ndim == 3:
-        limits.check_images(path, (*images.shape, 3), images.nbytes)
-        images = np.repeat(images[..., None], 3, axis=3)
-    elif record and record.channels == 1 and images.ndim == 4:
-        raise DataError(f"{path} has colour images, but its {RECORD} says that they have one channel: correct it.")
-    names = classes or (record.classes if record else ())
-    if labels is None and names:
-        raise DataError(f"{path} has class names, but no labels: add them, or take the names out of {RECORD}.")
-    try:
-        if labels is None:
-            return Dataset(images)
-        return Dataset(images, cast(NDArray[np.int64], labels), names or numbered_classes(labels))
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
 
 
 def write_record(folder: Path, header: Header) -> None:

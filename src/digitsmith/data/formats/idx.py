@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data import limits
+from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.formats import Header, Split, assemble, decoding, read_record, write_record
+from digitsmith.data.formats import Header, Split, decoding, write_record
+from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
 
 PREFIXES = {"train": "train", "test": "t10k"}
@@ -77,7 +79,7 @@ def holds(path: Path, split: Split) -> bool:
     return bool(_images(path, split))
 
 
-def read(path: Path, split: Split) -> Dataset:
+def read(path: Path, split: Split, reading: Reading) -> Dataset:
     """Read images and, if there are any, labels: a folder, or the images' file of one."""
     found = _images(path, split)
     if len(found) > 1:
@@ -87,7 +89,7 @@ def read(path: Path, split: Split) -> Dataset:
     labels_name = images_path.name.removesuffix(".gz").replace(_IMAGES[dimensions], _LABELS)
     labels_path = _plain_or_gzipped(images_path.parent, labels_name)
     labels = None if labels_path is None else read_array(labels_path, 1, len(images)).astype(np.int64)
-    return assemble(images_path, read_record(images_path), images, labels)
+    return assemble(images_path, reading, images, labels, by_value=True)
 
 
 def _images(path: Path, split: Split) -> dict[int, Path]:

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data import limits
+from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset, require_images, require_labels
-from digitsmith.data.formats import Header, Split, as_classes, assemble, decoding, read_record, write_record
+from digitsmith.data.formats import Header, Split, as_classes, decoding, write_record
+from digitsmith.data.reading import Reading
 
 _MAX_HEADER = 2**14  # bytes of what stands before an array's content
 _MAX_DEFLATE = 1032  # to 1: what it can do at most
@@ -30,17 +32,16 @@ def holds(path: Path, split: Split) -> bool:
     return path.suffix == ".npz" if path.is_file() else (path / f"{split}.npz").is_file()
 
 
-def read(path: Path, split: Split) -> Dataset:
+def read(path: Path, split: Split, reading: Reading) -> Dataset:
     """Read a file, or the split's file in a folder. Of its arrays only those of the images are decompressed."""
     path = path / f"{split}.npz" if path.is_dir() else path
-    record = read_record(path)
     with decoding(path), zipfile.ZipFile(path) as archive:
-        return assemble(path, record, *_from_arrays(path, archive, split))
+        return assemble(path, reading, *_from_arrays(path, archive, split))
 
 
 def _from_arrays(
     path: Path, archive: zipfile.ZipFile, split: Split
-) -> tuple[NDArray[Any], NDArray[Any] | None, tuple[str, ...] | None]:
+) -> tuple[NDArray[Any], NDArray[Any] | None, tuple[str, ...]]:
     names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
     keras = f"x_{split}" in names
     if not keras and "images" not in names:
@@ -59,7 +60,7 @@ def _from_arrays(
         else None,
         as_classes(_read_array(archive, "classes", _check_classes).tolist())
         if "classes" in names and not keras
-        else None,
+        else (),
     )
 
 

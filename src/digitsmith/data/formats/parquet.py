@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data import limits
+from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import UNLABELLED, Dataset
-from digitsmith.data.formats import Header, Split, as_classes, assemble, decoding, read_record, write_record
+from digitsmith.data.formats import Header, Split, as_classes, decoding, write_record
 from digitsmith.data.formats.parquet_layout import Column, columns, pages
 from digitsmith.data.formats.png import decode, encode, stack
+from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError, DependencyError, install
-from digitsmith.records.dataset import DatasetRecord
 
 try:
     import pyarrow as pa
@@ -41,16 +42,15 @@ def holds(path: Path, split: Split) -> bool:
     return path.suffix == ".parquet" if path.is_file() else (path / f"{split}.parquet").is_file()
 
 
-def read(path: Path, split: Split) -> Dataset:
+def read(path: Path, split: Split, reading: Reading) -> Dataset:
     """Read a file, or the split's file in a folder. Of its columns only image and label are read."""
     _require_pyarrow()
     path = path / f"{split}.parquet" if path.is_dir() else path
-    record = read_record(path)
     with decoding(path), pq.ParquetFile(path, memory_map=True) as file:
-        return _read(path, file, record)
+        return _read(path, file, reading)
 
 
-def _read(path: Path, file: Any, record: DatasetRecord | None) -> Dataset:
+def _read(path: Path, file: Any, reading: Reading) -> Dataset:
     schema, stored = file.schema_arrow, path.stat().st_size
     if "image" not in schema.names:
         raise ValueError(f"it has the columns {', '.join(schema.names)}, but no image")
@@ -78,8 +78,8 @@ def _read(path: Path, file: Any, record: DatasetRecord | None) -> Dataset:
 
     images = stack(decoded(), path, stored)
     if not labelled:
-        return assemble(path, record, images, None)
-    return assemble(path, record, images, np.array(labels, np.int64), _classes(schema.metadata or {}))
+        return assemble(path, reading, images, None)
+    return assemble(path, reading, images, np.array(labels, np.int64), _classes(schema.metadata or {}))
 
 
 def _image_column(schema: Any) -> str:
@@ -124,11 +124,11 @@ def _decode(content: bytes | None, what: str) -> NDArray[np.uint8]:
     return decode(content, what)
 
 
-def _classes(metadata: dict[bytes, bytes]) -> tuple[str, ...] | None:
+def _classes(metadata: dict[bytes, bytes]) -> tuple[str, ...]:
     if _METADATA not in metadata:
-        return None
+        return ()
     label = json.loads(metadata[_METADATA])["info"]["features"].get("label", {})
-    return as_classes(label["names"]) if "names" in label else None
+    return as_classes(label["names"]) if "names" in label else ()
 
 
 class Writer:

@@ -9,7 +9,6 @@ one is in colour, or `dataset.json` says 3 channels, all become colour.
 """
 
 import io
-import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,8 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from digitsmith.data import limits
+from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import UNLABELLED, Dataset
-from digitsmith.data.formats import Header, Split, assemble, read_record, write_record
+from digitsmith.data.formats import Header, Split, read_record, write_record
+from digitsmith.data.labels import natural as _natural
+from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
 from digitsmith.untrusted import read_bytes, reading
 
@@ -108,12 +110,12 @@ def holds(path: Path, split: Split) -> bool:
     )
 
 
-def read(path: Path, split: Split) -> Dataset:
+def read(path: Path, split: Split, reading: Reading) -> Dataset:
     """Read class folders, or a folder of unlabelled images."""
     folder = _folder(path, split)
     if folder is None:
         raise DataError(f"{path} has no folder {split}.")
-    record = read_record(path) or read_record(folder)
+    record = reading.record = reading.record or read_record(folder)
     names = record.classes if record else ()
     folders = {entry.name for entry in folder.iterdir() if entry.is_dir()}
     found = {name for name in folders if name in names or not name.startswith(".")}
@@ -134,7 +136,7 @@ def read(path: Path, split: Split) -> Dataset:
     files = [(file, label) for place, label in places for file in _image_files(place)]
     decoded = ((str(file), _decode_file(file)) for file, _ in files)
     images = stack(decoded, folder, sum(file.stat().st_size for file, _ in files))
-    return assemble(path, record, images, np.array([label for _, label in files], np.int64), classes)
+    return assemble(path, reading, images, np.array([label for _, label in files], np.int64), classes)
 
 
 def _decode_file(file: Path) -> NDArray[np.uint8]:
@@ -162,12 +164,6 @@ def _image_files(folder: Path) -> list[Path]:
         if not _is_image(file) and file.name not in ("preview.png", "dataset.json"):
             raise DataError(f"{file} is no image: take it out of the folder.")
     return sorted((file for file in files if _is_image(file)), key=lambda file: _natural(file.name))
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    return [
-        (not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", name) if part
-    ]
 
 
 class Writer:

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data import limits
+from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import UNLABELLED, Dataset
-from digitsmith.data.formats import Header, Split, assemble, decoding, read_record, write_record
+from digitsmith.data.formats import Header, Split, decoding, write_record
 from digitsmith.data.formats.png import decode, encode, stack
+from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
 
 SAMPLES_PER_SHARD = 10_000
@@ -27,7 +29,7 @@ def holds(path: Path, split: Split) -> bool:
     return path.suffix == ".tar" if path.is_file() else bool(_shards(path, split))
 
 
-def read(path: Path, split: Split) -> Dataset:
+def read(path: Path, split: Split, reading: Reading) -> Dataset:
     """Read one shard, or all shards of a split in a folder."""
     shards = [path] if path.is_file() else _shards(path, split)
     labels: list[int] = []
@@ -41,16 +43,16 @@ def read(path: Path, split: Split) -> Dataset:
 
     images = stack(decoded(), path, sum(shard.stat().st_size for shard in shards))
     missing = labels.count(UNLABELLED)
-    record = read_record(path)
+    record = reading.record
     meant = record is not None and record.unlabelled
     if missing == len(images) and not meant:
-        return assemble(path, record, images, None)
+        return assemble(path, reading, images, None)
     if missing and not meant:
         raise DataError(
             f"{path}: {missing} of {len(images)} images have no label (.cls): add them, or say that they are meant to "
             f'be unlabelled, in dataset.json: {{"classes": […], "unlabelled": true}}.'
         )
-    return assemble(path, record, images, np.array(labels))
+    return assemble(path, reading, images, np.array(labels))
 
 
 class _Member(tarfile.TarInfo):

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data.labels import DIGITS
 from digitsmith.evaluation.measures.diversity import DigitStatistics
 from digitsmith.evaluation.measures.verdicts import FEW, measure_of
-from digitsmith.models.digitnet import DIGITS
 from digitsmith.records.evaluation import Collapse, Measure
 
 

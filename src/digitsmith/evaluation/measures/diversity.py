@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data.labels import DIGITS
 from digitsmith.evaluation import metrics
 from digitsmith.evaluation.measures.verdicts import at_least, at_most
 from digitsmith.evaluation.neighbours import nearest
 from digitsmith.evaluation.samples import FeatureSets, Sets
-from digitsmith.models.digitnet import DIGITS, Predictions
+from digitsmith.models.digitnet import Predictions
 from digitsmith.records.evaluation import ClassRow, Measure
 
 CLOSE = 0.01

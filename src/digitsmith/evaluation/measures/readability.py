@@ -3,10 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data.labels import DIGITS
 from digitsmith.evaluation import metrics
 from digitsmith.evaluation.measures.verdicts import at_least
 from digitsmith.evaluation.samples import Sample
-from digitsmith.models.digitnet import DIGITS, Predictions
+from digitsmith.models.digitnet import Predictions
 from digitsmith.records.evaluation import Confusion, Measure
 
 CONFIDENT = 0.9

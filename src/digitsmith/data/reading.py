@@ -1,0 +1,51 @@
+"""One reading of a split: what is asked for, and what is found on the way.
+
+Whatever is left out, turned, inverted, renumbered or guessed is noted, in one line each. `digitsmith data SOURCE` shows
+the rest.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+from digitsmith.progress import Progress, Silent
+from digitsmith.records.base import ReadOptions
+from digitsmith.records.dataset import DatasetRecord
+
+
+class Reading:
+    """What is asked for, and what is found.
+
+    Attributes:
+        options: what is asked for.
+        record: what the `dataset.json` of the source says; None if there is none.
+        notes: what the user should read, as it was said.
+        layout: what the source is, such as "class folders".
+        modes: how many images there are of each kind of pixels, as the files have them: "RGB", "16-bit grey", ….
+        sizes: how many there are of each (height, width), before they are framed or scaled.
+        ignored: how many files of each kind are left out, such as "no image".
+        ink: what was found, or asked for; empty for colour.
+    """
+
+    def __init__(self, options: ReadOptions | None = None, progress: Progress | None = None) -> None:
+        self.options = options or ReadOptions()
+        self.progress: Progress = progress or Silent()
+        self.record: DatasetRecord | None = None
+        self.notes: list[str] = []
+        self.layout = ""
+        self.modes: Counter[str] = Counter()
+        self.sizes: Counter[tuple[int, int]] = Counter()
+        self.ignored: Counter[str] = Counter()
+        self.ink: Literal["", "dark", "bright"] = ""
+
+    def note(self, text: str) -> None:
+        """Say a sentence that the user should read, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+            self.progress.note(text)
+
+
+def listed(names: Sequence[object], most: int = 5) -> str:
+    """The first of some names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(map(str, names[:most])) + (f" and {more:,} more" if more > 0 else "")
