@@ -337,7 +337,7 @@ class TestIdx:
             ("images-idx3", lambda b: b[:4] + struct.pack(">I", 49) + b[8:], "its count is wrong"),
             ("images-idx3", lambda b: b[:4] + b"\xff" * 12, "too large for a digit"),
             ("images-idx3", lambda b: b[:4] + b"\xff" * 4 + b"\0" * 4 + b"\xff" * 4, "images of 0x4294967295"),
-            ("labels-idx1", lambda b: b[:8] + b"\x0a" + b[9:], "labels run from 0 to 10"),
+            ("labels-idx1", lambda b: b[:8] + b"\x0a" + b[9:], "a label of 10, but the classes are 0 1 2"),
             ("labels-idx1", lambda b: struct.pack(">II", 2049, 49) + b[9:], "50 images"),
             ("images-idx3", lambda b: gzip.compress(b)[:-9], "cannot be read"),
             ("images-idx3", lambda b: gzip.compress(b)[:-8] + bytes(8), "cannot be read"),
@@ -409,7 +409,10 @@ class TestNpz:
             ({"images": random_images(2), "labels": ["a", "b"]}, "whole-number"),
             ({"images": random_images(2), "labels": [0, 1], "classes": [0, 1]}, "list of strings"),
             ({"images": random_images(2), "labels": [0, 1], "classes": 7}, "train.npz"),
-            ({"images": random_images(2), "labels": [0, 2], "classes": ["a", "b"]}, "labels run from 0 to 2"),
+            (
+                {"images": random_images(2), "labels": [0, 2], "classes": ["a", "b"]},
+                "a label of 2, but the classes are a b",
+            ),
             ({"images": random_images(2) / 255}, "uint8"),
             ({"images": random_images(2)[..., None]}, "grey"),
             ({"images": random_images(2)[..., None].repeat(4, -1)}, "colour"),
@@ -560,7 +563,7 @@ class TestParquet:
         pq.write_table(table, tmp_path / "any.parquet")
         read = formats.read(tmp_path / "any.parquet")
         assert read.labels is not None
-        assert read.labels.tolist() == [-1, 1]
+        assert (read.labels.tolist(), read.classes) == ([-1, 0], ("1",))
 
     def test_without_pyarrow_the_message_says_how_to_get_it(self, tmp_path, monkeypatch) -> None:
         save(small(), tmp_path, "parquet")
@@ -574,7 +577,7 @@ class TestParquet:
         pq.write_table(pa.table({"image": [content.getvalue()] * 2, "label": [0, 2]}), tmp_path / "any.parquet")
         read = formats.read(tmp_path / "any.parquet")
         assert np.array_equal(read.images[1], small().images[0])
-        assert read.classes == ("0", "1", "2")
+        assert read.classes == ("0", "2")
 
     @pytest.mark.parametrize(
         ("columns", "message"),
@@ -632,7 +635,7 @@ class TestWebDataset:
         assert read.labels is not None
         assert read.labels.tolist() == [0, 1, 2]
 
-    @pytest.mark.parametrize("label", [b"cat", b"", b"-2", b"99999999999999999999", b"10000"])
+    @pytest.mark.parametrize("label", [b"cat", b"", b"-2", b"99999999999999999999", b"2147483648"])
     def test_a_label_that_is_no_class_is_refused(self, tmp_path, label) -> None:
         with tarfile.open(tmp_path / "train-0.tar", "w") as tar:
             self.add(tar, "a.png", self.png())

@@ -32,7 +32,8 @@ def index_labels(
             empty name are unlabelled.
         names: of the classes, in the order of their numbers, where the source has them.
         note: told what is not as everybody would expect.
-        by_value: where all names are digits, a label of 9 is the class "9" wherever that stands.
+        by_value: where all names are digits, a label of 9 is the class "9" wherever that stands; so it always is of
+            labels that are text.
 
     Returns:
         int64[n], -1 for an image that is not labelled, and the class names: `names`, or those that occur, in natural
@@ -41,10 +42,14 @@ def index_labels(
     Raises:
         ValueError: labels that are neither, or that have no name among `names`.
     """
-    values = _plain(np.asarray(labels) if isinstance(labels, np.ndarray) else _as_array(labels))
+    given = labels if isinstance(labels, np.ndarray) else np.fromiter(labels, object, len(labels))
+    values = _plain(given, set(names))
     if values.dtype.kind == "U":
         return _of_names(values, tuple(names), note)
-    by_value = by_value and set(names) <= set(DIGITS)
+    of_text = given.dtype.kind in "SU" or (
+        given.dtype.kind == "O" and any(isinstance(v, str | bytes) for v in given.flat)
+    )
+    by_value = (by_value or of_text) and set(names) <= set(DIGITS)
     return _of_numbers(values, {int(name) if by_value else i: name for i, name in enumerate(names)}, note)
 
 
@@ -71,11 +76,13 @@ def class_titles(folders: Sequence[str], note: Callable[[str], None]) -> dict[st
     return {folder: folder for folder in ordered}
 
 
-def _as_array(labels: Sequence[object]) -> NDArray[Any]:
-    """Numbers if all are, else names."""
+def _as_array(labels: Sequence[object], names: set[str]) -> NDArray[Any]:
+    """Numbers if all are, and are no names; else names."""
     if all(label is None or (isinstance(label, int | float) and not isinstance(label, bool)) for label in labels):
         return np.array([UNLABELLED if label is None else label for label in labels])
     texts = np.array(["" if label is None else str(label).strip() for label in labels], np.str_)
+    if names and set(texts.tolist()) - {""} <= names:
+        return texts
     try:
         numbers = np.where(texts == "", str(UNLABELLED), texts).astype(np.float64)
     except ValueError:
@@ -83,12 +90,11 @@ def _as_array(labels: Sequence[object]) -> NDArray[Any]:
     return numbers
 
 
-def _plain(values: NDArray[Any]) -> NDArray[Any]:
+def _plain(values: NDArray[Any], names: set[str]) -> NDArray[Any]:
     """Labels one by one, as whole numbers or names."""
-    if values.dtype.kind in "SO":
-        values = _as_array([v.decode() if isinstance(v, bytes) else v for v in values.ravel().tolist()]).reshape(
-            values.shape
-        )
+    if values.dtype.kind in "SUO":
+        shape, flat = values.shape, [v.decode() if isinstance(v, bytes) else v for v in values.ravel().tolist()]
+        values = _as_array(flat, names).reshape(shape)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim == 2 and values.dtype.kind in "biuf":
