@@ -19,7 +19,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.download import download
 from digitsmith.data.formats import Split
 from digitsmith.data.formats.idx import read_array
-from digitsmith.data.formats.png import decode
+from digitsmith.data.images import decode
 from digitsmith.evaluation.images import open_subject
 from digitsmith.evaluation.reference import choose_reference
 from digitsmith.figures.curves import read_history

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data import limits
-from digitsmith.data.dataset import Dataset
+from digitsmith.data.dataset import Dataset, scale
 from digitsmith.data.framing import frame
 from digitsmith.data.ink import to_ink
 from digitsmith.data.labels import index_labels
-from digitsmith.data.reading import Reading
+from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError
 from digitsmith.records.base import ReadOptions
 
@@ -54,6 +54,9 @@ def assemble(
         indices, found = (None, ()) if labels is None else index_labels(labels, names, reading.note, by_value=by_value)
     except ValueError as error:
         raise DataError(f"{path}: {error}.") from error
+    if not reading.sizes:
+        reading.sizes.update(image.shape[:2] for image in images)
+    _require_one_size(path, reading)
     fitted = fit(images, reading.options, path)
     if record and record.channels == 3 and fitted.ndim == 3:
         limits.check_images(path, (*fitted.shape, 3), fitted.nbytes)
@@ -67,18 +70,46 @@ def assemble(
 
 
 def fit(images: Images, options: ReadOptions, what: object) -> NDArray[np.uint8]:
-    """Frame or scale images as it is asked for: uint8[n, h, w] or uint8[n, h, w, 3].
+    """Frame or scale images as it is asked for, each from its own pixels: uint8[n, h, w] or uint8[n, h, w, 3].
+
+    If one image is in colour, all are, unless they are framed: then they are grey.
+
+    Args:
+        images: of one size, if they are neither framed nor scaled.
+        options: what is asked for.
+        what: they are, for errors.
 
     Raises:
-        DataError: images of two sizes that are neither framed nor scaled.
+        DataError: more than may be held.
     """
-    if options.frame and len(images):
-        size = options.resize or (28, 28)
-        grey = [to_ink(image[None])[0] for image in images]
-        return np.stack([frame(image, options.frame, size) for image in grey])
-    if isinstance(images, list):
-        images = np.stack(images)
-    if options.resize is None:
+    if not len(images):
+        return np.zeros((0, 1, 1), np.uint8) if isinstance(images, list) else images
+    coloured = not options.frame and any(image.ndim == 3 for image in images)
+    size = options.resize or ((28, 28) if options.frame else images[0].shape[:2])
+    if not isinstance(images, list) and images.shape[1:3] == size and not options.frame:
         return images
-    limits.check_images(what, (len(images), *options.resize, *images.shape[3:]), images.nbytes)
-    return Dataset(images).resize(options.resize).images
+    shape = (len(images), *size, *((3,) if coloured else ()))
+    limits.check_images(what, shape, sum(image.nbytes for image in images))
+    fitted = np.empty(shape, np.uint8)
+    for place, image in enumerate(images):
+        if options.frame:
+            image = frame(to_ink(image[None])[0], options.frame, size)
+        elif image.shape[:2] != size:
+            image = scale(image, size)
+        fitted[place] = image[..., None] if coloured and image.ndim == 2 else image
+    return fitted
+
+
+def _require_one_size(what: object, reading: Reading) -> None:
+    """Refuse images of several sizes that are neither framed nor scaled."""
+    options, sizes = reading.options, reading.sizes.most_common()
+    if options.frame or options.resize or len(sizes) < 2:
+        return
+    shown = [f"{count:,} of {size[0]}x{size[1]}" for size, count in sizes]
+    if all(size in reading.examples for size, _ in sizes):
+        shown = [f"{text} (such as {reading.examples[size]})" for text, (size, _) in zip(shown, sizes, strict=True)]
+    raise DataError(
+        f"{what} has images of {'two' if len(sizes) == 2 else len(sizes)} sizes: {listed(shown, 3)}. Crop them to "
+        "their ink and frame them as MNIST is, or scale them to one size.",
+        parameter="frame",
+    )

@@ -90,10 +90,9 @@ class Dataset:
         """Scale every image to (height, width), with anti-aliasing (bicubic, support widened when shrinking)."""
         if image_size == self.image_size:
             return self
-        height, width = image_size
-        scaled = np.empty((len(self), height, width, *self.images.shape[3:]), np.uint8)
+        scaled = np.empty((len(self), *image_size, *self.images.shape[3:]), np.uint8)
         for i, image in enumerate(self.images):
-            scaled[i] = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+            scaled[i] = scale(image, image_size)
         return Dataset(scaled, self.labels, self.classes)
 
     def take(self, places: "NDArray[np.integer[Any]] | slice") -> "Dataset":
@@ -119,6 +118,11 @@ class Dataset:
         if self.labels is not None:
             digest.update(self.labels.astype("<i8").data)
         return digest.hexdigest()
+
+
+def scale(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Scale uint8[h, w] or uint8[h, w, 3] to (height, width), as `Dataset.resize` does."""
+    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))
 
 
 def require_images(dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:

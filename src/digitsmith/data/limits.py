@@ -52,7 +52,16 @@ def check_images(what: object, shape: Sequence[int], stored: int) -> None:
         raise DataError(
             f"{what} has images of {shape[1]}x{shape[2]}, too large for a digit: {MAX_PIXELS:,} pixels are allowed."
         )
-    size, most = count * max(_LEAST, math.prod(shape[1:])), allowed(stored)
+    check_total(what, count, count * max(_LEAST, math.prod(shape[1:])), stored)
+
+
+def check_total(what: object, count: int, size: int, stored: int) -> None:
+    """Refuse so many images of `size` bytes together, if a file of `stored` bytes cannot honestly hold them.
+
+    Raises:
+        DataError: it says how large they are and what is allowed.
+    """
+    size, most = max(size, _LEAST * count), allowed(stored)
     if size > most:
         why = "in all" if most == MAX_BYTES else f"from a file of {stored:,}"
         raise DataError(

@@ -23,6 +23,7 @@ class Reading:
         layout: what the source is, such as "class folders".
         modes: how many images there are of each kind of pixels, as the files have them: "RGB", "16-bit grey", ….
         sizes: how many there are of each (height, width), before they are framed or scaled.
+        examples: the name of the first file of each size.
         ignored: how many files of each kind are left out, such as "no image".
         ink: what was found, or asked for; empty for colour.
     """
@@ -35,6 +36,7 @@ class Reading:
         self.layout = ""
         self.modes: Counter[str] = Counter()
         self.sizes: Counter[tuple[int, int]] = Counter()
+        self.examples: dict[tuple[int, int], str] = {}
         self.ignored: Counter[str] = Counter()
         self.ink: Literal["", "dark", "bright"] = ""
 

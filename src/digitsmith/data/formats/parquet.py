@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from digitsmith.data import limits
 from digitsmith.data.assemble import assemble
+from digitsmith.data.bulk import decode_all
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.formats import Header, Split, as_classes, decoding, write_record
 from digitsmith.data.formats.parquet_layout import Column, columns, pages
-from digitsmith.data.formats.png import decode, encode, stack
+from digitsmith.data.images import encode
 from digitsmith.data.reading import Reading
-from digitsmith.errors import DataError, DependencyError, install
+from digitsmith.errors import DependencyError, install
 
 try:
     import pyarrow as pa
@@ -63,23 +64,24 @@ def _read(path: Path, file: Any, reading: Reading) -> Dataset:
     rows_at_once = min(1024, max(4, _FREE // largest))  # each may have as many bytes as a page
     labels: list[int] = []
 
-    def decoded() -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    def cells() -> Iterator[tuple[str, bytes | None]]:
         row = 0
         for batch in file.iter_batches(rows_at_once, columns=wanted):
             if labelled:
                 labels.extend(batch.column("label").cast(pa.int64()).fill_null(UNLABELLED).to_pylist())
-            cells = batch.column("image")
-            contents = cells.field("bytes") if pa.types.is_struct(cells.type) else cells
+            column = batch.column("image")
+            contents = column.field("bytes") if pa.types.is_struct(column.type) else column
             for content in contents.to_pylist():
                 if row > stored:
                     raise ValueError(f"it has more rows than its {stored:,} bytes can hold")
-                yield f"{path}, row {row}", _decode(content, f"{path}, row {row}")
+                yield f"{path}, row {row}", content
                 row += 1
 
-    images = stack(decoded(), path, stored)
+    decoded = decode_all(cells(), path, reading, stored)
     if not labelled:
-        return assemble(path, reading, images, None)
-    return assemble(path, reading, images, np.array(labels, np.int64), _classes(schema.metadata or {}))
+        return assemble(path, reading, decoded.images, None)
+    kept = np.array(labels, np.int64)[decoded.kept]
+    return assemble(path, reading, decoded.images, kept, _classes(schema.metadata or {}))
 
 
 def _image_column(schema: Any) -> str:
@@ -116,12 +118,6 @@ def _largest_page_of(column: Column, name: str) -> int:
         if size > most or (page.is_dictionary and size > _FREE):
             raise ValueError(f"its column {name} has over {size:,} bytes; {most:,} are allowed")
     return largest
-
-
-def _decode(content: bytes | None, what: str) -> NDArray[np.uint8]:
-    if content is None or len(content) > limits.MAX_IMAGE_FILE:
-        raise DataError(f"{what} is too large for a digit, or empty: {limits.MAX_IMAGE_FILE:,} bytes are allowed.")
-    return decode(content, what)
 
 
 def _classes(metadata: dict[bytes, bytes]) -> tuple[str, ...]:

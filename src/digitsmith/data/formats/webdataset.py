@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from digitsmith.data import limits
 from digitsmith.data.assemble import assemble
+from digitsmith.data.bulk import decode_all
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.formats import Header, Split, decoding, write_record
-from digitsmith.data.formats.png import decode, encode, stack
+from digitsmith.data.images import encode
 from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
 
@@ -34,15 +35,16 @@ def read(path: Path, split: Split, reading: Reading) -> Dataset:
     shards = [path] if path.is_file() else _shards(path, split)
     labels: list[int] = []
 
-    def decoded() -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    def files() -> Iterator[tuple[str, bytes]]:
         for shard in shards:
             with decoding(shard):
                 for name, image, label in _samples(shard):
                     labels.append(UNLABELLED if label is None else int(label))
-                    yield name, decode(image, name)
+                    yield name, image
 
-    images = stack(decoded(), path, sum(shard.stat().st_size for shard in shards))
-    missing = labels.count(UNLABELLED)
+    decoded = decode_all(files(), path, reading, sum(shard.stat().st_size for shard in shards))
+    images, kept = decoded.images, np.array(labels)[decoded.kept]
+    missing = int((kept == UNLABELLED).sum())
     record = reading.record
     meant = record is not None and record.unlabelled
     if missing == len(images) and not meant:
@@ -52,7 +54,7 @@ def read(path: Path, split: Split, reading: Reading) -> Dataset:
             f"{path}: {missing} of {len(images)} images have no label (.cls): add them, or say that they are meant to "
             f'be unlabelled, in dataset.json: {{"classes": […], "unlabelled": true}}.'
         )
-    return assemble(path, reading, images, np.array(labels))
+    return assemble(path, reading, images, kept)
 
 
 class _Member(tarfile.TarInfo):
