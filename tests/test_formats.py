@@ -510,12 +510,6 @@ class TestPng:
         Image.new("L", (9, 8)).save(folder / "train" / "3" / "other.png")
         refused(folder, "two sizes", "50 of 8x8 (such as ", "00000000.png)", "1 of 8x9 (such as ", "other.png)")
 
-    @pytest.mark.parametrize("name", ["notes.txt", "Thumbs.db"])
-    def test_a_file_that_is_no_image_is_refused(self, tmp_path, name) -> None:
-        folder = save(small(), tmp_path / "made", "png")
-        (folder / "train" / "3" / name).write_text("no image")
-        refused(folder, name, "is no image")
-
     def test_an_image_beside_the_class_folders_is_not_dropped_silently(self, tmp_path) -> None:
         folder = save(small(), tmp_path / "made", "png")
         shutil.copy(folder / "train" / "3" / "00000015.png", folder / "train" / "lost.png")

@@ -278,7 +278,7 @@ class TestImageFiles:
         (tmp_path / "made" / "0").mkdir(parents=True)
         (tmp_path / "made" / "0" / "a.png").write_bytes(png())
         (tmp_path / "made" / "1").symlink_to(tmp_path / "other")
-        refused(tmp_path / "made", "secret.txt is no image")
+        refused(tmp_path / "made", str(tmp_path / "made" / "1"), "holds no image")
 
 
 def pax(**values: str) -> bytes:

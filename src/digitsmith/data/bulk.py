@@ -1,7 +1,7 @@
 """Many image files: all of them decoded, and all that cannot be told together."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +73,12 @@ def decode_all(
     for change, count in changes.items():
         reading.note(f"{what}: {count:,} of {len(images):,} images were {CHANGES[change]}.")
     return Decoded(images, np.array(kept, np.int64))
+
+
+def decode_files(folder: Path, files: Sequence[str], reading: Reading) -> Decoded:
+    """The same of image files, by their paths within a folder."""
+    stored = sum((folder / file).stat().st_size for file in files)
+    return decode_all(((str(folder / file), folder / file) for file in files), folder, reading, stored)
 
 
 def _content(item: bytes | Path | None) -> bytes:

@@ -23,6 +23,9 @@ MAX_RATIO = 100
 MAX_IMAGE_FILE = 2**24
 """Bytes of one image file, such as a PNG."""
 
+MAX_FILES = 10**7
+"""In a folder and all folders in it."""
+
 MAX_RECORD = 2**22
 """Bytes of a `dataset.json`, or of class names elsewhere."""
 

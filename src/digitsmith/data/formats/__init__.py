@@ -1,15 +1,16 @@
-"""Data sets on disk: one module for each format, all with the same three things.
+"""Data sets on disk: one module for each format.
 
-- `holds(path, split)` says whether there are files of the format.
-- `read(path, split)` gives a whole `Dataset`.
-- `Writer(folder, header)` takes batches as they come, in constant memory.
+- `holds(place)` says whether there are files of the format.
+- `read(place, reading)` gives a whole `Dataset`.
+- `Writer(folder, header)` takes batches as they come, in constant memory. Some formats are only read.
 
-A data set is a folder, in which each split has files of its own; `read` also takes the single file of a split.
+A data set is a folder, in which each split has files or a folder of its own; `read` also takes the single file of a
+split. Where the files of a split are is found here, for all formats, and given to them as a `Place`.
 """
 
 import contextlib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from numpy.typing import NDArray
 
 from digitsmith.data import limits
 from digitsmith.data.dataset import UNLABELLED, Dataset
+from digitsmith.data.folders import SPLITS as SPLITS
+from digitsmith.data.folders import Place, places
+from digitsmith.data.folders import Split as Split
 from digitsmith.data.reading import Reading
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError
 from digitsmith.files import is_unfinished, staged_folder
@@ -30,8 +34,8 @@ from digitsmith.untrusted import read_bytes, reading
 Format = Literal["idx", "npz", "png", "parquet", "webdataset"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-Split = Literal["train", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
+_READERS = FORMATS
+"""Modules that read, in the order in which they are asked whether there is something for them."""
 
 RECORD = "dataset.json"
 """The file of a data set's `DatasetRecord`, beside its images. Class names in the image files themselves come first."""
@@ -89,8 +93,8 @@ class Writer(Protocol):
 
 
 class _FormatModule(Protocol):
-    def read(self, path: Path, split: Split, reading: Reading) -> Dataset: ...
-    def holds(self, path: Path, split: Split) -> bool: ...
+    def holds(self, place: Place) -> bool: ...
+    def read(self, place: Place, reading: Reading) -> Dataset: ...
     def Writer(self, folder: Path, header: Header) -> Writer: ...
 
 
@@ -102,6 +106,10 @@ def format_module(name: str) -> _FormatModule:
     """
     if name not in FORMATS:
         raise OutputError(f"there is no format {name!r}: use {', '.join(FORMATS)}.", parameter="format")
+    return _module(name)
+
+
+def _module(name: str) -> _FormatModule:
     return cast(_FormatModule, importlib.import_module(f"digitsmith.data.formats.{name}"))
 
 
@@ -134,7 +142,7 @@ def read(path: Path, split: Split = "train", reading: Reading | None = None) -> 
     """Read a data set in whatever format it has. Its files may be anything: what is read is within `data.limits`.
 
     Args:
-        path: of a folder or a file.
+        path: of a folder or a file. A folder that lies alone in it is gone into, as downloads have them.
         split: which one.
         reading: what is asked for; it is told what is found.
 
@@ -157,20 +165,33 @@ def _read(path: Path, split: Split, reading: Reading) -> Dataset:
         raise DataError(f"there is no file or folder {path}.")
     if path.is_dir() and is_unfinished(path):
         raise DataError(f"{path} is being written at this moment, or its writer was killed: wait, or make it again.")
-    for name in FORMATS:
-        if format_module(name).holds(path, split):
-            reading.record = read_record(path)
-            data = format_module(name).read(path, split, reading)
-            if not len(data):
-                raise DataError(f"{path} holds no image.")
-            return data
+    for place, module in _held(path, split, reading.note):
+        reading.record = _nearest_record(place.path, path)
+        data = module.read(place, reading)
+        if not len(data):
+            raise DataError(f"{path} holds no image.")
+        return data
     other: Split = "train" if split == "test" else "test"
-    if any(format_module(name).holds(path, other) for name in FORMATS):
+    if any(_held(path, other, lambda _: None)):
         raise MissingSplitError(f"{path} has no {split} split, only {other}.")
     raise DataError(
         f"{path} holds no images that Digitsmith can read: give a folder of IDX files, of PNG class folders or of "
         f"tar shards, or an .npz or .parquet file."
     )
+
+
+def _held(path: Path, split: Split, note: Callable[[str], None]) -> Iterator[tuple[Place, _FormatModule]]:
+    """Places where there is something of a split, and the module that reads it."""
+    for place in places(path, split, note):
+        for module in map(_module, _READERS):
+            if module.holds(place):
+                yield place, module
+
+
+def _nearest_record(inner: Path, outer: Path) -> DatasetRecord | None:
+    """What the `dataset.json` in a folder says, or in one of those around it as far as another."""
+    record = read_record(inner)
+    return record if record or inner == outer else _nearest_record(inner.parent, outer)
 
 
 def write_record(folder: Path, header: Header) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from digitsmith.data import limits
 from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.folders import Place
 from digitsmith.data.formats import Header, Split, decoding, write_record
 from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
@@ -74,16 +75,18 @@ def _read(path: Path, file: IO[bytes], dimensions: int, count: int | None) -> ND
     return np.frombuffer(content, dtype).reshape(shape)
 
 
-def holds(path: Path, split: Split) -> bool:
+def holds(place: Place) -> bool:
     """Whether there are IDX images of this split."""
-    return bool(_images(path, split))
+    return bool(_images(place.path, place.split))
 
 
-def read(path: Path, split: Split, reading: Reading) -> Dataset:
+def read(place: Place, reading: Reading) -> Dataset:
     """Read images and, if there are any, labels: a folder, or the images' file of one."""
-    found = _images(path, split)
+    found = _images(place.path, place.split)
     if len(found) > 1:
-        raise DataError(f"{path} has grey and colour images, {found[3].name} and {found[4].name}: take one file out.")
+        raise DataError(
+            f"{place.path} has grey and colour images, {found[3].name} and {found[4].name}: take one file out."
+        )
     ((dimensions, images_path),) = found.items()
     images = read_array(images_path, dimensions).astype(np.uint8, copy=False)
     labels_name = images_path.name.removesuffix(".gz").replace(_IMAGES[dimensions], _LABELS)

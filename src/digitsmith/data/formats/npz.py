@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from digitsmith.data import limits
 from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset, require_images, require_labels
+from digitsmith.data.folders import Place
 from digitsmith.data.formats import Header, Split, as_classes, decoding, write_record
 from digitsmith.data.reading import Reading
 
@@ -27,16 +28,17 @@ _MAX_HEADER = 2**14  # bytes of what stands before an array's content
 _MAX_DEFLATE = 1032  # to 1: what it can do at most
 
 
-def holds(path: Path, split: Split) -> bool:
+def holds(place: Place) -> bool:
     """Whether there is an NPZ file of this split."""
-    return path.suffix == ".npz" if path.is_file() else (path / f"{split}.npz").is_file()
+    path = place.path
+    return path.suffix == ".npz" if path.is_file() else (path / f"{place.split}.npz").is_file()
 
 
-def read(path: Path, split: Split, reading: Reading) -> Dataset:
+def read(place: Place, reading: Reading) -> Dataset:
     """Read a file, or the split's file in a folder. Of its arrays only those of the images are decompressed."""
-    path = path / f"{split}.npz" if path.is_dir() else path
+    path = place.path / f"{place.split}.npz" if place.path.is_dir() else place.path
     with decoding(path), zipfile.ZipFile(path) as archive:
-        return assemble(path, reading, *_from_arrays(path, archive, split))
+        return assemble(path, reading, *_from_arrays(path, archive, place.split))
 
 
 def _from_arrays(

@@ -16,7 +16,8 @@ from digitsmith.data import limits
 from digitsmith.data.assemble import assemble
 from digitsmith.data.bulk import decode_all
 from digitsmith.data.dataset import UNLABELLED, Dataset
-from digitsmith.data.formats import Header, Split, as_classes, decoding, write_record
+from digitsmith.data.folders import Place
+from digitsmith.data.formats import Header, as_classes, decoding, write_record
 from digitsmith.data.formats.parquet_layout import Column, columns, pages
 from digitsmith.data.images import encode
 from digitsmith.data.reading import Reading
@@ -38,15 +39,16 @@ def _require_pyarrow() -> None:
         raise DependencyError(f"Parquet needs pyarrow: {install('parquet')}.")
 
 
-def holds(path: Path, split: Split) -> bool:
+def holds(place: Place) -> bool:
     """Whether there is a Parquet file of this split."""
-    return path.suffix == ".parquet" if path.is_file() else (path / f"{split}.parquet").is_file()
+    path = place.path
+    return path.suffix == ".parquet" if path.is_file() else (path / f"{place.split}.parquet").is_file()
 
 
-def read(path: Path, split: Split, reading: Reading) -> Dataset:
+def read(place: Place, reading: Reading) -> Dataset:
     """Read a file, or the split's file in a folder. Of its columns only image and label are read."""
     _require_pyarrow()
-    path = path / f"{split}.parquet" if path.is_dir() else path
+    path = place.path / f"{place.split}.parquet" if place.path.is_dir() else place.path
     with decoding(path), pq.ParquetFile(path, memory_map=True) as file:
         return _read(path, file, reading)
 

@@ -15,7 +15,8 @@ from digitsmith.data import limits
 from digitsmith.data.assemble import assemble
 from digitsmith.data.bulk import decode_all
 from digitsmith.data.dataset import UNLABELLED, Dataset
-from digitsmith.data.formats import Header, Split, decoding, write_record
+from digitsmith.data.folders import Place
+from digitsmith.data.formats import Header, decoding, write_record
 from digitsmith.data.images import encode
 from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
@@ -25,14 +26,14 @@ _MAX_NOTES = 2**13  # bytes of a tar's own notes on the next file
 _MAX_GLOBAL_NOTES = 100
 
 
-def holds(path: Path, split: Split) -> bool:
+def holds(place: Place) -> bool:
     """Whether there are shards of this split."""
-    return path.suffix == ".tar" if path.is_file() else bool(_shards(path, split))
+    return bool(place.files(".tar"))
 
 
-def read(path: Path, split: Split, reading: Reading) -> Dataset:
+def read(place: Place, reading: Reading) -> Dataset:
     """Read one shard, or all shards of a split in a folder."""
-    shards = [path] if path.is_file() else _shards(path, split)
+    path, shards = place.path, place.files(".tar")
     labels: list[int] = []
 
     def files() -> Iterator[tuple[str, bytes]]:
@@ -116,10 +117,6 @@ def _check_end(shard: Path, tar: tarfile.TarFile) -> None:
     tar.fileobj.seek(tar.offset)
     if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise DataError(f"{shard} is cut short or damaged {tar.offset} bytes from its start: get it again.")
-
-
-def _shards(folder: Path, split: Split) -> list[Path]:
-    return sorted(folder.glob(f"{split}-*.tar")) if folder.is_dir() else []
 
 
 class Writer:

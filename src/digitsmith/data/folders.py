@@ -1,0 +1,191 @@
+"""Folders as people keep them: what counts in one, and where in it the files of a split are."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+from digitsmith.data import limits
+from digitsmith.data.images import ENDINGS
+from digitsmith.data.labels import natural
+from digitsmith.errors import DataError
+
+Split = Literal["train", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+Part = Literal["train", "test", "val"]
+"""What others call a split. Theirs for validation stands for the test where they have none."""
+
+_PARTS: dict[str, Part] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing", "t10k"), "test"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+}
+_JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini", "preview.png", "dataset.json"})
+_DEPTH = 16  # of folders in folders
+_OUTER = 6  # folders around the data
+
+
+def counts(name: str) -> bool:
+    """Whether a file or folder of that name may hold data: it is not hidden, nor one that systems leave, nor ours."""
+    return not name.startswith(".") and name.lower() not in _JUNK
+
+
+def is_image(name: str) -> bool:
+    """Whether that is the name of an image."""
+    return os.path.splitext(name)[1].lower() in ENDINGS  # noqa: PTH122  # a hundred thousand paths are slow
+
+
+def part_of(name: str) -> Part | None:
+    """The split that a name tells: `Train`, `mnist_test.csv`, `t10k-images-idx3-ubyte`, `validation-00000.parquet`."""
+    return next((_PARTS[word] for word in re.split(r"[^a-z0-9]+", name.lower()) if word in _PARTS), None)
+
+
+def subfolders(folder: Path) -> list[str]:
+    """Names of the folders in a folder that count, in natural order."""
+    with os.scandir(folder) as entries:
+        return sorted((entry.name for entry in entries if entry.is_dir() and counts(entry.name)), key=natural)
+
+
+def walk(folder: Path) -> Iterator[str]:
+    """Files that count, in a folder and all folders in it: their paths from there, with slashes, in no certain order.
+
+    Each folder is gone into once, wherever links lead.
+
+    Raises:
+        DataError: too many files, or folders in folders.
+    """
+    waiting, seen, files = [("", 0)], set[tuple[int, int]](), 0
+    while waiting:
+        prefix, depth = waiting.pop()
+        place = folder / prefix
+        status = place.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        if depth > _DEPTH:
+            raise DataError(f"{place} lies more than {_DEPTH} folders deep: take it out of there.")
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if not counts(entry.name):
+                    continue
+                if entry.is_dir():
+                    waiting.append((f"{prefix}{entry.name}/", depth + 1))
+                elif entry.is_file():
+                    files += 1
+                    if files > limits.MAX_FILES:
+                        raise DataError(f"{folder} holds more than {limits.MAX_FILES:,} files: divide it into parts.")
+                    yield prefix + entry.name
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file, or a folder in which files of a split may be.
+
+    Attributes:
+        path: of it.
+        split: the one that is asked for.
+        whole: whether all there is of that split, unless names say otherwise: a file, or a folder such as `Test`.
+        note: told what is chosen and left out.
+    """
+
+    path: Path
+    split: Split
+    whole: bool
+    note: Callable[[str], None]
+
+    @cached_property
+    def splits(self) -> dict[Part, str]:
+        """The folders of splits in a folder that is not of one as a whole."""
+        if self.whole or not self.path.is_dir():
+            return {}
+        found: dict[Part, str] = {}
+        for name in subfolders(self.path):
+            part = _PARTS.get(name.lower())
+            if part in found:
+                raise DataError(f"{self.path} has two folders for {part}, {found[part]} and {name}: take one out.")
+            if part:
+                found[part] = name
+        return found if found.keys() & set(SPLITS) else {}
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether what tells no split is of the one that is asked for."""
+        return self.whole or (self.split == "train" and not self.splits)
+
+    def files(self, *endings: str, untold: bool = False) -> list[Path]:
+        """The files of the split whose names have one of the endings, in natural order; not those in folders.
+
+        Where names tell splits, they are obeyed. Where none does, all files are of the place's split if it is whole,
+        and of the train split else.
+
+        Args:
+            endings: such as ".npz", in lower case; those of the files may be in any.
+            untold: take files whose names tell no split for any: they may hold several.
+        """
+        if self.path.is_file():
+            return [self.path] if self.path.name.lower().endswith(endings) else []
+        with os.scandir(self.path) as entries:
+            names = [e.name for e in entries if e.name.lower().endswith(endings) and counts(e.name) and e.is_file()]
+        parts = {name: part_of(name) for name in sorted(names, key=natural)}
+        wanted = self._part({part: sum(p == part for p in parts.values()) for part in parts.values() if part}, "files")
+        found = [name for name, part in parts.items() if part == wanted]
+        told = any(part in SPLITS for part in parts.values())
+        if not found and (untold or (self.takes_all and (self.whole or not told))):
+            found = [name for name, part in parts.items() if part is None or self.whole]
+        return [self.path / name for name in found]
+
+    def inner(self) -> "Place | None":
+        """Where to look next: the folder of the split, or the only folder; None if there is neither."""
+        if self.path.is_file():
+            return None
+        if self.splits:
+            counted = {part: _count(self.path / name) if part == "val" else 1 for part, name in self.splits.items()}
+            part = self._part(counted, "images")
+            return Place(self.path / self.splits[part], self.split, True, self.note) if part in self.splits else None
+        inside = subfolders(self.path)
+        return Place(self.path / inside[0], self.split, self.whole, self.note) if len(inside) == 1 else None
+
+    def _part(self, counted: dict[Part, int], what: str) -> Part:
+        """What stands for the split among those that are there, with how many there are of each."""
+        return chosen_part(self.split, counted, what, str(self.path), self.note)
+
+
+def chosen_part(split: Split, counted: dict[Part, int], what: str, where: str, note: Callable[[str], None]) -> Part:
+    """What stands for a split: itself, or the validation part where there is no test part. It is said what is not used.
+
+    Args:
+        split: the one that is asked for.
+        counted: how many there are of each part.
+        what: is counted.
+        where: they are.
+        note: told.
+    """
+    if not counted.get("val"):
+        return split
+    if "test" in counted:
+        note(f"{where}: {counted['val']:,} {what} for validation are left out; there is a test split.")
+        return split
+    if split == "test":
+        note(f"{where}: the {what} for validation stand for the test split, of which there is none.")
+        return "val"
+    return split
+
+
+def places(path: Path, split: Split, note: Callable[[str], None]) -> Iterator[Place]:
+    """Where the files of a split may be, outer folders first: at the path itself, in its folder of the split, in a
+    folder that lies alone there.
+    """
+    place: Place | None = Place(path, split, path.is_file(), note)
+    for _ in range(_OUTER):
+        if place is None:
+            return
+        yield place
+        place = place.inner()
+
+
+def _count(folder: Path) -> int:
+    return sum(map(is_image, walk(folder)))

@@ -1,0 +1,190 @@
+"""Folders as people have them: what counts, where the splits are, and which images are of which class."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import refused
+from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.folders import part_of, walk
+from digitsmith.data.formats import Split
+from digitsmith.data.reading import Reading
+from digitsmith.data.sources import load_dataset
+from digitsmith.errors import DataError, MissingSplitError
+
+
+def put(root: Path, *files: str) -> Path:
+    """Files below a folder; an image's level is its number in the list, from 1, and others hold a word."""
+    for level, name in enumerate(files, 1):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".png" and not path.name.startswith("._"):
+            Image.new("L", (8, 8), level).save(path)
+        else:
+            path.write_text("no image")
+    return root
+
+
+def read(path: Path, split: Split = "train") -> tuple[list[tuple[int, str]], str]:
+    """Level and class of each image, and what is said."""
+    reading = Reading()
+    data = formats.read(path, split, reading)
+    return pairs(data), " ".join(reading.notes)
+
+
+def pairs(data: Dataset) -> list[tuple[int, str]]:
+    labels = np.full(len(data), -1) if data.labels is None else data.labels
+    names = [*data.classes, ""]
+    return [(int(image[0, 0]), names[label]) for image, label in zip(data.images, labels, strict=True)]
+
+
+class TestWhatCounts:
+    def test_what_systems_leave_is_nothing(self, tmp_path) -> None:
+        put(tmp_path, "0/a.png", "1/a.png", "__MACOSX/0/._a.png", "0/._a.png", "1/.DS_Store", "1/Thumbs.db")
+        put(tmp_path, "desktop.ini", "0/desktop.ini", ".git/a.png", "__MACOSX/._0")
+        found, said = read(tmp_path)
+        assert [name for _, name in found] == ["0", "1"]
+        assert not said
+
+    def test_files_that_are_no_images_are_left_out_and_said(self, tmp_path) -> None:
+        put(tmp_path, "0/a.png", "1/b.png", "1/notes.txt", "1/z.pdf")
+        found, said = read(tmp_path)
+        assert found == [(1, "0"), (2, "1")]
+        assert said == f"2 files in {tmp_path / '1'} are no images and left out, such as notes.txt."
+
+    def test_a_class_without_images_is_named(self, tmp_path) -> None:
+        put(tmp_path, "0/a.png", "1/notes.txt", "2/a.png")
+        with refused(DataError, f"{tmp_path / '1'} holds no image"):
+            read(tmp_path)
+
+    def test_a_class_of_a_record_may_be_without_images(self, tmp_path) -> None:
+        put(tmp_path, "0/a.png").joinpath("dataset.json").write_text('{"classes": ["0", "1"]}')
+        assert formats.read(tmp_path).classes == ("0", "1")
+
+    def test_links_in_a_circle_are_gone_into_once(self, tmp_path) -> None:
+        put(tmp_path, "0/a.png", "1/a.png")
+        (tmp_path / "1" / "again").symlink_to(tmp_path)
+        assert sorted(walk(tmp_path)) == ["0/a.png", "1/a.png"]
+
+    def test_folders_have_a_depth(self, tmp_path) -> None:
+        put(tmp_path / "/".join("d" * 30), "a.png")
+        put(tmp_path, "0/a.png")
+        with refused(DataError, "folders deep"):
+            read(tmp_path)
+
+
+class TestSplits:
+    @pytest.mark.parametrize("train", ["train", "Train", "TRAINING"])
+    @pytest.mark.parametrize("test", ["test", "Testing"])
+    def test_folders_of_splits_in_any_case(self, tmp_path, train, test) -> None:
+        put(tmp_path, f"{train}/0/a.png", f"{train}/1/a.png", f"{test}/0/a.png", f"{test}/1/a.png")
+        assert read(tmp_path)[0] == [(1, "0"), (2, "1")]
+        assert read(tmp_path, "test")[0] == [(3, "0"), (4, "1")]
+
+    @pytest.mark.parametrize("val", ["val", "Valid", "validation"])
+    def test_validation_stands_for_a_test_that_is_not_there(self, tmp_path, val) -> None:
+        put(tmp_path, "train/0/a.png", "train/1/a.png", f"{val}/0/a.png", f"{val}/1/a.png")
+        found, said = read(tmp_path, "test")
+        assert found == [(3, "0"), (4, "1")]
+        assert "the images for validation stand for the test split" in said
+        assert read(tmp_path) == ([(1, "0"), (2, "1")], "")
+
+    def test_validation_beside_a_test_is_left_out_and_counted(self, tmp_path) -> None:
+        put(tmp_path, "train/0/a.png", "train/1/a.png", "val/0/a.png", "test/0/a.png", "test/1/a.png", "val/1/b.png")
+        found, said = read(tmp_path, "test")
+        assert found == [(4, "0"), (5, "1")]
+        assert "2 images for validation are left out" in said
+
+    @pytest.mark.parametrize(("there", "asked"), [("train", "test"), ("test", "train"), ("val", "train")])
+    def test_a_split_that_is_not_there(self, tmp_path, there, asked) -> None:
+        put(tmp_path, f"{there}/0/a.png", f"{there}/1/a.png", *(["test/0/b.png"] if there == "val" else []))
+        with refused(MissingSplitError, f"has no {asked} split"):
+            read(tmp_path, asked)
+
+    def test_two_folders_for_one_split(self, tmp_path) -> None:
+        put(tmp_path, "train/0/a.png", "training/0/a.png")
+        with refused(DataError, "two folders for train, train and training"):
+            read(tmp_path)
+
+    def test_the_folder_of_a_split_is_a_source_of_its_own(self, tmp_path) -> None:
+        put(tmp_path, "test/0/a.png", "test/1/a.png")
+        assert pairs(load_dataset(tmp_path / "test")) == [(1, "0"), (2, "1")]
+        with refused(MissingSplitError, "has no test split"):
+            load_dataset(f"{tmp_path / 'test'}:test")
+
+    @pytest.mark.parametrize("format", formats.FORMATS)
+    def test_every_format_in_the_folder_of_a_split(self, tmp_path, format) -> None:
+        data = Dataset(np.arange(4 * 64, dtype=np.uint8).reshape(4, 8, 8), np.array([0, 0, 1, 1]), ("a", "b"))
+        formats.write(data, tmp_path / "Training", format)
+        formats.write(data.take(slice(0, 2)), tmp_path / "Testing", format, "test")
+        assert len(formats.read(tmp_path)) == 4
+        assert len(formats.read(tmp_path, "test")) == 2
+
+    def test_a_class_may_have_the_name_of_a_split(self, tmp_path) -> None:
+        put(tmp_path, "train/train/a.png", "train/test/a.png", "train/word/a.png")
+        assert read(tmp_path)[0] == [(2, "test"), (1, "train"), (3, "word")]
+
+    @pytest.mark.parametrize(
+        ("name", "part"),
+        [
+            ("Train", "train"), ("t10k-images-idx3-ubyte", "test"), ("mnist_test.csv", "test"), ("trainer.csv", None),
+            ("validation-00000-of-00001.parquet", "val"), ("latest.npz", None), ("labels.csv", None),
+        ],
+    )  # fmt: skip
+    def test_names_tell_a_split(self, name, part) -> None:
+        assert part_of(name) == part
+
+
+class TestOuterFolders:
+    def test_a_folder_that_lies_alone_is_gone_into(self, tmp_path) -> None:
+        put(tmp_path, "mnist/mnist_png/training/0/a.png", "mnist/mnist_png/training/1/a.png")
+        put(tmp_path, "README.md", "mnist/LICENSE", "__MACOSX/._mnist")
+        assert read(tmp_path)[0] == [(1, "0"), (2, "1")]
+
+    def test_its_dataset_json_is_found(self, tmp_path) -> None:
+        data = Dataset(np.zeros((2, 8, 8), np.uint8), np.array([0, 1]), ("a", "b"))
+        formats.write(data, tmp_path / "outer" / "made", "idx")
+        assert formats.read(tmp_path).classes == ("a", "b")
+
+    def test_a_folder_of_images_alone_is_the_only_class(self, tmp_path) -> None:
+        put(tmp_path, "sevens/a.png", "sevens/b.png")
+        found, said = read(tmp_path)
+        assert found == [(1, "sevens"), (2, "sevens")]
+        assert "sevens, which is taken for the only class" in said
+
+    def test_what_is_too_deep_is_not_looked_for(self, tmp_path) -> None:
+        put(tmp_path / "/".join("abcdefghij"), "0/a.png", "1/a.png")
+        with refused(DataError, "holds no images that Digitsmith can read"):
+            read(tmp_path)
+
+
+class TestClasses:
+    def test_images_lie_as_deep_in_a_class_as_they_like(self, tmp_path) -> None:
+        put(tmp_path, "7/writer2/a.png", "7/writer10/a.png", "7/b.png", "8/c.png")
+        assert read(tmp_path)[0] == [(3, "7"), (1, "7"), (2, "7"), (4, "8")]
+
+    def test_folders_may_be_named_with_a_prefix(self, tmp_path) -> None:
+        put(tmp_path, *(f"digit_{i}/a.png" for i in range(11)))
+        found, said = read(tmp_path)
+        assert found == [(i + 1, str(i)) for i in range(11)]
+        assert "digit_0 to digit_10 are called 0 to 10" in said
+
+    def test_folders_of_writers_hold_the_classes(self, tmp_path) -> None:
+        put(tmp_path, "writer1/0/x.png", "writer1/1/x.png", "writer2/0/x.png", "writer2/1/x.png", "writer3/1/x.png")
+        found, said = read(tmp_path)
+        assert found == [(1, "0"), (3, "0"), (2, "1"), (4, "1"), (5, "1")]
+        assert "The classes are the folders in writer1, writer2, writer3" in said
+
+    @pytest.mark.parametrize("outer", ["12", "ab"], ids=["digits in digits", "words in words"])
+    def test_folders_that_may_be_either_are_refused(self, tmp_path, outer) -> None:
+        inner = "01" if outer == "12" else "xy"
+        put(tmp_path, *(f"{a}/{b}/i.png" for a in outer for b in inner))
+        with refused(DataError, f"two ways: its classes are {', '.join(outer)}, or the folders in them, "):
+            read(tmp_path)
+        (tmp_path / "dataset.json").write_text(f'{{"classes": ["{outer[0]}", "{outer[1]}"]}}')
+        assert read(tmp_path)[0] == [(1, outer[0]), (2, outer[0]), (3, outer[1]), (4, outer[1])]
+        (tmp_path / "dataset.json").write_text(f'{{"classes": ["{inner[0]}", "{inner[1]}"]}}')
+        assert read(tmp_path)[0] == [(1, inner[0]), (3, inner[0]), (2, inner[1]), (4, inner[1])]
