@@ -404,19 +404,23 @@ class TestNpz:
     @pytest.mark.parametrize(
         ("arrays", "message"),
         [
-            ({"images": random_images(2), "labels": [0, 1, 1]}, "2 images"),
-            ({"images": random_images(2), "labels": [0.0, np.inf]}, "whole-number"),
-            ({"images": random_images(2), "labels": ["a", "b"]}, "whole-number"),
-            ({"images": random_images(2), "labels": [0, 1], "classes": [0, 1]}, "list of strings"),
-            ({"images": random_images(2), "labels": [0, 1], "classes": 7}, "train.npz"),
+            ({"images": random_images(2), "labels": [0, 1, 1]}, "2x8x8, but there are 3 labels"),
+            ({"images": random_images(2), "labels": [0.0, np.inf]}, "whole numbers or names; one is inf"),
+            (
+                {"images": random_images(2), "labels": [0, 1], "classes": [0, 1]},
+                "may be the labels, labels, classes: say which",
+            ),
+            ({"images": random_images(2), "labels": [0, 1], "classes": np.array([b"a"])}, "no list of strings"),
             (
                 {"images": random_images(2), "labels": [0, 2], "classes": ["a", "b"]},
                 "a label of 2, but the classes are a b",
             ),
-            ({"images": random_images(2) / 255}, "uint8"),
-            ({"images": random_images(2)[..., None]}, "grey"),
-            ({"images": random_images(2)[..., None].repeat(4, -1)}, "colour"),
-            ({"pictures": random_images(2)}, "it has the arrays pictures, but neither images nor x_train"),
+            ({"images": random_images(2) / 99}, "numbers from 0 to"),
+            (
+                {"images": random_images(2)[..., None].repeat(4, -1)},
+                "the arrays images (uint8 of 2x8x8x4), but none of images",
+            ),
+            ({"images": random_images(2), "x": random_images(2)}, "may be the images, images, x: say which"),
         ],
     )
     def test_arrays_that_do_not_fit_are_told_with_the_file(self, tmp_path, arrays, message) -> None:

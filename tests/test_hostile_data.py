@@ -104,11 +104,12 @@ class TestNpz:
             (npy(shape="(2, 8, 9)"), "its header says 144"),
             (npy(content=IMAGES.tobytes() + b"more"), "has 132 bytes where its header says 128"),
             (npy(content=b""), "has 0 bytes"),
-            (npy(descr="'|O'"), "pickled objects"),
-            (npy(descr="[('a', '|u1')]"), "images must be grey"),
-            (npy(descr="('|u1', (10000, 10000))"), "images must be grey"),
-            (npy(descr="'<f8'"), "images must be grey"),
-            (npy(descr="'<M8[D]'"), "images must be grey"),
+            (npy(descr="'|O'"), "pickled objects of 2x8x8), but none of images"),
+            (npy(descr="[('a', '|u1')]"), "none of images"),
+            (npy(descr="('|u1', (10000, 10000))"), "none of images"),
+            (npy(descr="'<f8'"), "its header says 1,024"),
+            (npy(descr="'<f8'", content=b"\xff" * 1024), "NaN or infinite"),
+            (npy(descr="'<M8[D]'"), "none of images"),
             (npy(shape="'abc'"), "shape"),
             (npy(shape="(2, 8.0, 8)"), "shape"),
             (npy(descr="'" + "x" * 20_000 + "'"), "train.npz"),
@@ -128,10 +129,12 @@ class TestNpz:
     @pytest.mark.parametrize(
         ("name", "array", "message"),
         [
-            ("labels", npy(shape="(3,)", content=b"abc"), "2 images need as many"),
-            ("labels", npy("'<i8'", f"({2**40},)", b""), "2 images need as many"),
-            ("labels", npy("'|b1'", "(2,)", b"\0\0"), "whole-number"),
-            ("labels", npy("'<u8'", "(2,)", b"\xff" * 16), "no class index"),
+            ("labels", npy(shape="(3,)", content=b"abc"), "there are 3 labels: each image needs one"),
+            ("labels", npy("'<i8'", f"({2**40},)", b""), "claims 1,099,511,627,776"),
+            ("labels", b"no array", "magic"),
+            ("labels", npy("'|O'", "(2,)"), "labels is pickled objects of 2: labels are whole numbers or names"),
+            ("labels", npy("'<c16'", "(2,)", bytes(32)), "labels are whole numbers or names"),
+            ("labels", npy("'<u8'", "(2,)", b"\xff" * 16), "from 18446744073709551615 to"),
             ("classes", npy("'<U100000000'", "(2,)", b""), "class names of 800,000,000 bytes"),
             ("classes", npy("'<U1'", "(2,)", b"\xff" * 8), "train.npz"),
             ("classes", npy("'<U0'", "(2,)", b""), "train.npz"),
@@ -148,7 +151,7 @@ class TestNpz:
         assert np.array_equal(formats.read(tmp_path).images, IMAGES)
 
     def test_what_is_not_asked_for_is_not_decompressed(self, tmp_path) -> None:
-        npz(tmp_path, ("images.npy", npy()), ("other.npy", b"no array"), ("../../labels.npy", b"outside"))
+        npz(tmp_path, ("images.npy", npy()), ("other.npy", npy(shape="(9, 99)")), ("../../labels.txt", b"outside"))
         assert len(formats.read(tmp_path)) == 2
 
     @pytest.mark.filterwarnings("ignore:Duplicate name")

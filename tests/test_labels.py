@@ -60,6 +60,7 @@ class TestNumbers:
         ("labels", "message"),
         [
             ([0.5, 1.0], "one is 0.5"),
+            ([np.inf, 1.0], "one is inf"),
             ([-2, 0], "from -2 to 0"),
             ([0, 2**31], "from 0 to 2147483648"),
             (np.arange(10_001), "10,001 different labels"),
@@ -83,6 +84,9 @@ class TestNumbers:
 class TestShapes:
     def test_a_column(self) -> None:
         assert quiet(np.array([[2], [0]])) == ([1, 0], ("0", "2"))
+
+    def test_one_hot_rows_of_minus_1_and_1(self) -> None:
+        assert quiet(np.eye(3)[[2, 0, 1]] * 2 - 1) == ([2, 0, 1], ("0", "1", "2"))
 
     @pytest.mark.parametrize("kind", [np.uint8, np.float32, bool])
     def test_one_hot_rows(self, kind) -> None:

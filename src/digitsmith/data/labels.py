@@ -29,7 +29,8 @@ def index_labels(
 
     Args:
         labels: of n images: whole numbers, [n] or [n, 1]; names; or one-hot rows, [n, classes]. -1, NaN, None and the
-            empty name are unlabelled.
+            empty name are unlabelled. (One-hot rows may
+            have -1 for 0.)
         names: of the classes, in the order of their numbers, where the source has them.
         note: told what is not as everybody would expect.
         by_value: where all names are digits, a label of 9 is the class "9" wherever that stands; so it always is of
@@ -90,25 +91,31 @@ def _as_array(labels: Sequence[object], names: set[str]) -> NDArray[Any]:
     return numbers
 
 
+def _text(value: object) -> object:
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def _plain(values: NDArray[Any], names: set[str]) -> NDArray[Any]:
     """Labels one by one, as whole numbers or names."""
-    if values.dtype.kind in "SUO":
-        shape, flat = values.shape, [v.decode() if isinstance(v, bytes) else v for v in values.ravel().tolist()]
-        values = _as_array(flat, names).reshape(shape)
+    if values.dtype.kind in "SU":
+        texts, places = np.unique(values, return_inverse=True)
+        values = _as_array([_text(text) for text in texts.tolist()], names)[places].reshape(values.shape)
+    elif values.dtype.kind == "O":
+        values = _as_array([_text(value) for value in values.ravel().tolist()], names).reshape(values.shape)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim == 2 and values.dtype.kind in "biuf":
-        if not (np.isin(values, (0, 1)).all() and (values.sum(1) == 1).all()):
+        low = -1 if values.dtype.kind != "b" and (values == -1).any() else 0
+        if not (np.isin(values, (low, 1)).all() and ((values == 1).sum(1) == 1).all()):
             raise ValueError(f"labels of {values.shape[1]} numbers each are no one-hot rows")
         values = values.argmax(1)
     if values.ndim != 1:
         raise ValueError(f"labels of the shape {list(values.shape)} are not one for each image")
     if values.dtype.kind == "f":
-        known = np.isfinite(values)
+        known = ~np.isnan(values)
         whole = np.where(known, values, UNLABELLED)
-        if (whole != np.round(whole)).any():
-            wrong = whole[whole != np.round(whole)][0]
-            raise ValueError(f"labels must be whole numbers or names; one is {wrong:g}")
+        if len(wrong := whole[(whole != np.round(whole)) | np.isinf(whole)]):
+            raise ValueError(f"labels must be whole numbers or names; one is {wrong[0]:g}")
         values = whole.astype(np.int64)
     if values.dtype.kind == "b":
         values = values.astype(np.int64)
@@ -145,9 +152,12 @@ def _of_numbers(
 def _of_names(
     values: NDArray[Any], names: tuple[str, ...], note: Callable[[str], None]
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
-    found = [name for name in np.unique(values).tolist() if name]
+    different, places = np.unique(values, return_inverse=True)
+    found = [name for name in different.tolist() if name]
     if not found:
         return (np.full(len(values), UNLABELLED), names) if names else (None, ())
+    if len(found) > MOST_CLASSES:
+        raise ValueError(f"{len(found):,} different labels, such as {found[0]!r}: at most {MOST_CLASSES:,} are read")
     if names and set(found) <= set(names):
         titles, classes = {name: name for name in found}, names
     else:
@@ -157,4 +167,4 @@ def _of_names(
             raise ValueError(f"a label {unknown[0]!r}, but the classes are {' '.join(names[:20])}")
     index = {name: i for i, name in enumerate(classes)}
     table = {"": UNLABELLED} | {name: index[title] for name, title in titles.items()}
-    return np.array([table[name] for name in values.tolist()], np.int64), classes
+    return np.array([table[name] for name in different.tolist()], np.int64)[places], classes

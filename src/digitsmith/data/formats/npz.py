@@ -1,7 +1,8 @@
 """NPZ: NumPy arrays in a zip file, `train.npz` and `test.npz`.
 
 Its arrays are `images`, uint8[n, h, w] or uint8[n, h, w, 3]; `labels`, int64[n], where -1 is unlabelled; and `classes`,
-strings. Keras' layout, `x_train`, `y_train`, `x_test`, `y_test` in one file, is read too.
+strings. Arrays of other names, shapes and ranges are read, too: Keras' `x_train`, `y_train`, `x_test`, `y_test` in one
+file, `arr_0` and `arr_1`, floats from 0 to 1, … (`formats.named`, `data.arrays`).
 """
 
 import io
@@ -9,7 +10,6 @@ import math
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data import limits
-from digitsmith.data.assemble import assemble
-from digitsmith.data.dataset import Dataset, require_images, require_labels
+from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place
-from digitsmith.data.formats import Header, Split, as_classes, decoding, write_record
+from digitsmith.data.formats import Header, decoding, write_record
+from digitsmith.data.formats.named import Claim, read_arrays
 from digitsmith.data.reading import Reading
 
 _MAX_HEADER = 2**14  # bytes of what stands before an array's content
+_MAX_ARRAYS = 1000
 _MAX_DEFLATE = 1032  # to 1: what it can do at most
 
 
@@ -35,97 +36,78 @@ def holds(place: Place) -> bool:
 
 
 def read(place: Place, reading: Reading) -> Dataset:
-    """Read a file, or the split's file in a folder. Of its arrays only those of the images are decompressed."""
+    """Read a file, or the split's file in a folder. Of its arrays only those that are needed are decompressed."""
     path = place.path / f"{place.split}.npz" if place.path.is_dir() else place.path
     with decoding(path), zipfile.ZipFile(path) as archive:
-        return assemble(path, reading, *_from_arrays(path, archive, place.split))
+        return read_arrays(path, _Archive(archive, path.stat().st_size), place.split, reading)
 
 
-def _from_arrays(
-    path: Path, archive: zipfile.ZipFile, split: Split
-) -> tuple[NDArray[Any], NDArray[Any] | None, tuple[str, ...]]:
-    names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-    keras = f"x_{split}" in names
-    if not keras and "images" not in names:
-        raise ValueError(f"it has the arrays {', '.join(names)}, but neither images nor x_{split}")
+class _Archive:
+    """The arrays of an NPZ."""
 
-    def check_images(array: _Array) -> None:
-        require_images(array.dtype, array.shape)
-        limits.check_images(path, array.shape, path.stat().st_size)
+    def __init__(self, archive: zipfile.ZipFile, stored: int) -> None:
+        self._archive, self._stored = archive, stored
+        self._members = dict[str, zipfile.ZipInfo]()
+        self.claims = dict[str, Claim]()
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name == member.filename or name.startswith(("__MACOSX/", ".")):
+                continue
+            if name in self._members:
+                raise ValueError(f"it has 2 arrays {name}")
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{name} is compressed in a way that NumPy does not use")
+            if len(self._members) == _MAX_ARRAYS:
+                raise ValueError(f"it has more than {_MAX_ARRAYS} arrays")
+            self._members[name] = member
+            with archive.open(member) as stream:
+                header, _ = _parse_header(stream.read(_MAX_HEADER))
+            self.claims[name] = Claim(header.shape, header.dtype)
 
-    images = _read_array(archive, f"x_{split}" if keras else "images", check_images)
-    labels = f"y_{split}" if keras else "labels"
-    return (
-        images,
-        _read_array(archive, labels, lambda array: require_labels(array.dtype, array.shape, len(images)))
-        if labels in names
-        else None,
-        as_classes(_read_array(archive, "classes", _check_classes).tolist())
-        if "classes" in names and not keras
-        else (),
-    )
+    def read(self, name: str) -> NDArray[Any]:
+        """Read an array if the size that its header claims is allowed, and is the size that is there."""
+        member, claim = self._members[name], self.claims[name]
+        if claim.dtype.hasobject:
+            raise ValueError(f"{name} has pickled objects, which are not loaded")
+        if claim.nbytes > limits.allowed(self._stored):
+            raise ValueError(f"{name} claims {claim.nbytes:,} bytes; {limits.allowed(self._stored):,} are allowed")
+        if member.file_size > _MAX_DEFLATE * member.compress_size:
+            raise ValueError(f"{name} claims {member.file_size:,} bytes in {member.compress_size:,}")
+        with self._archive.open(member) as stream:
+            start = stream.read(_MAX_HEADER)
+            header, size = _parse_header(start)
+            if size + claim.nbytes != member.file_size:
+                raise ValueError(f"{name} has {member.file_size - size:,} bytes where its header says {claim.nbytes:,}")
+            values = np.empty(math.prod(claim.shape), claim.dtype)
+            content, chunk, place = values.view(np.uint8), start[size:], 0
+            while chunk:
+                content[place : place + len(chunk)] = np.frombuffer(chunk, np.uint8)
+                place, chunk = place + len(chunk), stream.read(2**20)
+        if place < len(content):
+            raise ValueError(f"{name} is cut short")
+        return values.reshape(claim.shape[::-1]).T if header.fortran_order else values.reshape(claim.shape)
 
 
 @dataclass(frozen=True)
-class _Array:
+class _Header:
     """What the header of an array claims."""
 
     shape: tuple[int, ...]
     fortran_order: bool
     dtype: np.dtype[Any]
 
-    @property
-    def nbytes(self) -> int:
-        return math.prod(self.shape) * self.dtype.itemsize
 
-
-def _check_classes(array: _Array) -> None:
-    if array.dtype.kind != "U" or len(array.shape) != 1:
-        raise ValueError("class names are no list of strings")
-    if array.nbytes > limits.MAX_RECORD:
-        raise ValueError(f"class names of {array.nbytes:,} bytes; at most {limits.MAX_RECORD:,} are read")
-
-
-def _read_array(archive: zipfile.ZipFile, name: str, check: Callable[[_Array], None]) -> NDArray[Any]:
-    """Read an array if `check` lets what its header claims pass, and the claim is the size that is there."""
-    members = [member for member in archive.infolist() if member.filename == f"{name}.npy"]
-    if len(members) > 1:
-        raise ValueError(f"it has {len(members)} arrays {name}")
-    (member,) = members
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{name} is compressed in a way that NumPy does not use")
-    with archive.open(member) as stream:
-        start = stream.read(_MAX_HEADER)
-        array, header_size = _parse_header(start)
-        if array.dtype.hasobject:
-            raise ValueError(f"{name} has pickled objects, which are not loaded")
-        if any(side < 0 for side in array.shape):
-            raise ValueError(f"{name} has a negative size")
-        check(array)
-        if member.file_size > _MAX_DEFLATE * member.compress_size:
-            raise ValueError(f"{name} claims {member.file_size:,} bytes in {member.compress_size:,}")
-        if header_size + array.nbytes != member.file_size:
-            raise ValueError(
-                f"{name} has {member.file_size - header_size:,} bytes where its header says {array.nbytes:,}"
-            )
-        values = np.empty(math.prod(array.shape), array.dtype)
-        content, chunk, place = values.view(np.uint8), start[header_size:], 0
-        while chunk:
-            content[place : place + len(chunk)] = np.frombuffer(chunk, np.uint8)
-            place, chunk = place + len(chunk), stream.read(2**20)
-    if place < len(content):
-        raise ValueError(f"{name} is cut short")
-    return values.reshape(array.shape[::-1]).T if array.fortran_order else values.reshape(array.shape)
-
-
-def _parse_header(start: bytes) -> tuple[_Array, int]:
+def _parse_header(start: bytes) -> tuple[_Header, int]:
     """What an array's first bytes say, and how many of them are its header."""
     stream = io.BytesIO(start)
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"an array of version {version}")
-    return _Array(*read(stream)), stream.tell()
+    header = _Header(*read(stream))
+    if any(side < 0 for side in header.shape):
+        raise ValueError("an array has a negative size")
+    return header, stream.tell()
 
 
 class Writer:

@@ -1,0 +1,196 @@
+"""Files of named arrays, such as NPZ, MATLAB's and HDF5: which of them are images, which labels, which class names."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from digitsmith.data import limits, names
+from digitsmith.data.arrays import Array, find_layout, may_be_images, to_images
+from digitsmith.data.assemble import assemble
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.formats import Split, as_classes
+from digitsmith.data.reading import Reading, listed
+from digitsmith.errors import DataError, MissingSplitError
+
+_NUMBERS, _TEXTS = "buif", "US"  # kinds of dtypes
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is said of an array before its content.
+
+    Attributes:
+        shape: of it.
+        dtype: of its numbers.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        """In memory."""
+        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
+
+
+class Arrays(Protocol):
+    """A file of named arrays."""
+
+    @property
+    def claims(self) -> Mapping[str, Claim]:
+        """What is in it, by name."""
+
+    def read(self, name: str) -> Array:
+        """An array: in memory, or one that is read as it is cut."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Names of arrays that belong together.
+
+    Attributes:
+        images: of the images.
+        labels: of their labels; empty without any.
+        classes: of the class names; empty without any.
+    """
+
+    images: str
+    labels: str = ""
+    classes: str = ""
+
+
+def read_arrays(path: Path, arrays: Arrays, split: Split, reading: Reading, *, reverse: bool = False) -> Dataset:
+    """Read the images of a split, and their labels and class names if there are any.
+
+    Args:
+        path: of the file.
+        arrays: its content.
+        split: which one, if there are several in the file.
+        reading: what is asked for; it is told what is guessed.
+        reverse: as for `find_layout`.
+
+    Raises:
+        DataError: no images, several arrays that may be them, or what they are is not certain.
+        MissingSplitError: images of another split only.
+    """
+    chosen, stored = choose(path, arrays.claims, split, reading), path.stat().st_size
+    labels = count = None
+    if chosen.labels:
+        claim = arrays.claims[chosen.labels]
+        count, first = _count(claim, arrays.claims[chosen.images].shape, f"{path}, {chosen.labels}")
+        limits.check_images(path, (count, 1, claim.nbytes // max(1, count)), stored)
+        values = np.asarray(arrays.read(chosen.labels)[...])
+        labels = (values if first else values.T).reshape(count, -1)
+        labels = labels[:, 0] if labels.shape[1] == 1 else labels
+    claim, what = arrays.claims[chosen.images], f"{path}, {chosen.images}"
+    exact = reading.record is not None and claim.dtype == np.uint8  # our writers leave such files
+    layout = find_layout(claim.shape, what, count, reverse=reverse, exact=exact)
+    limits.check_images(what, layout.shape, stored)
+    images = to_images(arrays.read(chosen.images), layout, what, reading.note, exact=exact)
+    classes: tuple[str, ...] = ()
+    if chosen.classes:
+        if (size := arrays.claims[chosen.classes].nbytes) > limits.MAX_RECORD:
+            raise ValueError(f"class names of {size:,} bytes; at most {limits.MAX_RECORD:,} are read")
+        classes = as_classes(np.asarray(arrays.read(chosen.classes)[...]).tolist())
+    return assemble(path, reading, images, labels, classes)
+
+
+def choose(path: Path, claims: Mapping[str, Claim], split: Split, reading: Reading) -> Choice:
+    """Which arrays are what, by their names and shapes; what looks like labels and is none is noted."""
+    images = _choose_images(path, claims, split, reading)
+    of = names.parts(images)[1]
+    rest = {name: claim for name, claim in claims.items() if name != images and names.parts(name)[1] in ("", of)}
+    classes = [
+        name for name, claim in rest.items()
+        if names.parts(name)[0] in names.CLASS_NAMES and claim.dtype.kind not in _NUMBERS
+    ]  # fmt: skip
+    labels = _choose_labels(path, images, claims, [name for name in rest if name not in classes], reading)
+    if not labels and len(classes) == 1 and len(claims[classes[0]].shape) == 1:  # names of images, not of classes
+        of_images = claims[classes[0]].shape[0] in claims[images].shape
+        labels, classes = (classes[0], []) if of_images else ("", classes)
+    if len(classes) > 1:
+        raise DataError(f"{path} has class names in {listed(classes)}: take all but one out.")
+    return Choice(images, labels, *classes)
+
+
+def _choose_images(path: Path, claims: Mapping[str, Claim], split: Split, reading: Reading) -> str:
+    if asked := reading.options.image_column:
+        _asked(path, asked, claims, "image_column")
+        if claims[asked].dtype.kind in _NUMBERS:
+            return asked
+        raise DataError(f"{path}: {asked} is {_shown(claims[asked])}: images are numbers.", parameter="image_column")
+    possible = [n for n, claim in claims.items() if may_be_images(claim.shape) and claim.dtype.kind in _NUMBERS]
+    called = [name for name in possible if names.parts(name)[0] in names.IMAGES | {""}]
+    found = called or [name for name in possible if names.parts(name)[0] not in names.LABELS]
+    splits = {name: names.parts(name)[1] for name in found if names.parts(name)[1]}
+    if splits:
+        if split not in splits.values():
+            raise MissingSplitError(f"{path} has no {split} split, only {listed(sorted({*splits.values()}))}.")
+        found = [name for name, of in splits.items() if of == split]
+    if len(found) > 1 and not called:
+        found = [name for name in found if len(claims[name].shape) > 2] or found
+    shown = listed([f"{name} ({_shown(claim)})" for name, claim in claims.items()])
+    if not found:
+        raise DataError(f"{path} has {f'the arrays {shown}' if claims else 'no arrays'}, but none of images.")
+    if len(found) > 1:
+        raise DataError(
+            f"{path} has several arrays that may be the images, {listed(found)}: say which.", parameter="image_column"
+        )
+    if not called and len(claims) > 1:
+        reading.note(f"{path}: {found[0]} is taken for the images, of the arrays {shown}.")
+    return found[0]
+
+
+def _choose_labels(path: Path, images: str, claims: Mapping[str, Claim], rest: Sequence[str], reading: Reading) -> str:
+    if asked := reading.options.label_column:
+        return _asked(path, asked, claims, "label_column")
+    called = [name for name in rest if names.parts(name)[0] in names.LABELS]
+    if len(called) > 1:
+        called = [name for name in called if {*claims[name].shape} & {*claims[images].shape}]
+    if len(called) > 1:
+        raise DataError(
+            f"{path} has several arrays that may be the labels, {listed(called)}: say which.", parameter="label_column"
+        )
+    if called:
+        return called[0]
+    like = [name for name in rest if _like_labels(claims[name], claims[images].shape)]
+    if len(like) == 1 and like[0].startswith("arr_"):  # NumPy's for one without a name
+        reading.note(f"{path}: {like[0]} is taken for the labels.")
+        return like[0]
+    if like:
+        reading.note(f"{path}: {listed(like)} may be labels, but are not called so, and are not read: say which are.")
+    return ""
+
+
+def _asked(path: Path, name: str, claims: Mapping[str, Claim], parameter: str) -> str:
+    if name not in claims:
+        raise DataError(f"{path} has no array {name}, only {listed([*claims], 20)}.", parameter=parameter)
+    return name
+
+
+def _shown(claim: Claim) -> str:
+    kind = "pickled objects" if claim.dtype.hasobject else str(claim.dtype)
+    return f"{kind[:40]} of {'x'.join(map(str, claim.shape))}" if claim.shape else kind[:40]
+
+
+def _like_labels(claim: Claim, images: tuple[int, ...]) -> bool:
+    sides = [side for side in claim.shape if side != 1]
+    return len(sides) == 1 and sides[0] in images and claim.dtype.kind in _NUMBERS + _TEXTS
+
+
+def _count(claim: Claim, images: tuple[int, ...], what: str) -> tuple[int, bool]:
+    """How many labels there are, and whether they are along the first axis.
+
+    Raises:
+        DataError: no labels.
+    """
+    shape = claim.shape
+    if claim.dtype.kind not in _NUMBERS + _TEXTS or len(shape) not in (1, 2):
+        raise DataError(f"{what} is {_shown(claim)}: labels are whole numbers or names, one for each image.")
+    if len(shape) == 1:
+        return shape[0], True
+    first = shape[0] in images if (shape[0] in images) != (shape[1] in images) else shape[0] != 1
+    return shape[0 if first else 1], first

@@ -1,0 +1,127 @@
+"""Arrays in a file: which are images, which labels, and what is said of the rest."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.names import parts
+from digitsmith.data.reading import Reading
+from digitsmith.errors import DataError, MissingSplitError
+from digitsmith.records.base import ReadOptions
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (20, 16, 16), dtype=np.uint8)
+LABELS = np.arange(20) % 4
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "some.npz"
+
+
+def read(path, split="train", **options) -> tuple[Dataset, list[str]]:
+    """What is read, and the notes."""
+    reading = Reading(ReadOptions(**options))
+    return formats.read(path, split, reading), reading.notes
+
+
+def assert_all(data: Dataset) -> None:
+    assert np.array_equal(data.images, IMAGES)
+    assert data.labels is not None
+    assert data.labels.tolist() == LABELS.tolist()
+    assert data.classes == ("0", "1", "2", "3")
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        *(("images", "labels"), ("x", "y"), ("X", "y"), ("data", "target"), ("imgs", "targets"), ("image", "digit")),
+        *(("x_train", "y_train"), ("X_train", "Y_train"), ("trainX", "trainY"), ("train_images", "train_labels")),
+        *(("training_data", "training_class"), ("images", "classes"), ("fea", "gnd")),
+    ],
+)
+def test_usual_names_need_no_word(path, images, labels) -> None:
+    np.savez(path, **{labels: LABELS, images: IMAGES})
+    data, notes = read(path)
+    assert_all(data)
+    assert notes == []
+
+
+def test_arrays_without_names_are_told_apart_by_their_shapes_and_it_is_said(path) -> None:
+    for arrays in ((IMAGES, LABELS), (LABELS, IMAGES)):
+        np.savez(path, *arrays)
+        data, notes = read(path)
+        assert_all(data)
+        assert len(notes) == 2
+        assert "is taken for the labels" in notes[1]
+
+
+@pytest.mark.parametrize("labels", [LABELS[:, None], LABELS[None], LABELS.astype(float), np.eye(4)[LABELS]])
+def test_labels_may_be_columns_rows_floats_or_one_hot(path, labels) -> None:
+    np.savez(path, images=IMAGES, labels=labels)
+    assert_all(read(path)[0])
+
+
+def test_names_as_labels_are_classes(path) -> None:
+    np.savez(path, images=IMAGES, labels=np.array(["ka", "kha", "ga", "gha"])[LABELS])
+    assert read(path)[0].classes == ("ga", "gha", "ka", "kha")
+
+
+def test_floats_and_flat_rows(path) -> None:
+    np.savez(path, X=IMAGES.reshape(20, 256) / 255, y=LABELS)
+    data, notes = read(path)
+    assert_all(data)
+    assert len(notes) == 2
+
+
+def test_a_file_with_both_splits_is_read_by_them(path) -> None:
+    np.savez(path, x_train=IMAGES[:15], y_train=LABELS[:15], x_test=IMAGES[15:], y_test=LABELS[15:], x_val=IMAGES)
+    assert len(read(path, "train")[0]) == 15
+    assert len(read(path, "test")[0]) == 5
+    np.savez(path, x_train=IMAGES, y_train=LABELS)
+    with pytest.raises(MissingSplitError, match="no test split, only train"):
+        read(path, "test")
+
+
+def test_what_looks_like_labels_and_is_none_is_named(path) -> None:
+    np.savez(path, images=IMAGES, writer=LABELS, mean=IMAGES.mean(0))
+    data, notes = read(path)
+    assert data.labels is None
+    assert "writer may be labels, but are not called so, and are not read" in notes[0]
+
+
+def test_of_several_that_may_be_it_one_has_to_be_named(path) -> None:
+    np.savez(path, images=IMAGES, x=IMAGES[::-1], label=LABELS, digit=LABELS[::-1])
+    with pytest.raises(DataError, match="may be the images, images, x: say which") as caught:
+        read(path)
+    assert caught.value.parameter == "image_column"
+    with pytest.raises(DataError, match="may be the labels, label, digit: say which") as caught:
+        read(path, image_column="images")
+    assert caught.value.parameter == "label_column"
+    assert_all(read(path, image_column="images", label_column="label")[0])
+    with pytest.raises(DataError, match="no array pictures, only images, x, label, digit") as caught:
+        read(path, image_column="pictures")
+    assert caught.value.parameter == "image_column"
+
+
+def test_one_array_of_images_by_another_name_is_taken_and_it_is_said(path) -> None:
+    np.savez(path, scans=IMAGES, labels=LABELS)
+    data, notes = read(path)
+    assert_all(data)
+    assert "scans is taken for the images, of the arrays scans (uint8 of 20x16x16), labels (int64 of 20)" in notes[0]
+
+
+def test_a_file_without_images_says_what_it_has(path) -> None:
+    np.savez(path, a=LABELS, b=np.zeros((3, 5)))
+    with pytest.raises(DataError, match=r"the arrays a \(int64 of 20\), b \(float64 of 3x5\), but none of images"):
+        read(path)
+
+
+def test_names_say_what_and_which_split() -> None:
+    assert parts("X_train") == ("x", "train")
+    assert parts("test/target") == ("target", "test")
+    assert parts("latest") == ("latest", "")
+    assert parts("val_images") == ("images", "other")
+    assert parts("train") == ("", "train")
