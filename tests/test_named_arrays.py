@@ -125,3 +125,11 @@ def test_names_say_what_and_which_split() -> None:
     assert parts("latest") == ("latest", "")
     assert parts("val_images") == ("images", "other")
     assert parts("train") == ("", "train")
+
+
+def test_a_folder_with_one_file_of_both_splits(path) -> None:
+    np.savez(path, x_train=IMAGES[:15], y_train=LABELS[:15], x_test=IMAGES[15:], y_test=LABELS[15:])
+    assert len(read(path.parent, "test")[0]) == 5
+    np.savez(path.with_name("other.npz"), x=IMAGES)
+    with pytest.raises(DataError, match=r"several NPZ files, other\.npz, some\.npz: give one"):
+        read(path.parent)

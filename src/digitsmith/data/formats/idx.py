@@ -2,29 +2,34 @@
 
 Files carry MNIST's own names, so that any program for MNIST reads them: `train-images-idx3-ubyte`,
 `train-labels-idx1-ubyte`, and `t10k-…` for the test split. Colour images, uint8[n, h, w, 3], are in
-`train-images-idx4-ubyte`. A label is an unsigned byte, so an unlabelled image among labelled ones cannot be written.
+`train-images-idx4-ubyte`. Names are read with dots, too (`train-images.idx3-ubyte`), and with more before them. A label
+is an unsigned byte: the digit itself if all classes are digits, whichever are missing, and else the place of the class
+among those in `dataset.json`. An unlabelled image among labelled ones cannot be written.
 """
 
 import gzip
 import math
+import re
 from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data import limits
+from digitsmith.data import limits, names
 from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.folders import Place
-from digitsmith.data.formats import Header, Split, decoding, write_record
-from digitsmith.data.reading import Reading
+from digitsmith.data.folders import Place, counts, part_of
+from digitsmith.data.formats import Header, decoding, write_record
+from digitsmith.data.labels import DIGITS
+from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError
 
 PREFIXES = {"train": "train", "test": "t10k"}
 _TYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype("u1"), 0x0C: np.dtype(">i4")}
-_IMAGES = {3: "images-idx3-ubyte", 4: "images-idx4-ubyte"}
-_LABELS = "labels-idx1-ubyte"
+_ENDINGS = tuple(f"{name}{zipped}" for name in ("ubyte", "idx3", "idx4") for zipped in ("", ".gz"))
+_IMAGES = re.compile(r"images?[-._]idx([34])([-._]ubyte)?(\.gz)?$", re.IGNORECASE)
+_LABELS = re.compile(r"labels?[-._]idx1([-._]ubyte)?(\.gz)?$", re.IGNORECASE)
 
 
 def read_array(path: Path, dimensions: int, count: int | None = None) -> NDArray[Any]:
@@ -77,34 +82,62 @@ def _read(path: Path, file: IO[bytes], dimensions: int, count: int | None) -> ND
 
 def holds(place: Place) -> bool:
     """Whether there are IDX images of this split."""
-    return bool(_images(place.path, place.split))
+    return bool(_images(place))
 
 
 def read(place: Place, reading: Reading) -> Dataset:
     """Read images and, if there are any, labels: a folder, or the images' file of one."""
-    found = _images(place.path, place.split)
+    found = _images(place)
     if len(found) > 1:
-        raise DataError(
-            f"{place.path} has grey and colour images, {found[3].name} and {found[4].name}: take one file out."
-        )
-    ((dimensions, images_path),) = found.items()
-    images = read_array(images_path, dimensions).astype(np.uint8, copy=False)
-    labels_name = images_path.name.removesuffix(".gz").replace(_IMAGES[dimensions], _LABELS)
-    labels_path = _plain_or_gzipped(images_path.parent, labels_name)
+        files = " and ".join(path.name for path in found)
+        raise DataError(f"{place.path} has several files of images, {files}: take one file out, or give one by itself.")
+    ((path, dimensions),) = found.items()
+    images = read_array(path, dimensions).astype(np.uint8, copy=False)
+    labels_path = _labels_of(path, place)
     labels = None if labels_path is None else read_array(labels_path, 1, len(images)).astype(np.int64)
-    return assemble(images_path, reading, images, labels, by_value=True)
+    return assemble(path, reading, images, labels, by_value=True)
 
 
-def _images(path: Path, split: Split) -> dict[int, Path]:
-    """The files of images in a folder, or the file itself, by their number of dimensions."""
-    if path.is_file():
-        return {dimensions: path for dimensions, name in _IMAGES.items() if name in path.name}
-    files = {dimensions: _plain_or_gzipped(path, f"{PREFIXES[split]}-{name}") for dimensions, name in _IMAGES.items()}
-    return {dimensions: file for dimensions, file in files.items() if file is not None}
+def _images(place: Place) -> dict[Path, int]:
+    """The files of images, and how many dimensions each has by its name."""
+    found = {path: _IMAGES.search(path.name) for path in place.files(*_ENDINGS)}
+    return _plain_first({path: int(match[1]) for path, match in found.items() if match is not None})
 
 
-def _plain_or_gzipped(folder: Path, name: str) -> Path | None:
-    return next((file for ending in ("", ".gz") if (file := folder / f"{name}{ending}").is_file()), None)
+def _labels_of(images: Path, place: Place) -> Path | None:
+    """The labels of a file of images, which lie beside it: their names are equal up to `images` and `labels`.
+
+    Raises:
+        DataError: several, or others only, which may be meant for them.
+    """
+    start = _start(_IMAGES, images)
+    files = [file for file in sorted(images.parent.iterdir()) if counts(file.name) and file.is_file()]
+    labels = [file for file in files if _LABELS.search(file.name)]
+    prefix = names.plain(images.name[:start])
+    found = _plain_first({f: 1 for f in labels if names.plain(f.name[: _start(_LABELS, f)]) == prefix})
+    if len(found) > 1:
+        raise DataError(f"{images} has several files of labels, {listed([file.name for file in found])}: take one out.")
+    if found:
+        return next(iter(found))
+    lost = [f for f in files if "label" in f.name.lower() and part_of(f.name) in (part_of(images.name), None)]
+    if meant := [file.name for file in lost if file in labels]:
+        own = re.sub("images?", "labels", images.name[start:], flags=re.IGNORECASE)
+        own = images.name[:start] + re.sub("idx[34]", "idx1", own, flags=re.IGNORECASE)
+        raise DataError(f"{images} may have its labels in {listed(meant)}: call that {own}, or take it out.")
+    if lost:
+        place.note(f"{listed([file.name for file in lost])} beside {images} is not read: it is no IDX file of labels.")
+    return None
+
+
+def _start(kind: re.Pattern[str], file: Path) -> int:
+    match = kind.search(file.name)
+    assert match is not None
+    return match.start()
+
+
+def _plain_first(files: dict[Path, int]) -> dict[Path, int]:
+    """Files without those that are there unzipped, too."""
+    return {file: of for file, of in files.items() if file.suffix != ".gz" or file.with_suffix("") not in files}
 
 
 class Writer:
@@ -113,7 +146,7 @@ class Writer:
     def __init__(self, folder: Path, header: Header) -> None:
         write_record(folder, header)
         prefix, ending = PREFIXES[header.split], ".gz" if header.gzip else ""
-        self._images = _open(folder / f"{prefix}-{_IMAGES[len(header.shape)]}{ending}")
+        self._images = _open(folder / f"{prefix}-images-idx{len(header.shape)}-ubyte{ending}")
         self._images.write(_header(*header.shape))
         self._labels: IO[bytes] | None = None
         if header.classes:
@@ -121,8 +154,11 @@ class Writer:
                 raise DataError(
                     f"{len(header.classes)} classes do not fit into IDX labels of one byte: use npz or parquet."
                 )
-            self._labels = _open(folder / f"{prefix}-{_LABELS}{ending}")
+            self._labels = _open(folder / f"{prefix}-labels-idx1-ubyte{ending}")
             self._labels.write(_header(header.count))
+        by_value = set(header.classes) <= set(DIGITS)
+        bytes_of = map(int, header.classes) if by_value else range(len(header.classes))
+        self._bytes = np.array([*bytes_of], np.uint8)
 
     def write(self, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> None:
         """Append a batch.
@@ -134,7 +170,7 @@ class Writer:
         if self._labels is not None and labels is not None:
             if labels.min(initial=0) < 0:
                 raise DataError("IDX has no label for unlabelled images: use npz, png, parquet or webdataset.")
-            self._labels.write(labels.astype(np.uint8).data)
+            self._labels.write(self._bytes[labels].data)
 
     def close(self) -> None:
         """Close the files."""

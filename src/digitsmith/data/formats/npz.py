@@ -22,7 +22,8 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import Header, decoding, write_record
 from digitsmith.data.formats.named import Claim, read_arrays
-from digitsmith.data.reading import Reading
+from digitsmith.data.reading import Reading, listed
+from digitsmith.errors import DataError
 
 _MAX_HEADER = 2**14  # bytes of what stands before an array's content
 _MAX_ARRAYS = 1000
@@ -31,13 +32,16 @@ _MAX_DEFLATE = 1032  # to 1: what it can do at most
 
 def holds(place: Place) -> bool:
     """Whether there is an NPZ file of this split."""
-    path = place.path
-    return path.suffix == ".npz" if path.is_file() else (path / f"{place.split}.npz").is_file()
+    return bool(place.files(".npz", untold=True))
 
 
 def read(place: Place, reading: Reading) -> Dataset:
     """Read a file, or the split's file in a folder. Of its arrays only those that are needed are decompressed."""
-    path = place.path / f"{place.split}.npz" if place.path.is_dir() else place.path
+    path, *more = place.files(".npz", untold=True)
+    if more:
+        raise DataError(
+            f"{place.path} has several NPZ files, {listed([path.name, *(file.name for file in more)])}: give one."
+        )
     with decoding(path), zipfile.ZipFile(path) as archive:
         return read_arrays(path, _Archive(archive, path.stat().st_size), place.split, reading)
 
