@@ -1,27 +1,37 @@
 """WebDataset: tar shards `train-000000.tar`, …; each sample is a `.png` and, if labelled, a `.cls`, the class index.
 
+Any other image and labels in `.label`, `.txt` or `.json` are read, too: numbers, names, or an object with one of them.
 Where only some samples are labelled, `dataset.json` says so: else a sample without a `.cls` is taken for a fault.
 """
 
 import io
+import json
+import re
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data import limits
+from digitsmith.data import limits, names
 from digitsmith.data.assemble import assemble
 from digitsmith.data.bulk import decode_all
 from digitsmith.data.dataset import UNLABELLED, Dataset
-from digitsmith.data.folders import Place
+from digitsmith.data.folders import Place, counts, is_image
 from digitsmith.data.formats import Header, decoding, write_record
 from digitsmith.data.images import encode
-from digitsmith.data.reading import Reading
+from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError
 
 SAMPLES_PER_SHARD = 10_000
+_LABELS = ("cls", "label", "txt", "json")
+"""Endings of labels; the first of them that a sample has is read."""
+
+_HIDDEN, _NO_IMAGE, _OTHER = "hidden files", "labels without an image", "samples without an image"
+_MAX_LABEL = 2**12  # characters
 _MAX_NOTES = 2**13  # bytes of a tar's own notes on the next file
 _MAX_GLOBAL_NOTES = 100
 
@@ -34,28 +44,88 @@ def holds(place: Place) -> bool:
 def read(place: Place, reading: Reading) -> Dataset:
     """Read one shard, or all shards of a split in a folder."""
     path, shards = place.path, place.files(".tar")
-    labels: list[int] = []
+    labels: list[object] = []
+    left = Counter[str]()
 
     def files() -> Iterator[tuple[str, bytes]]:
         for shard in shards:
             with decoding(shard):
-                for name, image, label in _samples(shard):
-                    labels.append(UNLABELLED if label is None else int(label))
-                    yield name, image
+                for sample in _samples(shard, left):
+                    if image := _image(sample):
+                        labels.append(_label(sample, reading))
+                        yield f"{sample.title}.{image}", sample.parts[image]
+                    else:
+                        left[_alone(sample)] += 1
 
     decoded = decode_all(files(), path, reading, sum(shard.stat().st_size for shard in shards))
-    images, kept = decoded.images, np.array(labels)[decoded.kept]
-    missing = int((kept == UNLABELLED).sum())
+    images, kept = decoded.images, [labels[i] for i in decoded.kept]
+    missing = sum(label in (None, UNLABELLED) for label in kept)
     record = reading.record
     meant = record is not None and record.unlabelled
-    if missing == len(images) and not meant:
-        return assemble(path, reading, images, None)
-    if missing and not meant:
+    if missing and not meant and (missing < len(images) or left[_NO_IMAGE]):
         raise DataError(
-            f"{path}: {missing} of {len(images)} images have no label (.cls): add them, or say that they are meant to "
-            f'be unlabelled, in dataset.json: {{"classes": […], "unlabelled": true}}.'
+            f"{path}: {missing} of {len(images)} images have no label (.cls) next to them in their shard: add them, or "
+            f'say that they are meant to be unlabelled, in dataset.json: {{"classes": […], "unlabelled": true}}.'
         )
-    return assemble(path, reading, images, kept)
+    for what, count in left.items():
+        reading.ignored[what] += count
+        reading.note(f"{path}: {what} left out: {count:,}.")
+    return assemble(path, reading, images, None if missing == len(images) and not meant else kept)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Files of one name: their contents by their endings."""
+
+    title: str
+    parts: dict[str, bytes]
+
+
+def _image(sample: _Sample) -> str:
+    """The ending of its image; empty without any."""
+    found = [ending for ending in sample.parts if is_image(f"x.{ending}")]
+    if len(found) > 1:
+        raise DataError(f"{sample.title} has several images, {listed(found)}: give each sample one.")
+    return found[0] if found else ""
+
+
+def _alone(sample: _Sample) -> str:
+    """What a sample without an image is."""
+    return _NO_IMAGE if sample.parts.keys() & {*_LABELS} - {"txt"} else _OTHER
+
+
+def _label(sample: _Sample, reading: Reading) -> object:
+    """A number or a name; None without any."""
+    found = [ending for ending in _LABELS if ending in sample.parts]
+    if not found:
+        return None
+    if len(found) > 1:
+        reading.note(f"Labels are read from .{found[0]}, not from {listed([f'.{ending}' for ending in found[1:]])}.")
+    what, content = f"{sample.title}.{found[0]}", sample.parts[found[0]].decode().strip()
+    if len(content) > _MAX_LABEL:
+        raise ValueError(f"{what} has more than {_MAX_LABEL:,} characters: that is no label")
+    label = _of_json(json.loads(content), what, reading) if found[0] == "json" else content
+    if isinstance(label, str):
+        if not label:
+            raise ValueError(f"{what} is empty")
+        return int(label) if re.fullmatch(r"[+-]?[0-9]+", label) else label
+    if label is not None and not isinstance(label, int | float):
+        raise ValueError(f"{what} holds no number and no name")
+    return label
+
+
+def _of_json(value: object, what: str, reading: Reading) -> object:
+    """The label in an object, by its key."""
+    if not isinstance(value, dict):
+        return value
+    if asked := reading.options.label_column:
+        return value.get(asked)
+    found = [key for key in value if names.parts(key)[0] in names.LABELS]
+    if len(found) > 1:
+        raise DataError(f"{what} may have labels in {listed(found)}: say which.", parameter="label_column")
+    if not found:
+        reading.note(f"{what} has no label, only {listed([*value])}.")
+    return value[found[0]] if found else None
 
 
 class _Member(tarfile.TarInfo):
@@ -70,8 +140,8 @@ class _Member(tarfile.TarInfo):
         return member
 
 
-def _samples(shard: Path) -> Iterator[tuple[str, bytes, bytes | None]]:
-    """Name, image and label of each sample. Its members follow each other, as WebDataset demands."""
+def _samples(shard: Path, left: Counter[str]) -> Iterator[_Sample]:
+    """Images, labels and what else there is. The members of a sample follow each other, as WebDataset demands."""
     key, parts, end = "", dict[str, bytes](), 0
     with tarfile.open(shard, "r:", tarinfo=_Member) as tar:
         while (member := tar.next()) is not None:
@@ -83,24 +153,27 @@ def _samples(shard: Path) -> Iterator[tuple[str, bytes, bytes | None]]:
                 continue
             if not member.isfile() or member.issparse():
                 raise ValueError(f"{member.name} is a link, a device or a file with holes")
+            if not all(counts(part) for part in member.name.split("/") if part not in ("", ".", "..")):
+                left[_HIDDEN] += 1
+                continue
             folder, _, file = member.name.rpartition("/")
             stem, _, ending = file.partition(".")
-            stem = f"{folder}/{stem}"
-            if stem != key and "png" in parts:
-                yield _title(shard, key), parts["png"], parts.get("cls")
+            stem, ending = f"{folder}/{stem}", ending.lower()
+            if stem != key and parts:
+                yield _Sample(_title(shard, key), parts)
             if stem != key:
                 key, parts = stem, {}
             if ending in parts:
-                raise DataError(f"{_title(shard, key)} comes twice: give each sample a name of its own.")
-            if ending in ("png", "cls"):
-                parts[ending] = _content(tar, member)
+                raise DataError(f"{_title(shard, key)}.{ending} comes twice: give each sample a name of its own.")
+            used = is_image(f"x.{ending}") or ending in _LABELS
+            parts[ending] = _content(tar, member) if used else b""
         _check_end(shard, tar)
-    if "png" in parts:
-        yield _title(shard, key), parts["png"], parts.get("cls")
+    if parts:
+        yield _Sample(_title(shard, key), parts)
 
 
 def _title(shard: Path, key: str) -> str:
-    return f"{shard}, {key.lstrip('/')[-200:]}.png"
+    return f"{shard}, {key.lstrip('/')[-200:]}"
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
