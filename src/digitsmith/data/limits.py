@@ -26,6 +26,12 @@ MAX_IMAGE_FILE = 2**24
 MAX_FILES = 10**7
 """In a folder and all folders in it."""
 
+MAX_TABLE = 2**28
+"""Bytes of a table of labels, which is read line by line: some millions of them."""
+
+MAX_JSON = 2**26
+"""Bytes of a table in JSON, which is read at once."""
+
 MAX_RECORD = 2**22
 """Bytes of a `dataset.json`, or of class names elsewhere."""
 

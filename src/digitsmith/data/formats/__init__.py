@@ -25,6 +25,7 @@ from digitsmith.data.folders import SPLITS as SPLITS
 from digitsmith.data.folders import Place, places
 from digitsmith.data.folders import Split as Split
 from digitsmith.data.reading import Reading
+from digitsmith.data.tables import is_stylegan
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError
 from digitsmith.files import is_unfinished, staged_folder
 from digitsmith.records.base import Channels, check_class_names
@@ -34,7 +35,7 @@ from digitsmith.untrusted import read_bytes, reading
 Format = Literal["idx", "npz", "png", "parquet", "webdataset"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-_READERS = FORMATS
+_READERS = ("idx", "npz", "parquet", "webdataset", "table", "png")
 """Modules that read, in the order in which they are asked whether there is something for them."""
 
 RECORD = "dataset.json"
@@ -175,8 +176,8 @@ def _read(path: Path, split: Split, reading: Reading) -> Dataset:
     if any(_held(path, other, lambda _: None)):
         raise MissingSplitError(f"{path} has no {split} split, only {other}.")
     raise DataError(
-        f"{path} holds no images that Digitsmith can read: give a folder of IDX files, of PNG class folders or of "
-        f"tar shards, or an .npz or .parquet file."
+        f"{path} holds no images that Digitsmith can read: give a folder of IDX files, of images (PNG, JPEG, …) in "
+        f"class folders or with a table of labels (CSV, …), or of tar shards, or an .npz or .parquet file."
     )
 
 
@@ -211,6 +212,8 @@ def read_record(path: Path) -> DatasetRecord | None:
     if not file.exists():
         return None
     with reading(file, DataError, "correct it, or remove it to go without class names"):
+        if is_stylegan(file):
+            return None
         return DatasetRecord.model_validate_json(read_bytes(file, limits.MAX_RECORD))
 
 

@@ -1,0 +1,183 @@
+"""Which columns of a table are files, labels and splits: by what is in them, then by their names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from digitsmith.data.folders import is_image, part_of
+from digitsmith.data.image_index import ImageIndex
+from digitsmith.data.reading import Reading, listed
+from digitsmith.data.tables import Row, Table
+from digitsmith.errors import DataError
+
+_FILES = ("file_name", "filename", "file", "image", "img", "image_path", "path", "filepath", "file_path", "image_name",
+          "name", "image_id", "id")  # fmt: skip
+_LABELS = ("label", "labels", "digit", "digits", "class", "class_name", "classname", "class_label", "target", "targets",
+           "category", "label_name", "class_id", "label_id")  # fmt: skip
+_WEAK_LABELS = ("y", "number", "value", "text")
+_SPLITS = ("split", "set", "subset", "partition", "usage", "fold", "phase")
+_MANY = 1000  # different values: no classes any more
+_WIDE, _FEW_ROWS = 50, 20  # a table of so many columns is looked at in fewer rows
+
+
+@dataclass(frozen=True)
+class FileColumn:
+    """The column that names files.
+
+    Attributes:
+        place: of it.
+        passed: outer folders of its names that are passed over, as for `ImageIndex.find`.
+    """
+
+    place: int
+    passed: int | None
+
+
+@dataclass
+class Values:
+    """What is in a column.
+
+    Attributes:
+        different: values, up to more than `_MANY`.
+        rows: how many there are.
+    """
+
+    different: set[str] = field(default_factory=set)
+    rows: int = 0
+
+    @classmethod
+    def of_all(cls, table: Table) -> list["Values"]:
+        """Of each column of a table, which is read once."""
+        found = [cls() for _ in table.columns]
+        for _, cells in table.rows():
+            for values, cell in zip(found, cells, strict=True):
+                values.rows += 1
+                if len(values.different) <= _MANY:
+                    values.different.add(str(cell).strip())
+        return found
+
+    @property
+    def few(self) -> bool:
+        """Whether they may be classes."""
+        return len(self.different) <= _MANY
+
+    @property
+    def vary(self) -> bool:
+        """Whether there are two."""
+        return len(self.different) > 1
+
+    @property
+    def repeat(self) -> bool:
+        """Whether there are two, and at least one comes twice."""
+        return 1 < len(self.different) < self.rows
+
+    @property
+    def are_parts(self) -> bool:
+        """Whether they are names of splits."""
+        return all(part_of(value) for value in self.different)
+
+
+def is_row(cells: Sequence[str], index: ImageIndex) -> bool:
+    """Whether the first line of a table has no names of columns: it names an image, or has a number."""
+    return any(cell.isdecimal() or (cell.lower() not in _FILES + _LABELS and index.names_image(cell)) for cell in cells)
+
+
+def find_files(table: Table, index: ImageIndex, named: str = "") -> FileColumn | None:
+    """The column whose values name files; None if there is none.
+
+    Args:
+        table: of which some rows are looked at.
+        index: of the files.
+        named: the user says it.
+
+    Raises:
+        DataError: several columns do, or none is called `named`.
+    """
+    head = table.head(_FEW_ROWS if len(table.columns) > _WIDE else 10 * _FEW_ROWS)
+    if named:
+        place = _place(table, named, "image_column")
+        return FileColumn(place, index.best_way(cells[place] for cells in head)[1])
+    ways = [index.best_way(cells[place] for cells in head) for place in range(len(table.columns))]
+    most = max((count for count, _ in ways), default=0)
+    if not most:
+        return next((FileColumn(i, 0) for i in range(len(table.columns)) if _look_like_files(head, i)), None)
+    best = [i for i, (count, _) in enumerate(ways) if count * 10 >= most * 9]
+    best = [i for i in best if table.columns[i].lower() not in _LABELS + _WEAK_LABELS] or best
+    usual = [i for i in best if table.columns[i].lower() in _FILES]
+    if len(best) > 1 and len(usual or best) > 1 and not _same_files(head, index, {i: ways[i][1] for i in best}):
+        raise _unclear(table, "files", "image_column", [table.columns[i] for i in best])
+    place = (usual or best)[0]
+    return FileColumn(place, ways[place][1])
+
+
+def find_labels(table: Table, files: FileColumn, values: Sequence[Values], reading: Reading) -> int:
+    """The column of the labels: that which the user names, else that of a usual name, else the only one that may be.
+
+    Raises:
+        DataError: several may be, or none; the message lists the columns.
+    """
+    if reading.options.label_column:
+        return _place(table, reading.options.label_column, "label_column")
+    others = [i for i in range(len(table.columns)) if i not in (files.place, find_split(table, values))]
+    if len(others) == 1 and not table.has_names:
+        return others[0]
+    strong = [i for i in others if _usual(table, i) in _LABELS]
+    strong = [i for i in strong if values[i].vary] or strong
+    weak = [i for i in others if _usual(table, i) in _WEAK_LABELS and values[i].few and values[i].vary]
+    if strong or weak:
+        return _first_of_alike(table, strong or weak, weak, reading)
+    may_be = [i for i in others if values[i].few and (values[i].repeat or len(others) == 1)]
+    if len(may_be) != 1:
+        raise _unclear(table, "labels", "label_column", [table.columns[i] for i in may_be])
+    reading.note(f"{table.path}: the labels are taken from the column {table.columns[may_be[0]]!r}.")
+    return may_be[0]
+
+
+def tells_split(table: Table) -> bool:
+    """Whether a column has a name for splits."""
+    return any(name.lower() in _SPLITS for name in table.columns)
+
+
+def find_split(table: Table, values: Sequence[Values]) -> int | None:
+    """The column that says which split a row is of; None if there is none."""
+    return next((i for i, name in enumerate(table.columns) if name.lower() in _SPLITS and values[i].are_parts), None)
+
+
+def _usual(table: Table, place: int) -> str:
+    """The name of a column as lists of usual names have it."""
+    return table.columns[place].lower().replace(" ", "_")
+
+
+def _first_of_alike(table: Table, usual: Sequence[int], weak: Sequence[int], reading: Reading) -> int:
+    """The first of some columns if all say the same in other words; what is not used is named."""
+    first, *more = usual
+    for other in more:
+        pairs = {(str(cells[first]), str(cells[other])) for _, cells in table.rows()}
+        if not len({a for a, _ in pairs}) == len({b for _, b in pairs}) == len(pairs):
+            raise _unclear(table, "labels", "label_column", [table.columns[i] for i in usual])
+    if unused := [table.columns[i] for i in dict.fromkeys([*more, *weak]) if i != first]:
+        reading.note(
+            f"{table.path}: the labels are those of the column {table.columns[first]!r}; not used: {listed(unused)}."
+        )
+    return first
+
+
+def _place(table: Table, name: str, parameter: str) -> int:
+    if name not in table.columns:
+        raise DataError(
+            f"{table.path} has no column {name!r}: its columns are {listed(table.columns, 20)}.", parameter=parameter
+        )
+    return table.columns.index(name)
+
+
+def _unclear(table: Table, what: str, parameter: str, may_be: Sequence[str]) -> DataError:
+    why = f"may be {listed(may_be, 20)}" if may_be else f"is none of {listed(table.columns, 20)} as it seems"
+    return DataError(f"{table.path}: the column of {what} {why}: say which it is.", parameter=parameter)
+
+
+def _look_like_files(head: Sequence[Row], place: int) -> bool:
+    named = sum(is_image(str(cells[place]).strip()) for cells in head)
+    return named * 2 > len(head) > 0
+
+
+def _same_files(head: Sequence[Row], index: ImageIndex, ways: dict[int, int | None]) -> bool:
+    return all(len({index.find(cells[place], way) for place, way in ways.items()}) == 1 for cells in head)

@@ -1,0 +1,346 @@
+"""Tables of labels beside images: each image comes back with its own label, or one error says what does not fit."""
+
+import contextlib
+import csv
+import json
+import shutil
+import string
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from conftest import refused
+from digitsmith.data import formats, limits
+from digitsmith.data.formats import SPLITS, Split
+from digitsmith.data.reading import Reading
+from digitsmith.data.sources import load_dataset
+from digitsmith.errors import DataError, MissingSplitError
+from digitsmith.records.base import ReadOptions
+
+FOUR = ("img/a.png", "img/b.png", "img/c.png", "img/d.png")
+ROWS = "".join(f"{name},{label}\n" for name, label in zip(FOUR, (7, 3, 3, 7), strict=True))
+RIGHT = [(1, "7"), (2, "3"), (3, "3"), (4, "7")]
+
+
+@pytest.fixture
+def four(tmp_path) -> Path:
+    return put(tmp_path / "data", *FOUR)
+
+
+def put(root: Path, *files: str) -> Path:
+    """Images below a folder: the level of each is its number, from 1."""
+    for level, name in enumerate(files, 1):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), level).save(root / name)
+    return root
+
+
+def read(path: Path, split: Split = "train", **options) -> tuple[list[tuple[int, str]], list[str]]:
+    """Level and class of each image, and what is said."""
+    reading = Reading(ReadOptions(**options))
+    data = formats.read(path, split, reading)
+    labels = np.full(len(data), -1) if data.labels is None else data.labels
+    names = [*data.classes, ""]
+    return [(int(image[0, 0]), names[label]) for image, label in zip(data.images, labels, strict=True)], reading.notes
+
+
+class TestLayouts:
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("labels.csv", f"image,label\n{ROWS}"),
+            ("labels.csv", ROWS),
+            ("labels.csv", f"\ufeffimage,label\n{ROWS}"),
+            ("dataset.CSV", f"Image;Digit\n{ROWS}".replace(",", ";")),
+            ("labels.tsv", f"path\tclass\n{ROWS}".replace(",", "\t")),
+            ("all.txt", f"path\ttarget\n{ROWS}".replace(",", "\t")),
+            ("list.txt", ROWS.replace(",", " ")),
+            ("labels.csv", f"image,label\r\n{ROWS}".replace("\n", "\r\n")),
+            ("labels.csv", "label,file\n7,img/a.png\n3,img/b.png\n3,img/c.png\n7,img/d.png\n"),
+            ("labels.csv", "file,label\nimg\\a.png,7\nimg\\b.png,3\nimg\\c.png,3\nimg\\d.png,7\n"),
+            ("labels.csv", "file,label\n./img/a.png,7\nimg/B.PNG,3\nimg/c,3\nimg/d,7\n"),
+            ("labels.csv", "id,label\na,7\nb,3\nc,3\nd,7\n"),
+            ("labels.csv", "file,x,width,label\na.png,4,8,7\nb.png,4,8,3\nc.png,4,8,3\nd.png,9,8,7\n"),
+            ("labels.csv", ",file,answer\n0,a.png,7\n1,b.png,3\n2,c.png,3\n3,d.png,7\n"),
+            ("labels.csv", "/home/me/data/img/a.png,7\n/home/me/data/img/b.png,3\n/home/me/data/img/c.png,3\n"
+             "/home/me/data/img/d.png,7\n"),
+            ("labels.csv", "file,label,y\na.png,7,1\nb.png,3,2\nc.png,3,2\nd.png,7,1\n"),
+            ("metadata.jsonl", "".join(json.dumps({"file_name": name, "label": int(label)}) + "\n"
+             for name, label in (row.split(",") for row in ROWS.split()))),
+            ("dataset.json", json.dumps({"labels": [[name, int(label)] for name, label in
+             (row.split(",") for row in ROWS.split())]})),
+            ("dataset.json", json.dumps({"labels": dict(row.split(",") for row in ROWS.split())})),
+        ],
+    )  # fmt: skip
+    def test_a_table_as_people_write_it(self, four, name, text) -> None:
+        (four / name).write_text(text, newline="")
+        assert read(four)[0] == RIGHT
+        assert read(four / name)[0] == RIGHT
+
+    def test_utf16_as_excel_writes_it(self, four) -> None:
+        (four / "labels.csv").write_text(f"image\tlabel\n{ROWS}".replace(",", "\t"), encoding="utf-16")
+        assert read(four)[0] == RIGHT
+
+    def test_one_hot_labels_of_stylegan(self, four) -> None:
+        rows = [[name, [0, 1] if i in (0, 3) else [1, 0]] for i, name in enumerate(FOUR)]
+        (four / "dataset.json").write_text(json.dumps({"labels": rows}))
+        assert read(four)[0] == [(1, "1"), (2, "0"), (3, "0"), (4, "1")]
+
+    def test_no_labels_of_stylegan(self, four) -> None:
+        (four / "dataset.json").write_text('{"labels": null}')
+        assert read(four)[0] == [(1, ""), (2, ""), (3, ""), (4, "")]
+
+    def test_names_of_labels_are_classes(self, four) -> None:
+        (four / "labels.csv").write_text("a.png,ka\nb.png,kha\nc.png,ka\nd.png,kha\n")
+        assert read(four)[0] == [(1, "ka"), (2, "kha"), (3, "ka"), (4, "kha")]
+
+    def test_rows_without_a_label_are_counted(self, four) -> None:
+        (four / "labels.csv").write_text("file,label\na.png,7\nb.png,\nc.png,\nd.png,7\n")
+        found, said = read(four)
+        assert found == [(1, "7"), (2, ""), (3, ""), (4, "7")]
+        assert "2 of 4 images have no label" in " ".join(said)
+
+    def test_a_class_of_one_image_is_said(self, four) -> None:
+        (four / "labels.csv").write_text("a.png,7\nb.png,3\nc.png,3\nd.png,5\n")
+        assert "one image only of 5, 7" in " ".join(read(four)[1])
+
+    def test_a_table_in_a_folder_of_a_download(self, four) -> None:
+        (four / "labels.csv").write_text(ROWS)
+        assert read(four.parent)[0] == RIGHT
+
+    def test_a_table_of_something_else_is_no_table_of_labels(self, tmp_path) -> None:
+        put(tmp_path, "3/a.png", "4/a.png")
+        (tmp_path / "losses.csv").write_text("epoch,loss\n1,0.5\n2,0.25\n")
+        (tmp_path / "README.txt").write_text("Digits, as they were.\nOne, two.\n")
+        assert read(tmp_path)[0] == [(1, "3"), (2, "4")]
+
+
+class TestColumns:
+    def test_a_column_of_labels_that_is_not_used_is_named(self, four) -> None:
+        (four / "labels.csv").write_text("file,label,category\na,7,seven\nb,3,three\nc,3,three\nd,7,seven\n")
+        found, said = read(four)
+        assert found == RIGHT
+        assert "not used: category" in " ".join(said)
+
+    def test_two_columns_of_labels_are_not_chosen_between(self, four) -> None:
+        (four / "labels.csv").write_text("file,label,class\na,7,thin\nb,3,thin\nc,3,thick\nd,7,thick\n")
+        with refused(DataError, "column of labels may be label, class", "label_column"):
+            read(four)
+        assert read(four, label_column="class")[0] == [(1, "thin"), (2, "thin"), (3, "thick"), (4, "thick")]
+
+    def test_no_column_of_labels(self, four) -> None:
+        (four / "labels.csv").write_text("file,pen,ink\na,x,1\nb,y,1\nc,x,2\nd,y,2\n")
+        with refused(DataError, "column of labels may be pen, ink", "label_column"):
+            read(four)
+
+    def test_two_columns_of_files_are_not_chosen_between(self, tmp_path) -> None:
+        put(tmp_path, "a/1.png", "a/2.png", "b/3.png", "b/4.png")
+        (tmp_path / "t.csv").write_text("left,right,label\na/1.png,b/3.png,0\na/2.png,b/4.png,1\n")
+        with refused(DataError, "column of files may be left, right", "image_column"):
+            read(tmp_path)
+        assert read(tmp_path, image_column="left", skip_bad=True)[0] == [(1, "0"), (2, "1")]
+
+    @pytest.mark.parametrize("option", ["image_column", "label_column"])
+    def test_a_column_that_is_not_there(self, four, option) -> None:
+        (four / "labels.csv").write_text(f"image,label\n{ROWS}")
+        with refused(DataError, "no column 'lable': its columns are image, label", option):
+            read(four, **{option: "lable"})
+
+    def test_labels_sorted_in_a_long_table_are_found(self, tmp_path) -> None:
+        names = [f"{i}.png" for i in range(250)]
+        put(tmp_path, *names)
+        (tmp_path / "t.csv").write_text("id,digit\n" + "".join(f"{i},{i // 25}\n" for i in range(250)))
+        assert read(tmp_path)[0] == [(i + 1, str(i // 25)) for i in range(250)]
+
+
+class TestSplits:
+    def test_a_column_of_splits_is_obeyed(self, four) -> None:
+        (four / "labels.csv").write_text("file,label,split\na,7,train\nb,3,Test\nc,3,training\nd,7,test\n")
+        assert read(four)[0] == [(1, "7"), (3, "3")]
+        assert read(four, "test")[0] == [(2, "3"), (4, "7")]
+
+    def test_validation_in_it(self, four) -> None:
+        (four / "labels.csv").write_text("file,label,split\na,7,train\nb,3,val\nc,3,train\nd,7,val\n")
+        found, said = read(four, "test")
+        assert found == [(2, "3"), (4, "7")]
+        assert "stand for the test split" in " ".join(said)
+
+    def test_a_table_without_splits_has_a_train_split(self, four) -> None:
+        (four / "labels.csv").write_text(ROWS)
+        with refused(MissingSplitError, "has no test split, only train"):
+            read(four, "test")
+
+    def test_a_table_in_the_folder_of_each_split(self, tmp_path) -> None:
+        put(tmp_path, "train/a.png", "train/b.png", "test/a.png", "test/b.png")
+        for split, labels in (("train", "73"), ("test", "37")):
+            (tmp_path / split / "metadata.csv").write_text(f"file_name,label\na.png,{labels[0]}\nb.png,{labels[1]}\n")
+        assert read(tmp_path)[0] == [(1, "7"), (2, "3")]
+        assert read(tmp_path, "test")[0] == [(3, "3"), (4, "7")]
+
+    def test_a_table_for_each_folder_of_a_split_beside_them(self, tmp_path) -> None:
+        put(tmp_path, "train/a.png", "train/b.png", "test/a.png", "test/b.png")
+        (tmp_path / "train.csv").write_text("id,label\na,7\nb,3\n")
+        (tmp_path / "test.csv").write_text("id,label\na,3\nb,7\n")
+        assert read(tmp_path)[0] == [(1, "7"), (2, "3")]
+        assert read(tmp_path, "test")[0] == [(3, "3"), (4, "7")]
+
+    def test_one_table_for_the_folders_of_all_splits(self, tmp_path) -> None:
+        put(tmp_path, "Train/a.png", "Train/b.png", "Test/a.png", "Test/b.png")
+        (tmp_path / "labels.csv").write_text("Train/a.png,7\nTrain/b.png,3\nTest/a.png,3\nTest/b.png,7\n")
+        assert read(tmp_path)[0] == [(1, "7"), (2, "3")]
+        assert read(tmp_path, "test")[0] == [(3, "3"), (4, "7")]
+
+    def test_two_tables_for_images_in_one_folder(self, four) -> None:
+        (four / "train.csv").write_text("a.png,7\nb.png,3\n")
+        (four / "test.csv").write_text("c.png,3\nd.png,7\n")
+        assert read(four)[0] == [(1, "7"), (2, "3")]
+        assert read(four, "test")[0] == [(3, "3"), (4, "7")]
+
+
+class TestWhatDoesNotFit:
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (ROWS + "img/e.png,3\n", r"1 rows name no file that is there, or several: img/e.png \(line 5\)"),
+            (ROWS[:24], "2 images are named by no row: img/c.png, img/d.png"),
+            (ROWS + "img/../../secret.png,3\n", "1 rows name no file"),
+            (ROWS + "/etc/passwd.png,3\n", "1 rows name no file"),
+        ],
+    )
+    def test_files_without_rows_and_rows_without_files(self, four, text, message) -> None:
+        put(four.parent, "secret.png")
+        (four / "labels.csv").write_text(text)
+        with refused(DataError, message, "skip_bad"):
+            read(four)
+        found, said = read(four, skip_bad=True)
+        assert found == RIGHT[: len(found)]
+        assert "left out, as" in " ".join(said)
+
+    def test_images_that_are_not_there_at_all(self, four) -> None:
+        shutil.rmtree(four / "img")
+        (four / "labels.csv").write_text(ROWS)
+        with refused(DataError, "none of the files that it names is there, such as img/a.png"):
+            read(four)
+
+    def test_two_labels_for_a_file(self, four) -> None:
+        (four / "labels.csv").write_text(ROWS + "img/a.png,3\n")
+        with refused(DataError, r"1 files come again with another label: img/a.png \(line 5\)"):
+            read(four, skip_bad=True)
+
+    def test_a_row_that_comes_twice(self, four) -> None:
+        (four / "labels.csv").write_text(ROWS + "img/a.png,7\n")
+        found, said = read(four)
+        assert found == RIGHT
+        assert "1 rows say again" in " ".join(said)
+
+    def test_a_name_that_two_images_have(self, tmp_path) -> None:
+        put(tmp_path, "one/a.png", "two/a.png")
+        (tmp_path / "labels.csv").write_text("file,label\na.png,3\n")
+        with refused(DataError, "none of the files"):
+            read(tmp_path)
+
+    def test_labels_with_fractions(self, four) -> None:
+        (four / "labels.csv").write_text("a,0.5\nb,1\nc,1\nd,0.5\n")
+        with refused(DataError, "labels.csv: labels must be whole numbers or names; one is 0.5"):
+            read(four)
+
+    @pytest.mark.parametrize(
+        ("name", "text", "message"),
+        [
+            ("labels.csv", ROWS + "img/d.png\n", "line 5: 1 cells, where there are 2 columns"),
+            ("labels.jsonl", '{"file": "a.png", "label": 1}\n[1]\n', "labels.jsonl"),
+            ("dataset.json", '{"labels": [["img/a.png"]]}', "no list of pairs"),
+            ("dataset.json", '{"labels": "img/a.png"}', "no list of pairs"),
+            ("dataset.json", '{"labels": ' + "[" * 100_000, "dataset.json"),
+            ("dataset.json", '{"labels": [[{}, 3], [["a"], 3]]}', "none of the files"),
+            ("labels.csv", b"img/a.png,\xff\nimg/b.png,\xfe\n", "labels.csv cannot be read"),
+        ],
+    )
+    def test_a_table_that_is_damaged(self, four, name, text, message) -> None:
+        (four / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        with pytest.raises(DataError) as caught:
+            read(four / name)
+        assert message in str(caught.value)
+
+    def test_a_table_that_is_too_large(self, four, monkeypatch) -> None:
+        (four / "labels.csv").write_text(ROWS)
+        monkeypatch.setattr(limits, "MAX_TABLE", 20)
+        with refused(DataError, "larger than the 20 bytes"):
+            read(four)
+
+
+NAMES = st.text(string.ascii_letters + string.digits + "_- é", min_size=1, max_size=6).map(str.strip).filter(bool)
+FOLDERS = st.sampled_from(["", "img/", "0/", "a/b/", "train/", "Test/", "__MACOSX/"])
+LABELS = st.sampled_from(["0", "1", "2", "7", "10", "ka", "digit_3"])
+
+
+@given(
+    st.dictionaries(st.tuples(FOLDERS, NAMES.map(str.lower)), LABELS, min_size=1, max_size=8),
+    st.sampled_from([",", ";", "\t"]),
+    st.booleans(),
+    st.sampled_from(["whole", "no ending", "name alone", "backslashes", "elsewhere"]),
+    st.permutations(["file", "label", "more"]),
+)
+@settings(max_examples=120, deadline=None)
+def test_each_image_has_its_own_label_or_there_is_one_error(images, mark, header, way, columns) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = put(Path(name), *(f"{folder}{stem}.png" for folder, stem in images))
+        rows = [
+            {"file": _written(f"{folder}{stem}.png", way), "label": label, "more": f"{i} x"}
+            for i, ((folder, stem), label) in enumerate(images.items())
+        ]
+        with (root / "labels.csv").open("w", newline="") as file:
+            csv.writer(file, delimiter=mark).writerows(
+                [columns] * header + [[row[column] for column in columns] for row in rows]
+            )
+        train, test = (_read_or_refuse(root, split, "label" if header else "") for split in SPLITS)
+        if train is not None and test is not None:
+            assert len(train) + len(test) == len(images)
+        for level, label in [*(train or []), *(test or [])]:
+            assert label in _titles([*images.values()][level - 1])
+
+
+def _read_or_refuse(root: Path, split: Split, label_column: str) -> list[tuple[int, str]] | None:
+    try:
+        return read(root, split, label_column=label_column)[0]
+    except MissingSplitError:
+        return []
+    except DataError:
+        return None
+
+
+def _titles(label: str) -> set[str]:
+    """What a class may be called: digit_3 is 3 where all are so; 10 of 1 to 10 is 0."""
+    return {label, label.removeprefix("digit_")}
+
+
+def _written(path: str, way: str) -> str:
+    match way:
+        case "no ending":
+            return path.removesuffix(".png")
+        case "name alone":
+            return path.rpartition("/")[2]
+        case "backslashes":
+            return path.replace("/", "\\")
+        case "elsewhere":
+            return f"/home/me/{path}"
+    return path
+
+
+@given(
+    st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")),
+    st.sampled_from(["t.csv", "t.jsonl", "dataset.json"]),
+)
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_are_read_or_refused(content, name) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = put(Path(folder), "0/a.png", "1/b.png")
+        (root / name).write_bytes(b'{"labels": ' * (name == "dataset.json") + content)
+        for source in (root, root / name):
+            with contextlib.suppress(DataError):
+                load_dataset(source, progress=False)
