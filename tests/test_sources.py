@@ -501,6 +501,12 @@ class TestNames:
         assert_same(load_dataset("./digits", progress=heard), TRAIN)
         assert not heard.notes
 
+    def test_a_folder_that_is_made_with_such_a_name_is_said(self) -> None:
+        heard = Heard()
+        heard.update = lambda *_: None
+        digitsmith.generate("digits", 10, progress=heard)
+        assert heard.notes == ["digits is also the name of a data set: write ./digits where the folder is meant."]
+
     def test_the_folder_of_downloads_is_no_other(self, serve, offer, monkeypatch) -> None:
         monkeypatch.setenv("DIGITSMITH_DATA_HOME", ".")
         heard = Heard()

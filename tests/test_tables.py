@@ -117,7 +117,24 @@ class TestLayouts:
         put(tmp_path, "3/a.png", "4/a.png")
         (tmp_path / "losses.csv").write_text("epoch,loss\n1,0.5\n2,0.25\n")
         (tmp_path / "README.txt").write_text("Digits, as they were.\nOne, two.\n")
-        assert read(tmp_path)[0] == [(1, "3"), (2, "4")]
+        assert read(tmp_path) == (
+            [(1, "3"), (2, "4")],
+            [f"{tmp_path / 'losses.csv'} is not used: none of its columns names images."],
+        )
+
+    def test_a_table_that_other_images_are_in(self, four) -> None:
+        (four / "labels.csv").write_text("a.png,7\nb.png,3\n")
+        (four / "sample_submission.csv").write_text("id,label\nc.png,0\nd.png,0\n")
+        found, said = read(four / "labels.csv")
+        assert found == RIGHT[:2]
+        assert "2 images that sample_submission.csv names are left out" in " ".join(said)
+
+    def test_folders_that_say_otherwise_are_told(self, tmp_path) -> None:
+        put(tmp_path, "0/a.png", "0/b.png", "1/c.png", "1/d.png")
+        (tmp_path / "labels.csv").write_text("0/a.png,0\n0/b.png,1\n1/c.png,1\n1/d.png,1\n")
+        found, said = read(tmp_path)
+        assert found == [(1, "0"), (2, "1"), (3, "1"), (4, "1")]
+        assert "1 images lie in folders of another class than it gives them, such as 0/b.png" in " ".join(said)
 
 
 class TestColumns:

@@ -4,6 +4,7 @@ import base64
 import functools
 import gzip
 import io
+import json
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -66,6 +67,34 @@ def data_sets(name: formats.Format) -> list[Files]:
         np.savez_compressed(keras, x_train=images().images, y_train=images().labels)
         made.append({"train.npz": keras.getvalue()})
     return made
+
+
+def tables() -> list[Files]:
+    """Images anywhere, and tables of their labels as people write them."""
+    pictures = {f"img/{i % 3}/{i:02d}.png": encode(image) for i, image in enumerate(images().images)}
+    rows = [(name, CLASSES[i % 2], "test" if i % 4 == 3 else "train") for i, name in enumerate(pictures)]
+    lines = "".join(f"{name},{label},{split}\n" for name, label, split in rows)
+    objects = "".join(json.dumps({"file_name": name, "label": i % 2}) + "\n" for i, (name, _, _) in enumerate(rows))
+    texts = {
+        "labels.csv": f"image,label,split\n{lines}",
+        "train.tsv": lines.replace(",", "\t"),
+        "list.txt": "".join(f"{name.rpartition('/')[2]} {i % 2}\n" for i, name in enumerate(pictures)),
+        "metadata.jsonl": objects,
+        "dataset.json": json.dumps({"labels": [[name, i % 2] for i, name in enumerate(pictures)]}),
+    }
+    made: list[Files] = [{name: text.encode(), **pictures} for name, text in texts.items()]
+    return [*made, {f"Train/{name}": content for name, content in made[0].items()}]
+
+
+def class_folders() -> list[Files]:
+    """Class folders as people have them: with splits, writers, prefixes and what systems leave."""
+    content = [encode(image) for image in images().images]
+    return [
+        {f"{'Testing' if i % 4 == 3 else 'Training'}/{i % 2}/{i}.png": image for i, image in enumerate(content)},
+        {f"writer{i % 2}/{i // 2 % 2}/{i}.png": image for i, image in enumerate(content)},
+        {f"outer/digit_{i % 3}/more/{i}.png": image for i, image in enumerate(content)}
+        | {"__MACOSX/._outer": b"\0\5\x16\7", "README.md": b"Digits."},
+    ]
 
 
 def _written(write: Callable[[Path], object]) -> Files:

@@ -64,9 +64,13 @@ def _picture(place: Path) -> None:
     decode(_only(place).read_bytes(), "image")
 
 
+_SOURCES = ("npz", "parquet", "tar", "csv", "tsv", "txt", "jsonl", "json")
+"""Endings of files that may be a source by themselves."""
+
+
 def _data_set(place: Path) -> None:
     tolerated(_load, place, "test")
-    for file in (*place.glob("*.npz"), *place.glob("*.parquet"), *place.glob("*.tar")):
+    for file in [file for ending in _SOURCES for file in place.glob(f"*.{ending}")]:
         tolerated(_load, file)
     _load(place)
 
@@ -197,6 +201,8 @@ READERS = {
     "png": Reader(lambda: corpus.data_sets("png"), _data_set, 200),
     "parquet": Reader(lambda: corpus.data_sets("parquet"), _data_set, 500),
     "webdataset": Reader(lambda: corpus.data_sets("webdataset"), _data_set, 250),
+    "class-folders": Reader(corpus.class_folders, _data_set, 150),
+    "table": Reader(corpus.tables, _data_set, 250),
     "generated": Reader(corpus.generated, _generated, 600),
     "config": Reader(corpus.configs, lambda place: load_config(next(place.glob("*.toml"), place)), 700),
     "change": Reader(corpus.changes, _change, 800),

@@ -114,7 +114,7 @@ def _plain(values: NDArray[Any], names: set[str]) -> NDArray[Any]:
     if values.dtype.kind == "f":
         known = ~np.isnan(values)
         whole = np.where(known, values, UNLABELLED)
-        if len(wrong := whole[(whole != np.round(whole)) | np.isinf(whole)]):
+        if len(wrong := whole[(whole != np.round(whole)) | (np.abs(whole) > _HIGHEST)]):
             raise ValueError(f"labels must be whole numbers or names; one is {wrong[0]:g}")
         values = whole.astype(np.int64)
     if values.dtype.kind == "b":

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data.catalogue import TITLES
 from digitsmith.data.formats import Format, Header, Split, format_module, write_record
 from digitsmith.data.grid import save_png, tile
 from digitsmith.errors import ConfigError
@@ -83,6 +84,8 @@ def generate(
     shown: list[NDArray[np.uint8]] = []
     done = refused = 0
     with listening(progress) as progress, staged_folder(Path(folder)) as staged:
+        if str(folder) in TITLES:
+            progress.note(f"{folder} is also the name of a data set: write ./{folder} where the folder is meant.")
         with (
             contextlib.closing(format_module(format).Writer(staged, header)) as writer,
             contextlib.closing(batches(model, planned)) as made_batches,

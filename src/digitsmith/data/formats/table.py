@@ -15,12 +15,13 @@ import numpy as np
 
 from digitsmith.data.assemble import assemble
 from digitsmith.data.bulk import decode_files
+from digitsmith.data.class_folders import look_like_digits
 from digitsmith.data.columns import FileColumn, Values, find_files, find_labels, find_split, is_row, tells_split
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Part, Place, chosen_part, part_of
 from digitsmith.data.formats import decoding
 from digitsmith.data.image_index import ImageIndex
-from digitsmith.data.labels import natural
+from digitsmith.data.labels import class_titles, natural
 from digitsmith.data.reading import Reading, listed
 from digitsmith.data.tables import ENDINGS, STYLEGAN, Table, is_stylegan, open_table
 from digitsmith.errors import DataError, MissingSplitError
@@ -149,22 +150,25 @@ def _of_split(place: Place, table: Table, index: ImageIndex, rows: _Rows, readin
         only = ", ".join(sorted({part or "train" for part in parts.values()}))
         raise MissingSplitError(f"{table.path} has no {place.split} split, only {only}.")
     unnamed = [i for i, part in enumerate(folders) if i not in parts and part in (None, wanted)]
-    if unnamed and (elsewhere := _named_elsewhere(place, table, index)):
+    if unnamed:
+        elsewhere = _named_elsewhere(table, index, reading)
         unnamed = [i for i in unnamed if i not in elsewhere]
     _require_fit(table, rows, [index.files[i][-100:] for i in unnamed], reading)
     return chosen
 
 
-def _named_elsewhere(place: Place, table: Table, index: ImageIndex) -> set[int]:
-    """Images that tables of other splits name."""
+def _named_elsewhere(table: Table, index: ImageIndex, reading: Reading) -> set[int]:
+    """Images that other tables name: those of other splits, or such as samples of what is to be handed in."""
     found = set[int]()
     for path in table.path.parent.iterdir():
-        if path != table.path and path.name.lower().endswith(ENDINGS) and part_of(path.name) and path.is_file():
-            other = open_table(path, partial(is_row, index=index))
-            files = find_files(other, index) if other else None
-            if other and files:
-                places = (index.find(cells[files.place], files.passed) for _, cells in other.rows())
-                found |= {i for i in places if i is not None}
+        if path == table.path or not path.name.lower().endswith(ENDINGS) or not path.is_file():
+            continue
+        other = open_table(path, partial(is_row, index=index))
+        if other and (files := find_files(other, index)):
+            places = {index.find(cells[files.place], files.passed) for _, cells in other.rows()} - {None}
+            if places and part_of(path.name) is None:
+                reading.note(f"{table.path}: {len(places):,} images that {path.name} names are left out.")
+            found |= {i for i in places if i is not None}
     return found
 
 
@@ -183,7 +187,10 @@ def _require_fit(table: Table, rows: _Rows, unnamed: Sequence[str], reading: Rea
         reading.ignored["image without a row"] += len(unnamed)
         wrong.append(f"{len(unnamed):,} images are named by no row: {listed(unnamed, 3)}")
     if wrong and not reading.options.skip_bad:
-        raise DataError(f"{table.path}: {'; '.join(wrong)}. Mend it, or leave them out.", parameter="skip_bad")
+        raise DataError(
+            f"{table.path}: {'; '.join(wrong)}. Mend it, leave them out, or take the table out of the folder.",
+            parameter="skip_bad",
+        )
     for text in wrong:
         reading.note(f"{table.path}: left out, as {text}.")
     if rows.again:
@@ -202,7 +209,24 @@ def _assembled(table: Table, files: Sequence[str], labels: Sequence[Any] | None,
         reading.note(f"{table.path}: {empty:,} of {len(kept):,} images have no label.")
     data = assemble(table.path, reading, decoded.images, kept)
     if data.labels is not None:
+        named = [data.classes[label] if label >= 0 else "" for label in data.labels.tolist()]
+        _compare_with_folders(table, [files[i] for i in decoded.kept.tolist()], named, reading)
         counts = np.bincount(data.labels[data.labels >= 0], minlength=len(data.classes))
         if lone := [name for name, count in zip(data.classes, counts, strict=True) if count == 1]:
             reading.note(f"{table.path}: there is one image only of {listed(lone)}.")
     return data
+
+
+def _compare_with_folders(table: Table, files: Sequence[str], names: Sequence[str], reading: Reading) -> None:
+    """Say it if images lie in folders of other classes than their labels."""
+    folders = [file.rpartition("/")[0].rpartition("/")[2] for file in files]
+    every = set(folders)
+    if table.path.name == STYLEGAN or len(every) < 2 or "" in every or not look_like_digits(every):
+        return
+    titles = class_titles([*every], lambda _: None)
+    wrong = [i for i, name in enumerate(names) if name and name != titles[folders[i]]]
+    if wrong and set(titles.values()) <= set(names):
+        reading.note(
+            f"{table.path}: {len(wrong):,} images lie in folders of another class than it gives them, such as "
+            f"{files[wrong[0]]}; its labels are taken."
+        )
