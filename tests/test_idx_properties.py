@@ -12,7 +12,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import Header, idx
+from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
+from digitsmith.records.base import ReadOptions
 
 tolerant = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -32,7 +34,7 @@ def test_any_images_and_labels_come_back(tmp_path_factory, images, gzipped, data
     writer.write(images[:cut], labels[:cut])
     writer.write(images[cut:], labels[cut:])
     writer.close()
-    read = formats.read(folder)
+    read = formats.read(folder, "train", Reading(ReadOptions(ink="bright")))
     assert np.array_equal(read.images, images)
     assert np.array_equal(read.labels, labels)
 

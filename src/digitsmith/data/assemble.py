@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 from digitsmith.data import limits
 from digitsmith.data.dataset import Dataset, scale
 from digitsmith.data.framing import frame
-from digitsmith.data.ink import to_ink
+from digitsmith.data.ink import Images, settle_ink, to_ink
 from digitsmith.data.labels import index_labels
 from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError
 from digitsmith.records.base import ReadOptions
-
-Images = NDArray[np.uint8] | list[NDArray[np.uint8]]
-"""uint8[n, h, w] or uint8[n, h, w, 3]; or n images, uint8[h, w] or uint8[h, w, 3] each, of any sizes."""
 
 Labels = NDArray[Any] | Sequence[object]
 """What `index_labels` takes."""
@@ -57,8 +54,11 @@ def assemble(
     if not reading.sizes:
         reading.sizes.update(image.shape[:2] for image in images)
     _require_one_size(path, reading)
+    images = settle_ink(images, reading, path, known=record is not None and record.generated is not None)
     fitted = fit(images, reading.options, path)
-    if record and record.channels == 3 and fitted.ndim == 3:
+    if reading.options.frame and (blank := len(fitted) - np.count_nonzero(fitted.any((1, 2)))):
+        reading.note(f"{path}: {blank:,} of {len(fitted):,} images hold no ink, and became empty ones.")
+    if record and record.channels == 3 and fitted.ndim == 3 and not reading.options.frame:
         limits.check_images(path, (*fitted.shape, 3), fitted.nbytes)
         fitted = np.repeat(fitted[..., None], 3, axis=3)
     elif record and record.channels == 1 and fitted.ndim == 4:

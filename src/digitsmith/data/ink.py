@@ -1,9 +1,114 @@
 """Ink and paper: which is brighter, and images of bright ink on dark paper in the end."""
 
+from collections.abc import Iterator
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data.reading import Reading
+from digitsmith.errors import DataError
+
+Images = NDArray[np.uint8] | list[NDArray[np.uint8]]
+"""uint8[n, h, w] or uint8[n, h, w, 3]; or n images, uint8[h, w] or uint8[h, w, 3] each, of any sizes."""
+
 _LEAST_CONTRAST = 48.0  # levels from paper to ink; less is taken for an empty image, and not made brighter
+_OUTER, _MOST = 1 / 3, 2 / 3  # of an image's range, the part where paper is; of its border, the part that is paper
+_FEW = 0.05  # share of the images that must be clear for any to be inverted
+_STRAY = 0.005  # share of clear images that may differ from the others: of clean data sets, at most 0.0003 do
+_WORTH_SAYING = 50  # images whose ink is not clear; fewer are hardly a data set
+_BATCH = 2**20  # pixels that are looked at together
+
+
+def settle_ink(images: Images, reading: Reading, what: object, *, known: bool = False) -> Images:
+    """Make grey images bright ink on dark paper, as it is asked for or found, all alike; colour ones stay.
+
+    Each image has a vote, if its paper is clear: two thirds of its border are in the outer third of its range, and its
+    mean is on the same side.
+
+    Args:
+        images: grey or in colour.
+        reading: what is asked for; it is told what is found, and what is done.
+        what: they are in, for errors and notes.
+        known: their ink is bright, unless something else is asked for.
+
+    Raises:
+        DataError: images of both kinds: how many of each.
+    """
+    grey = [image.ndim == 2 for image in images] if isinstance(images, list) else [images.ndim == 3]
+    asked = reading.options.ink
+    if not all(grey) and not reading.options.frame:
+        if asked != "auto":
+            reading.note(f"{what}: these are colour images, whose ink and paper are left as they are.")
+        return images
+    if any(grey):
+        if asked != "auto":
+            reading.ink = asked
+        else:
+            reading.ink = "bright" if known else _found(images, reading, what)
+        if reading.ink == "dark":
+            images = [_inverted(image) for image in images] if isinstance(images, list) else np.bitwise_not(images)
+    if coloured := grey.count(False) * (1 if isinstance(images, list) else len(images)):
+        reading.note(f"{what}: {coloured:,} images in colour became grey, of bright ink on dark paper.")
+    return images
+
+
+def _inverted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.bitwise_not(image) if image.ndim == 2 else image
+
+
+def _found(images: Images, reading: Reading, what: object) -> Literal["dark", "bright"]:
+    """What the votes say; all that cannot be left unsaid is noted."""
+    counts = np.zeros(4, np.int64)
+    for batch in _batches(images):
+        counts += np.bincount(_votes(batch), minlength=4)
+    dark, unclear, bright, _ = counts.tolist()
+    clear = dark + bright
+    if clear < _FEW * (clear + unclear):
+        if unclear >= _WORTH_SAYING:
+            reading.note(f"{what}: ink cannot be told from paper; it was taken for bright ink on dark paper.")
+        return "bright"
+    kinds = (f"{dark:,} images of dark ink on bright paper", f"{bright:,} of bright ink on dark paper")
+    if min(dark, bright) > _STRAY * clear:
+        raise DataError(
+            f"{what} has {kinds[0]} and {kinds[1]}: divide them, or say which they are, all of them.", parameter="ink"
+        )
+    if dark > bright:
+        reading.note(f"{what}: dark ink on bright paper; images were inverted.")
+    if min(dark, bright):
+        reading.note(f"{what} has {kinds[0]} and {kinds[1]}; all were taken for the kind that most are.")
+    return "dark" if dark > bright else "bright"
+
+
+def _batches(images: Images) -> Iterator[NDArray[np.uint8]]:
+    """Grey images, those of one size that follow each other together."""
+    start = 0
+    while start < len(images):
+        shape = images[start].shape
+        end, most = start + 1, start + max(1, _BATCH // images[start].size)
+        while end < min(len(images), most) and images[end].shape == shape:
+            end += 1
+        if len(shape) == 2:
+            yield np.asarray(images[start:end])
+        start = end
+
+
+def _votes(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Of uint8[n, h, w]: 0 for dark ink, 2 for bright, 1 if that is not clear, 3 without contrast; int64[n]."""
+    low, high = images.min((1, 2)).astype(np.float32), images.max((1, 2)).astype(np.float32)
+    contrast = np.maximum(high - low, 1)
+    border = (_border(images) - low[:, None]) / contrast[:, None]
+    mean = (images.mean((1, 2), dtype=np.float32) - low) / contrast
+    votes = np.ones(len(images), np.int64)
+    votes[((border < _OUTER).mean(1) > _MOST) & (mean < 0.5)] = 2
+    votes[((border > 1 - _OUTER).mean(1) > _MOST) & (mean > 0.5)] = 0
+    votes[contrast < _LEAST_CONTRAST] = 3
+    return votes
+
+
+def _border(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The pixels at the border: uint8[n, k] or uint8[n, k, 3]."""
+    return np.concatenate([images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]], axis=1)
 
 
 def to_ink(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -21,7 +126,7 @@ def to_ink(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     if images.ndim == 3:
         return images
-    border = np.concatenate([images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]], axis=1)
+    border = _border(images)
     paper = np.median(border, axis=1).astype(np.float32)
     noise = np.median(np.linalg.norm(border - paper[:, None], axis=2), axis=1)
     distance = np.maximum(np.linalg.norm(images - paper[:, None, None], axis=3) - noise[:, None, None], 0)

@@ -17,6 +17,7 @@ from digitsmith.data.catalogue import REMOTES, TITLES
 from digitsmith.data.dataset import Dataset, check_image_size
 from digitsmith.data.formats import SPLITS, Split, check_split
 from digitsmith.data.formats.idx import read_array
+from digitsmith.data.ink import settle_ink
 from digitsmith.data.labels import index_labels
 from digitsmith.data.reading import Reading
 from digitsmith.errors import ConfigError, DataError, reason
@@ -154,7 +155,8 @@ def _load(source: Source, reading: Reading) -> Dataset:
         data = _load_embedded(split) if name == "digits" else _load_remote(name, split, progress)
         framed = name in REMOTES and REMOTES[name].framed
         options = reading.options.model_copy(update={"frame": None if framed else reading.options.frame})
-        return Dataset(fit(data.images, options, name), data.labels, data.classes)
+        images = settle_ink(data.images, reading, name, known=True)
+        return Dataset(fit(images, options, name), data.labels, data.classes)
     if not any(mark in name for mark in "/\\.") and not exists(name):  # it looks like a name
         known, _, ending = name.partition(":")
         if ending and known in TITLES:
