@@ -379,7 +379,7 @@ def test_too_few_images_to_hold_some_out_are_refused(digits: Dataset) -> None:
     with refused(ConfigError, r"evaluate_every .*here 100, and needs more than 128", "changes"):
         digitsmith.train("cgan", digits.take(slice(1000)), "run", changes=[*MICRO, "evaluate_every=1"])
     with refused(ConfigError, "here 1,", "changes"):
-        digitsmith.train("cgan", digits.take(slice(15)), "run", changes=[*MICRO, "batch_size=8", "evaluate_every=1"])
+        digitsmith.train("gan", digits.take(slice(15)), "run", changes=[*MICRO, "batch_size=8", "evaluate_every=1"])
     with refused(DataError, "fewer than one batch", "data"):
         digitsmith.train("cgan", digits, "run", changes=[*MICRO, "batch_size=1400", "evaluate_every=1"])
     with refused(ConfigError, "more than the 2 epochs", "changes"):
@@ -444,6 +444,9 @@ def test_data_that_cannot_be_trained_on_is_refused(digits: Dataset) -> None:
     same = Dataset(digits.images[:100], np.zeros(100, np.int64), digits.classes)
     with refused(DataError, "all images are of one class", "data"):
         digitsmith.train("cgan", same, "run", changes=MICRO)
+    labels = np.where(np.isin(digits.labels, (5, 7)), 0, digits.labels)
+    with refused(DataError, "no image to train on is of class 5, 7: add images, or take the name out of", "data"):
+        digitsmith.train("cgan", Dataset(digits.images, labels, digits.classes), "run", changes=MICRO)
     for unlabelled in (None, np.full(len(digits), -1)):
         with refused(DataError, "no labels", "data"):
             digitsmith.train("cgan", Dataset(digits.images, unlabelled), "run", changes=MICRO)

@@ -8,6 +8,7 @@ import torch
 
 from digitsmith.config.schema import MOST_EPOCHS, Section, TrainConfig
 from digitsmith.data.dataset import Dataset, check_image_size
+from digitsmith.data.reading import listed
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.progress import Progress
 from digitsmith.records.run import Run
@@ -68,6 +69,12 @@ def check_data(data: Dataset, config: TrainConfig) -> None:
         if len(np.unique(data.labels)) < 2:
             raise DataError(
                 "all images are of one class: a conditional model needs two or more; or train the preset gan.",
+                parameter="data",
+            )
+        counts = np.bincount(data.labels[data.labels >= 0], minlength=len(data.classes))
+        if empty := [name for name, count in zip(data.classes, counts, strict=True) if not count]:
+            raise DataError(
+                f"no image to train on is of class {listed(empty)}: add images, or take the name out of dataset.json.",
                 parameter="data",
             )
 

@@ -35,7 +35,7 @@ from digitsmith.untrusted import read_bytes, reading
 Format = Literal["idx", "npz", "png", "parquet", "webdataset"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-_READERS = ("idx", "npz", "parquet", "webdataset", "pixel_table", "table", "png")
+_READERS = ("idx", "npz", "parquet", "webdataset", "mat", "hdf5", "pixel_table", "table", "png")
 """Modules that read, in the order in which they are asked whether there is something for them."""
 
 RECORD = "dataset.json"
