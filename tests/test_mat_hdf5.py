@@ -1,5 +1,6 @@
 """MATLAB's files and HDF5: the layouts of SVHN, USPS and MNIST as people find them."""
 
+import sys
 from pathlib import Path
 
 import h5py
@@ -105,7 +106,7 @@ class TestMat:
 
     def test_without_scipy_the_message_says_how_to_get_it(self, tmp_path, monkeypatch) -> None:
         scipy.io.savemat(tmp_path / "a.mat", {"X": GREY})
-        monkeypatch.setattr("digitsmith.data.formats.mat.scipy_io", None)
+        monkeypatch.setitem(sys.modules, "scipy", None)
         with pytest.raises(DependencyError, match=r"pip install '\.\[mat\]'"):
             read(tmp_path / "a.mat")
 
@@ -169,6 +170,6 @@ class TestHdf5:
 
     def test_without_h5py_the_message_says_how_to_get_it(self, tmp_path, monkeypatch) -> None:
         path = hdf5(tmp_path / "a.h5", {"x": GREY})
-        monkeypatch.setattr("digitsmith.data.formats.hdf5.h5py", None)
+        monkeypatch.setitem(sys.modules, "h5py", None)
         with pytest.raises(DependencyError, match=r"pip install '\.\[hdf5\]'"):
             read(path)

@@ -18,11 +18,6 @@ from digitsmith.data.formats.named import Claim, read_arrays
 from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError, DependencyError, install
 
-try:
-    import h5py
-except ImportError:  # the extra is not installed
-    h5py = None
-
 _ENDINGS = (".h5", ".hdf5", ".hdf", ".he5")
 _MAX_DEPTH, _MAX_ARRAYS = 4, 1000
 _MAX_CHUNK = 2**28  # bytes that are decompressed at once
@@ -47,8 +42,10 @@ def read(place: Place, reading: Reading) -> Dataset:
 
 def read_file(path: Path, split: Split, reading: Reading, *, reverse: bool = False) -> Dataset:
     """Read a file; `reverse`: it is MATLAB's."""
-    if h5py is None:
-        raise DependencyError(f"HDF5 needs h5py: {install('hdf5')}.")
+    try:
+        import h5py  # which takes a moment
+    except ImportError as error:
+        raise DependencyError(f"HDF5 needs h5py: {install('hdf5')}.") from error
     with decoding(path), h5py.File(path, "r") as file:
         arrays = joined(path, _Arrays(file, path, reverse=reverse), split, reading.note)
         return read_arrays(path, arrays, split, reading, reverse=reverse)
@@ -64,6 +61,8 @@ class _Arrays:
 
     def _find(self, group: Any, prefix: str, depth: int) -> None:
         """Claims of all arrays below a group. Links to other places may lead anywhere, and are passed over."""
+        import h5py
+
         for name in group:
             if prefix == "" and name.startswith("#"):  # MATLAB's own
                 continue
@@ -98,6 +97,8 @@ class _Arrays:
 
 def _dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Of numbers as it is; of texts of any length, that of texts."""
+    import h5py
+
     return np.dtype(f"<U{_MAX_TEXT}") if h5py.check_string_dtype(dtype) is not None else dtype
 
 

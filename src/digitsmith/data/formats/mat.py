@@ -18,11 +18,6 @@ from digitsmith.data.formats.named import Claim, read_arrays
 from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError, DependencyError, install
 
-try:
-    from scipy import io as scipy_io
-except ImportError:  # the extra is not installed
-    scipy_io = None
-
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _USER_BLOCK = 512  # bytes before the HDF5 of version 7.3
 _TYPES = {
@@ -47,18 +42,20 @@ def read(place: Place, reading: Reading) -> Dataset:
         start = file.read(_USER_BLOCK + len(_HDF5))
     if start.startswith(_HDF5) or start[_USER_BLOCK:] == _HDF5:
         return hdf5.read_file(path, place.split, reading, reverse=True)
-    if scipy_io is None:
-        raise DependencyError(f"MATLAB's files need SciPy: {install('mat')}.")
+    try:
+        from scipy import io as scipy_io  # which takes a moment
+    except ImportError as error:
+        raise DependencyError(f"MATLAB's files need SciPy: {install('mat')}.") from error
     with decoding(path):
-        arrays = joined(path, _Arrays(path), place.split, reading.note)
+        arrays = joined(path, _Arrays(path, scipy_io), place.split, reading.note)
         return read_arrays(path, arrays, place.split, reading, reverse=True)
 
 
 class _Arrays:
     """The arrays of a file up to version 7."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, scipy_io: Any) -> None:
+        self._path, self._scipy_io = path, scipy_io
         self.claims = {
             name: Claim(tuple(map(int, shape)), np.dtype(_TYPES.get(kind, object)))
             for name, shape, kind in scipy_io.whosmat(path, appendmat=False)
@@ -72,7 +69,7 @@ class _Arrays:
             raise ValueError(f"{name} is no array of numbers")
         if claim.nbytes > limits.allowed(self._path.stat().st_size):
             raise ValueError(f"{name} claims {claim.nbytes:,} bytes, more than is read of such a file")
-        array = np.asarray(scipy_io.loadmat(self._path, appendmat=False, variable_names=[name])[name])
+        array = np.asarray(self._scipy_io.loadmat(self._path, appendmat=False, variable_names=[name])[name])
         if array.shape != claim.shape or array.dtype.kind not in "buif":
             raise ValueError(f"{name} is not what it claims to be")
         return array
