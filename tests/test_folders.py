@@ -1,15 +1,18 @@
 """Folders as people have them: what counts, where the splits are, and which images are of which class."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import refused
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.folders import part_of, walk
+from digitsmith.data.folders import counts, is_image, part_of, walk
 from digitsmith.data.formats import Split
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import load_dataset
@@ -137,6 +140,12 @@ class TestSplits:
     def test_names_tell_a_split(self, name, part) -> None:
         assert part_of(name) == part
 
+    def test_what_lies_beside_them_is_said(self, tmp_path) -> None:
+        put(tmp_path, "train/0/a.png", "train/1/a.png", "2/a.png", "b.png", "docs/notes.txt")
+        found, said = read(tmp_path)
+        assert found == [(1, "0"), (2, "1")]
+        assert said == f"{tmp_path}: 2 images are left out, as they are in no folder of a split: b.png, 2."
+
 
 class TestOuterFolders:
     def test_a_folder_that_lies_alone_is_gone_into(self, tmp_path) -> None:
@@ -166,6 +175,11 @@ class TestClasses:
         put(tmp_path, "7/writer2/a.png", "7/writer10/a.png", "7/b.png", "8/c.png")
         assert read(tmp_path)[0] == [(3, "7"), (1, "7"), (2, "7"), (4, "8")]
 
+    def test_splits_in_classes_are_not_mixed(self, tmp_path) -> None:
+        put(tmp_path, "0/train/a.png", "0/test/a.png", "1/train/a.png", "1/test/a.png")
+        with refused(DataError, f"{tmp_path / '0'} has the folder of a split in it, t"):
+            read(tmp_path)
+
     def test_folders_may_be_named_with_a_prefix(self, tmp_path) -> None:
         put(tmp_path, *(f"digit_{i}/a.png" for i in range(11)))
         found, said = read(tmp_path)
@@ -188,3 +202,31 @@ class TestClasses:
         assert read(tmp_path)[0] == [(1, outer[0]), (2, outer[0]), (3, outer[1]), (4, outer[1])]
         (tmp_path / "dataset.json").write_text(f'{{"classes": ["{inner[0]}", "{inner[1]}"]}}')
         assert read(tmp_path)[0] == [(1, inner[0]), (3, inner[0]), (2, inner[1]), (4, inner[1])]
+
+
+PARTS = st.sampled_from(["train", "Test", "val", "0", "1", "7", "10", "digit_3", "writer1", "ab", "__MACOSX", ".x"])
+PATHS = st.lists(PARTS, max_size=4).map(lambda parts: "/".join([*parts, ""]))
+
+
+@given(st.lists(st.tuples(PATHS, st.sampled_from(["a.png", "b.png", "notes.txt", "._c.png"])), max_size=8, unique=True))
+@settings(max_examples=150, deadline=None)
+def test_each_image_has_a_label_of_its_path_or_it_is_said_or_there_is_one_error(files) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root, paths = Path(name), [folder + file for folder, file in files]
+        put(root, *paths)
+        found, said, failed = list[tuple[int, str]](), "", False
+        for split in formats.SPLITS:
+            try:
+                some, more = read(root, split)
+                found, said = found + some, said + more
+            except MissingSplitError:
+                pass
+            except DataError:
+                failed = True
+        levels = [level for level, _ in found]
+        assert len(set(levels)) == len(levels)
+        for level, label in found:
+            assert {label, f"digit_{label}"} & {"", *paths[level - 1].split("/")}
+        images = [i for i, path in enumerate(paths, 1) if all(counts(part) for part in path.split("/")) and
+                  is_image(path)]  # fmt: skip
+        assert failed or "left out" in said or set(levels) == set(images)

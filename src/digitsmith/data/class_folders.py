@@ -1,13 +1,12 @@
 """A folder for each class: which files are of which class."""
 
 import os
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from digitsmith.data.dataset import UNLABELLED
-from digitsmith.data.folders import counts, is_image, subfolders, walk
+from digitsmith.data.folders import counts, is_image, look_like_digits, splits_in, subfolders, walk
 from digitsmith.data.labels import class_titles, natural
 from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError
@@ -15,7 +14,6 @@ from digitsmith.errors import DataError
 UNLABELLED_FOLDER = "unlabelled"
 """Of images without a label, unless a class is called so."""
 
-_DIGIT = re.compile(r"(digit|class|label|cls)[ _-]*\d+|0*(\d|10)|3\d|zero|one|two|three|four|five|six|seven|eight|nine")
 _MOST_AT_ONCE = 3  # names in a message
 
 
@@ -44,11 +42,6 @@ def has_images(folder: Path) -> bool:
     return any(is_image(file) for name in inside for file in walk(folder / name))
 
 
-def look_like_digits(names: Collection[str]) -> bool:
-    """Whether all names are such as people give to classes of digits: 7, digit_7, seven."""
-    return all(_DIGIT.fullmatch(name.lower()) for name in names)
-
-
 def labelled_files(folder: Path, names: Sequence[str], reading: Reading) -> Labelled:
     """Find the images in class folders, however deep in them; or in a folder without any.
 
@@ -63,6 +56,12 @@ def labelled_files(folder: Path, names: Sequence[str], reading: Reading) -> Labe
         DataError: an image beside the class folders, a class without any, or folders that may be read in two ways.
     """
     found = {name: _images(folder / name, reading) for name in _class_folders(folder, names)}
+    for name, files in found.items():
+        if inside := splits_in(files):
+            raise DataError(
+                f"{folder / name} has the folder of a split in it, {inside}: put the folders of classes into those of "
+                f"splits, or call it something else."
+            )
     beside = sorted(filter(is_image, _files_in(folder)), key=natural)
     unlabelled = [] if UNLABELLED_FOLDER in names else _within(UNLABELLED_FOLDER, found.pop(UNLABELLED_FOLDER, []))
     if found and beside:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from digitsmith.data import limits
 from digitsmith.data.images import ENDINGS
 from digitsmith.data.labels import natural
+from digitsmith.data.reading import listed
 from digitsmith.errors import DataError
 
 Split = Literal["train", "test"]
@@ -25,6 +26,7 @@ _PARTS: dict[str, Part] = {
     **dict.fromkeys(("val", "valid", "validation"), "val"),
 }
 _JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini", "preview.png", "dataset.json"})
+_DIGIT = re.compile(r"(digit|class|label|cls)[ _-]*\d+|0*(\d|10)|3\d|zero|one|two|three|four|five|six|seven|eight|nine")
 _DEPTH = 16  # of folders in folders
 _OUTER = 6  # folders around the data
 
@@ -42,6 +44,16 @@ def is_image(name: str) -> bool:
 def part_of(name: str) -> Part | None:
     """The split that a name tells: `Train`, `mnist_test.csv`, `t10k-images-idx3-ubyte`, `validation-00000.parquet`."""
     return next((_PARTS[word] for word in re.split(r"[^a-z0-9]+", name.lower()) if word in _PARTS), None)
+
+
+def look_like_digits(names: Collection[str]) -> bool:
+    """Whether all names are such as people give to classes of digits: 7, digit_7, seven."""
+    return all(_DIGIT.fullmatch(name.lower()) for name in names)
+
+
+def splits_in(files: Iterable[str]) -> str:
+    """The first folder in some paths that is called as a split is; empty if there is none."""
+    return next((name for file in files for name in file.split("/")[:-1] if name.lower() in _PARTS), "")
 
 
 def subfolders(folder: Path) -> list[str]:
@@ -143,11 +155,25 @@ class Place:
         if self.path.is_file():
             return None
         if self.splits:
+            self._tell_others()
             counted = {part: _count(self.path / name) if part == "val" else 1 for part, name in self.splits.items()}
             part = self._part(counted, "images")
             return Place(self.path / self.splits[part], self.split, True, self.note) if part in self.splits else None
         inside = subfolders(self.path)
-        return Place(self.path / inside[0], self.split, self.whole, self.note) if len(inside) == 1 else None
+        if len(inside) != 1 or look_like_digits(inside):  # a class
+            return None
+        return Place(self.path / inside[0], self.split, self.whole, self.note)
+
+    def _tell_others(self) -> None:
+        """Say which images lie beside the folders of splits."""
+        with os.scandir(self.path) as entries:
+            beside = {entry.name: 1 for entry in entries if is_image(entry.name) and counts(entry.name)}
+        beside |= {name: _count(self.path / name) for name in subfolders(self.path) if name.lower() not in _PARTS}
+        if others := {name: count for name, count in beside.items() if count}:
+            self.note(
+                f"{self.path}: {sum(others.values()):,} images are left out, as they are in no folder of a split: "
+                f"{listed([*others])}."
+            )
 
     def _part(self, counted: dict[Part, int], what: str) -> Part:
         """What stands for the split among those that are there, with how many there are of each."""

@@ -15,10 +15,9 @@ import numpy as np
 
 from digitsmith.data.assemble import assemble
 from digitsmith.data.bulk import decode_files
-from digitsmith.data.class_folders import look_like_digits
 from digitsmith.data.columns import FileColumn, Values, find_files, find_labels, find_split, is_row, tells_split
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.folders import Part, Place, chosen_part, part_of
+from digitsmith.data.folders import Part, Place, chosen_part, look_like_digits, part_of
 from digitsmith.data.formats import decoding
 from digitsmith.data.image_index import ImageIndex
 from digitsmith.data.labels import class_titles, natural
