@@ -121,7 +121,11 @@ def _is_number(cell: str) -> bool:
 def _counts_up(cells: Sequence[str]) -> bool:
     """Whether cells are 0, 1, 2, …, as pandas names columns."""
     numbers = [int(cell) for cell in cells if cell.strip().isdecimal() and len(cell) < 9]
-    return len(numbers) >= len(cells) - 2 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    return (
+        bool(numbers)
+        and len(numbers) >= len(cells) - 2
+        and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    )
 
 
 def _find_columns(table: _Table, reading: Reading) -> _Columns:
