@@ -123,7 +123,7 @@ def test_names_say_what_and_which_split() -> None:
     assert parts("X_train") == ("x", "train")
     assert parts("test/target") == ("target", "test")
     assert parts("latest") == ("latest", "")
-    assert parts("val_images") == ("images", "other")
+    assert parts("val_images") == ("images", "val")
     assert parts("train") == ("", "train")
 
 

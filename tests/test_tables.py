@@ -302,9 +302,10 @@ LABELS = st.sampled_from(["0", "1", "2", "7", "10", "ka", "digit_3"])
     st.booleans(),
     st.sampled_from(["whole", "no ending", "name alone", "backslashes", "elsewhere"]),
     st.permutations(["file", "label", "more"]),
+    st.booleans(),
 )
 @settings(max_examples=120, deadline=None)
-def test_each_image_has_its_own_label_or_there_is_one_error(images, mark, header, way, columns) -> None:
+def test_each_image_has_its_own_label_or_there_is_one_error(images, mark, header, way, columns, by_path) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = put(Path(name), *(f"{folder}{stem}.png" for folder, stem in images))
         rows = [
@@ -315,16 +316,17 @@ def test_each_image_has_its_own_label_or_there_is_one_error(images, mark, header
             csv.writer(file, delimiter=mark).writerows(
                 [columns] * header + [[row[column] for column in columns] for row in rows]
             )
-        train, test = (_read_or_refuse(root, split, "label" if header else "") for split in SPLITS)
-        if train is not None and test is not None:
+        source = root / "labels.csv" if by_path else root
+        train, test = (_read_or_refuse(source, split, "label" if header else "") for split in SPLITS)
+        if train is not None and test is not None and not (by_path and train == test):
             assert len(train) + len(test) == len(images)
         for level, label in [*(train or []), *(test or [])]:
             assert label in _titles([*images.values()][level - 1])
 
 
-def _read_or_refuse(root: Path, split: Split, label_column: str) -> list[tuple[int, str]] | None:
+def _read_or_refuse(source: Path, split: Split, label_column: str) -> list[tuple[int, str]] | None:
     try:
-        return read(root, split, label_column=label_column)[0]
+        return read(source, split, label_column=label_column)[0]
     except MissingSplitError:
         return []
     except DataError:

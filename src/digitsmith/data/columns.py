@@ -5,15 +5,13 @@ from dataclasses import dataclass, field
 
 from digitsmith.data.folders import is_image, part_of
 from digitsmith.data.image_index import ImageIndex
+from digitsmith.data.names import FILES, LABELS, plain
 from digitsmith.data.reading import Reading, listed
 from digitsmith.data.tables import Row, Table
 from digitsmith.errors import DataError
 
-_FILES = ("file_name", "filename", "file", "image", "img", "image_path", "path", "filepath", "file_path", "image_name",
-          "name", "image_id", "id")  # fmt: skip
-_LABELS = ("label", "labels", "digit", "digits", "class", "class_name", "classname", "class_label", "target", "targets",
-           "category", "label_name", "class_id", "label_id")  # fmt: skip
-_WEAK_LABELS = ("y", "number", "value", "text")
+_WEAK_LABELS = frozenset(["y", "number", "value", "text"])
+_LABELS = LABELS - _WEAK_LABELS | {"classname", "labelname"}
 _SPLITS = ("split", "set", "subset", "partition", "usage", "fold", "phase")
 _MANY = 1000  # different values: no classes any more
 _WIDE, _FEW_ROWS = 50, 20  # a table of so many columns is looked at in fewer rows
@@ -78,7 +76,7 @@ class Values:
 
 def is_row(cells: Sequence[str], index: ImageIndex) -> bool:
     """Whether the first line of a table has no names of columns: it names an image, or has a number."""
-    return any(cell.isdecimal() or (cell.lower() not in _FILES + _LABELS and index.names_image(cell)) for cell in cells)
+    return any(cell.isdecimal() or (plain(cell) not in FILES | _LABELS and index.names_image(cell)) for cell in cells)
 
 
 def find_files(table: Table, index: ImageIndex, named: str = "") -> FileColumn | None:
@@ -101,8 +99,8 @@ def find_files(table: Table, index: ImageIndex, named: str = "") -> FileColumn |
     if not most:
         return next((FileColumn(i, 0) for i in range(len(table.columns)) if _look_like_files(head, i)), None)
     best = [i for i, (count, _) in enumerate(ways) if count * 10 >= most * 9]
-    best = [i for i in best if table.columns[i].lower() not in _LABELS + _WEAK_LABELS] or best
-    usual = [i for i in best if table.columns[i].lower() in _FILES]
+    best = [i for i in best if plain(table.columns[i]) not in _LABELS | _WEAK_LABELS] or best
+    usual = [i for i in best if plain(table.columns[i]) in FILES]
     if len(best) > 1 and len(usual or best) > 1 and not _same_files(head, index, {i: ways[i][1] for i in best}):
         raise _unclear(table, "files", "image_column", [table.columns[i] for i in best])
     place = (usual or best)[0]
@@ -120,9 +118,9 @@ def find_labels(table: Table, files: FileColumn, values: Sequence[Values], readi
     others = [i for i in range(len(table.columns)) if i not in (files.place, find_split(table, values))]
     if len(others) == 1 and not table.has_names:
         return others[0]
-    strong = [i for i in others if _usual(table, i) in _LABELS]
+    strong = [i for i in others if plain(table.columns[i]) in _LABELS]
     strong = [i for i in strong if values[i].vary] or strong
-    weak = [i for i in others if _usual(table, i) in _WEAK_LABELS and values[i].few and values[i].vary]
+    weak = [i for i in others if plain(table.columns[i]) in _WEAK_LABELS and values[i].few and values[i].vary]
     if strong or weak:
         return _first_of_alike(table, strong or weak, weak, reading)
     may_be = [i for i in others if values[i].few and (values[i].repeat or len(others) == 1)]
@@ -140,11 +138,6 @@ def tells_split(table: Table) -> bool:
 def find_split(table: Table, values: Sequence[Values]) -> int | None:
     """The column that says which split a row is of; None if there is none."""
     return next((i for i, name in enumerate(table.columns) if name.lower() in _SPLITS and values[i].are_parts), None)
-
-
-def _usual(table: Table, place: int) -> str:
-    """The name of a column as lists of usual names have it."""
-    return table.columns[place].lower().replace(" ", "_")
 
 
 def _first_of_alike(table: Table, usual: Sequence[int], weak: Sequence[int], reading: Reading) -> int:

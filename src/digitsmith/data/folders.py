@@ -11,20 +11,13 @@ from typing import Literal, get_args
 from digitsmith.data import limits
 from digitsmith.data.images import ENDINGS
 from digitsmith.data.labels import natural
+from digitsmith.data.names import PARTS, Part
 from digitsmith.data.reading import listed
 from digitsmith.errors import DataError
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-Part = Literal["train", "test", "val"]
-"""What others call a split. Theirs for validation stands for the test where they have none."""
-
-_PARTS: dict[str, Part] = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("test", "testing", "t10k"), "test"),
-    **dict.fromkeys(("val", "valid", "validation"), "val"),
-}
 _JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini", "preview.png", "dataset.json"})
 _DIGIT = re.compile(r"(digit|class|label|cls)[ _-]*\d+|0*(\d|10)|3\d|zero|one|two|three|four|five|six|seven|eight|nine")
 _DEPTH = 16  # of folders in folders
@@ -43,7 +36,7 @@ def is_image(name: str) -> bool:
 
 def part_of(name: str) -> Part | None:
     """The split that a name tells: `Train`, `mnist_test.csv`, `t10k-images-idx3-ubyte`, `validation-00000.parquet`."""
-    return next((_PARTS[word] for word in re.split(r"[^a-z0-9]+", name.lower()) if word in _PARTS), None)
+    return next((PARTS[word] for word in re.split(r"[^a-z0-9]+", name.lower()) if word in PARTS), None)
 
 
 def look_like_digits(names: Collection[str]) -> bool:
@@ -53,7 +46,7 @@ def look_like_digits(names: Collection[str]) -> bool:
 
 def splits_in(files: Iterable[str]) -> str:
     """The first folder in some paths that is called as a split is; empty if there is none."""
-    return next((name for file in files for name in file.split("/")[:-1] if name.lower() in _PARTS), "")
+    return next((name for file in files for name in file.split("/")[:-1] if name.lower() in PARTS), "")
 
 
 def subfolders(folder: Path) -> list[str]:
@@ -116,7 +109,7 @@ class Place:
             return {}
         found: dict[Part, str] = {}
         for name in subfolders(self.path):
-            part = _PARTS.get(name.lower())
+            part = PARTS.get(name.lower())
             if part in found:
                 raise DataError(f"{self.path} has two folders for {part}, {found[part]} and {name}: take one out.")
             if part:
@@ -168,7 +161,7 @@ class Place:
         """Say which images lie beside the folders of splits."""
         with os.scandir(self.path) as entries:
             beside = {entry.name: 1 for entry in entries if is_image(entry.name) and counts(entry.name)}
-        beside |= {name: _count(self.path / name) for name in subfolders(self.path) if name.lower() not in _PARTS}
+        beside |= {name: _count(self.path / name) for name in subfolders(self.path) if name.lower() not in PARTS}
         if others := {name: count for name, count in beside.items() if count}:
             self.note(
                 f"{self.path}: {sum(others.values()):,} images are left out, as they are in no folder of a split: "

@@ -11,6 +11,7 @@ _LABELS = (
     "label labels lbl lbls y target targets class classes cls digit digits category categories gnd truth labelid "
     "classid classlabel"
 )
+_FILES = "file filename filepath image imagefile imagepath imagename imageid img path name id"
 
 IMAGES = frozenset(_IMAGES.split())
 """Names of images."""
@@ -18,13 +19,20 @@ IMAGES = frozenset(_IMAGES.split())
 LABELS = frozenset(_LABELS.split())
 """Names of labels."""
 
+FILES = frozenset(_FILES.split())
+"""Names of columns of image files."""
+
 CLASS_NAMES = frozenset(["classes", "classnames", "labelnames", "names"])
 """Names of the names of classes."""
 
-_SPLITS: dict[str, Literal["train", "test", "other"]] = {
-    "training": "train", "train": "train", "testing": "test", "test": "test", "t10k": "test", "validation": "other",
-    "valid": "other", "val": "other",
+Part = Literal["train", "test", "val"]
+"""What others call a split. Theirs for validation stands for the test where they have none."""
+
+PARTS: dict[str, Part] = {
+    "training": "train", "train": "train", "testing": "test", "test": "test", "t10k": "test", "validation": "val",
+    "valid": "val", "val": "val",
 }  # fmt: skip
+"""Words for splits."""
 _KNOWN = IMAGES | LABELS | CLASS_NAMES | {""}
 
 
@@ -33,8 +41,8 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def parts(name: str) -> tuple[str, Literal["", "train", "test", "other"]]:
-    """What a name says, plainly, and of which split; `other` is one of validation.
+def parts(name: str) -> tuple[str, Part | Literal[""]]:
+    """What a name says, plainly, and of which split.
 
     Examples:
         >>> parts("x_train"), parts("testLabels"), parts("train/data"), parts("latest")
@@ -42,9 +50,9 @@ def parts(name: str) -> tuple[str, Literal["", "train", "test", "other"]]:
     """
     *folders, own = name.split("/")
     word = plain(own)
-    for ending, split in _SPLITS.items():
+    for ending, split in PARTS.items():
         for rest in (word.removeprefix(ending), word.removesuffix(ending)):
             if rest != word and rest in _KNOWN:
                 return rest, split
-    above = [_SPLITS[plain(folder)] for folder in folders if plain(folder) in _SPLITS]
+    above = [PARTS[plain(folder)] for folder in folders if plain(folder) in PARTS]
     return word, above[-1] if above else ""

@@ -17,10 +17,11 @@ from digitsmith.data.assemble import assemble
 from digitsmith.data.bulk import decode_files
 from digitsmith.data.columns import FileColumn, Values, find_files, find_labels, find_split, is_row, tells_split
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.folders import Part, Place, chosen_part, look_like_digits, part_of
+from digitsmith.data.folders import Place, chosen_part, look_like_digits, part_of
 from digitsmith.data.formats import decoding
 from digitsmith.data.image_index import ImageIndex
 from digitsmith.data.labels import class_titles, natural
+from digitsmith.data.names import Part
 from digitsmith.data.reading import Reading, listed
 from digitsmith.data.tables import ENDINGS, STYLEGAN, Table, is_stylegan, open_table
 from digitsmith.errors import DataError, MissingSplitError
@@ -143,7 +144,8 @@ def _of_split(place: Place, table: Table, index: ImageIndex, rows: _Rows, readin
     parts = {i: part or folders[i] for i, (_, part) in rows.labels.items()}
     counted = Counter(part for part in parts.values() if part)
     wanted = chosen_part(place.split, dict(counted), "images", str(table.path), reading.note)
-    all_else = place.takes_all or place.split == "train" or part_of(table.path.name) is not None
+    of_split = not counted if place.path.is_file() else place.whole or part_of(table.path.name) is not None
+    all_else = place.split == "train" or of_split
     chosen = [i for i, part in parts.items() if part == wanted or (part is None and all_else)]
     if not chosen:
         only = ", ".join(sorted({part or "train" for part in parts.values()}))
