@@ -94,7 +94,7 @@ class TestMat:
         with pytest.raises(DataError, match="none of images"):
             read(tmp_path / "a.mat")
         scipy.io.savemat(tmp_path / "a.mat", {"X": GREY, "label": np.array(["a", 1], object)})
-        with pytest.raises(DataError, match="label is pickled objects of"):
+        with pytest.raises(DataError, match="label is pickled objects: labels are"):
             read(tmp_path / "a.mat")
 
     @pytest.mark.parametrize("change", [lambda b: b"", lambda b: b[:60], lambda b: b[:-500], lambda b: b"text" * 50])
@@ -102,12 +102,6 @@ class TestMat:
         scipy.io.savemat(tmp_path / "a.mat", {"X": GREY, "y": LABELS}, do_compression=True)
         (tmp_path / "a.mat").write_bytes(change((tmp_path / "a.mat").read_bytes()))
         with pytest.raises(DataError, match=r"a\.mat"):
-            read(tmp_path / "a.mat")
-
-    def test_without_scipy_the_message_says_how_to_get_it(self, tmp_path, monkeypatch) -> None:
-        scipy.io.savemat(tmp_path / "a.mat", {"X": GREY})
-        monkeypatch.setitem(sys.modules, "scipy", None)
-        with pytest.raises(DependencyError, match=r"pip install '\.\[mat\]'"):
             read(tmp_path / "a.mat")
 
 

@@ -30,7 +30,7 @@ from digitsmith.report.page import write_report
 from digitsmith.training import checkpoint
 from digitsmith.training.metrics_log import MetricsLog
 from digitsmith.training.weights import read_weights, start_from
-from fuzz import corpus
+from fuzz import corpus, others
 from fuzz.mutations import Files
 from fuzz.trials import tolerated
 from fuzz.values import MARKUP
@@ -201,6 +201,11 @@ READERS = {
     "png": Reader(lambda: corpus.data_sets("png"), _data_set, 200),
     "parquet": Reader(lambda: corpus.data_sets("parquet"), _data_set, 500),
     "webdataset": Reader(lambda: corpus.data_sets("webdataset"), _data_set, 250),
+    "arrays": Reader(others.arrays, _data_set, 300),
+    "mat": Reader(others.mat, _data_set, 300),
+    "hdf5": Reader(others.hdf5, _data_set, 200),
+    "pixel-table": Reader(others.pixel_tables, _data_set, 150),
+    "shards": Reader(others.shards, _data_set, 100),
     "class-folders": Reader(corpus.class_folders, _data_set, 150),
     "table": Reader(corpus.tables, _data_set, 250),
     "generated": Reader(corpus.generated, _generated, 600),

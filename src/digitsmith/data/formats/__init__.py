@@ -177,8 +177,8 @@ def _read(path: Path, split: Split, reading: Reading) -> Dataset:
         raise MissingSplitError(f"{path} has no {split} split, only {other}.")
     raise DataError(
         f"{path} holds no images that Digitsmith can read: give a folder of IDX files, of images (PNG, JPEG, …) in "
-        f"class folders or with a table of labels (CSV, …), or of tar shards, or an .npz, .parquet, .mat or .h5 file, or "
-        f"a table of pixels (CSV)."
+        f"class folders or with a table of labels (CSV, …), or of tar shards, or an .npz, .parquet, .mat or .h5 file, "
+        f"or a table of pixels (CSV)."
     )
 
 
