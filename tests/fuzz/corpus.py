@@ -113,18 +113,42 @@ def generated() -> list[Files]:
 
 
 def pictures() -> list[Files]:
-    """An image in each format and mode that is read."""
+    """An image in each format and mode that is read, turned, with several pages, and with a second picture."""
     grey, colour = (Image.fromarray(images(colour=colour).images[0]) for colour in (False, True))
-    made = []
-    for picture in (grey, colour, colour.convert("P"), grey.convert("1")):
-        for kind in ("PNG", "BMP", "GIF", "TIFF", "JPEG"):
-            if kind == "JPEG" and picture.mode not in ("L", "RGB"):
-                continue
-            for options in ({}, {"compression": "tiff_lzw"}) if kind == "TIFF" else ({},):
-                content = io.BytesIO()
-                picture.save(content, kind, **options)
-                made.append({"image": content.getvalue()})
-    return made
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    few = {"save_all": True, "append_images": [grey]}
+    whole = np.asarray(grey)
+    made = [
+        _saved(picture, kind)
+        for picture in (grey, colour, colour.convert("P"), grey.convert("1"))
+        for kind in ("PNG", "BMP", "GIF", "TIFF", "JPEG", "WEBP")
+        if kind not in ("JPEG", "WEBP") or picture.mode in ("L", "RGB")
+    ]
+    made += [_saved(colour, kind, exif=exif) for kind in ("PNG", "TIFF", "JPEG", "WEBP")]
+    made += [_saved(grey, kind, **few) for kind in ("PNG", "TIFF", "GIF", "WEBP", "MPO")]
+    made += [_saved(colour.convert("RGBA"), kind) for kind in ("PNG", "TIFF", "WEBP", "BMP")]
+    made += [_saved(colour.convert("CMYK"), kind) for kind in ("TIFF", "JPEG")]
+    made += [_saved(colour.convert("P"), kind, transparency=1) for kind in ("PNG", "GIF")]
+    deep = [whole.astype(np.uint16) * 257, whole.astype(np.int32) * 257, whole.astype(np.float32) / 255]
+    made += [_saved(Image.fromarray(levels), "TIFF") for levels in deep]
+    return [
+        *made,
+        _saved(Image.fromarray(deep[0]), "PNG"),
+        _saved(grey.convert("LA"), "PNG"),
+        _saved(grey, "PNG", transparency=7),
+        _saved(grey, "TIFF", compression="tiff_lzw"),
+        _saved(colour.convert("YCbCr"), "TIFF"),
+        _saved(colour, "WEBP", lossless=True),
+        _saved(colour, "JPEG", progressive=True),
+        _saved(Image.new("L", (1400, 1000), 9), "JPEG"),
+    ]
+
+
+def _saved(picture: Image.Image, kind: str, **options: Any) -> Files:
+    content = io.BytesIO()
+    picture.save(content, kind, **options)
+    return {"image": content.getvalue()}
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -19,12 +20,16 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.download import download
 from digitsmith.data.formats import Split
 from digitsmith.data.formats.idx import read_array
+from digitsmith.data.framing import frame
 from digitsmith.data.images import decode
+from digitsmith.data.ink import settle_ink, to_ink
+from digitsmith.data.reading import Reading
 from digitsmith.evaluation.images import open_subject
 from digitsmith.evaluation.reference import choose_reference
 from digitsmith.figures.curves import read_history
 from digitsmith.models.generator import Model
 from digitsmith.progress import listening
+from digitsmith.records.base import Frame, ReadOptions
 from digitsmith.records.run import Run
 from digitsmith.report.page import write_report
 from digitsmith.training import checkpoint
@@ -61,7 +66,13 @@ def _text(place: Path) -> str:
 
 
 def _picture(place: Path) -> None:
-    decode(_only(place).read_bytes(), "image")
+    content = _only(place).read_bytes()
+    tolerated(lambda: settle_ink([decode(content, "image")], Reading(ReadOptions(frame="mnist")), "image"))
+    image = to_ink(decode(content, "image")[None])[0]
+    for kind in get_args(Frame):
+        framed = frame(image, kind)
+        assert framed.shape == (28, 28)
+        assert np.abs(frame(framed, kind).astype(int) - framed).mean() < 8, "framing it again changes it"
 
 
 _SOURCES = ("npz", "parquet", "tar", "csv", "tsv", "txt", "jsonl", "json")

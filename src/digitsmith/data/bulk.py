@@ -1,5 +1,6 @@
 """Many image files: all of them decoded, and all that cannot be told together."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -77,8 +78,9 @@ def decode_all(
 
 def decode_files(folder: Path, files: Sequence[str], reading: Reading) -> Decoded:
     """The same of image files, by their paths within a folder."""
-    stored = sum((folder / file).stat().st_size for file in files)
-    return decode_all(((str(folder / file), folder / file) for file in files), folder, reading, stored)
+    stored = sum(os.stat(os.path.join(folder, file)).st_size for file in files)  # noqa: PTH116, PTH118  # 3 times as fast
+    items = ((str(path), path) for path in (folder / file for file in files))
+    return decode_all(items, folder, reading, stored)
 
 
 def _content(item: bytes | Path | None) -> bytes:

@@ -20,7 +20,6 @@ _MOST_NOISE = 30.0  # deviations in levels that paper has
 _LEAST_CONTRAST = 32  # levels between paper and ink; with less there is no ink
 _LEAST_LENGTH = 1 / 12  # of the image's longer side that ink has; less is dust
 _SPECK = 0.015  # of all ink: as little beyond a gap is dust, too
-_MOST_GAIN = 4.0  # by which thin strokes are made brighter that became faint when they were scaled down
 _BRIGHT = 240  # level that need not be made brighter; MNIST's brightest pixels have 254 and 255
 _COARSE = 224  # pixels: in larger images the ink is found in a smaller copy, where dust vanishes
 
@@ -53,18 +52,18 @@ def frame(image: NDArray[np.uint8], kind: Frame, size: tuple[int, int] = (SIDE, 
     height, width = (max(1, round(side * scale)) for side in cut.shape)
     drawn = np.asarray(Image.fromarray(cut).resize((width, height), Image.Resampling.BICUBIC))
     drawn = _brighten(drawn)
-    middle = _centre_of_mass(drawn) if kind == "mnist" else (height / 2, width / 2)
-    top, left = (
-        min(max(round(whole / 2 + _behind(kind) - centre), 0), whole - side)
-        for whole, centre, side in zip(size, middle, (height, width), strict=True)
-    )
+    top, left = (round(place) for place in _places(drawn, kind, size))
     canvas[top : top + height, left : left + width] = drawn
     return canvas
 
 
-def _behind(kind: Frame) -> float:
-    """Pixels from the centre of an image to that of its ink: MNIST's own files have it in the pixel behind it."""
-    return 0.5 if kind == "mnist" else 0.0
+def _places(drawn: NDArray[np.uint8], kind: Frame, size: tuple[int, int]) -> list[float]:
+    """Row and column where the corner of the ink is to be, in an image of this size."""
+    if kind == "mnist":  # the centre of mass is that of the pixel behind the middle, as it is in MNIST's own files
+        middle = [side / 2 + 0.5 - centre for side, centre in zip(size, _centre_of_mass(drawn), strict=True)]
+    else:
+        middle = [(side - length) / 2 for side, length in zip(size, drawn.shape, strict=True)]
+    return [min(max(place, 0), side - length) for place, side, length in zip(middle, size, drawn.shape, strict=True)]
 
 
 def _is_framed(image: NDArray[np.uint8], kind: Frame) -> bool:
@@ -77,8 +76,8 @@ def _is_framed(image: NDArray[np.uint8], kind: Frame) -> bool:
     lengths = [(end - start) / side for (start, end), side in zip((rows, columns), image.shape, strict=True)]
     if abs(max(lengths) - share) > 1.01 / min(image.shape):
         return False
-    middle = _centre_of_mass(image) if kind == "mnist" else (sum(rows) / 2, sum(columns) / 2)
-    return all(abs(centre - side / 2 - _behind(kind)) < 0.55 for centre, side in zip(middle, image.shape, strict=True))
+    places = _places(image[slice(*rows), slice(*columns)], kind, image.shape)
+    return all(abs(place - start) < 0.55 for place, (start, _) in zip(places, (rows, columns), strict=True))
 
 
 def _lift(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
@@ -159,11 +158,11 @@ def _without_specks(profile: NDArray[np.float64], total: float) -> slice | None:
 
 
 def _brighten(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Make the brightest pixel white, as it is in MNIST, if it is not nearly so."""
+    """Make the brightest pixel white, as it is in MNIST: thin strokes that are scaled down become faint."""
     most = int(drawn.max())
     if most == 0 or most >= _BRIGHT:
         return drawn
-    return (drawn * min(255 / most, _MOST_GAIN) + 0.5).astype(np.uint8)
+    return (drawn * (255 / most) + 0.5).astype(np.uint8)
 
 
 def _ends(marked: Any) -> tuple[int, int] | None:

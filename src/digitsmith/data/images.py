@@ -174,7 +174,9 @@ def _levels(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
         return _scaled(np.asarray(image))
     if transparent:
         return _on_paper(np.asarray(image.convert(_WITH_ALPHA.get(image.mode, "RGBA"))))
-    return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB")), ()
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    return np.asarray(image), ()
 
 
 def _scaled(levels: NDArray[np.generic]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
