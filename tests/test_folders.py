@@ -192,6 +192,11 @@ class TestClasses:
         assert found == [(1, "0"), (3, "0"), (2, "1"), (4, "1"), (5, "1")]
         assert "The classes are the folders in writer1, writer2, writer3" in said
 
+    def test_folders_of_classes_beside_other_things(self, tmp_path) -> None:
+        put(tmp_path, "dataset/0/a.png", "dataset/1/a.png", "assets/logo.png")
+        with refused(DataError, f"{tmp_path / 'dataset'} holds folders that look like classes"):
+            read(tmp_path)
+
     @pytest.mark.parametrize("outer", ["12", "ab"], ids=["digits in digits", "words in words"])
     def test_folders_that_may_be_either_are_refused(self, tmp_path, outer) -> None:
         inner = "01" if outer == "12" else "xy"

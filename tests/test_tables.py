@@ -187,6 +187,12 @@ class TestSplits:
         assert found == [(2, "3"), (4, "7")]
         assert "stand for the test split" in " ".join(said)
 
+    def test_one_of_something_else_is_told(self, four) -> None:
+        (four / "labels.csv").write_text("file,label,fold\na,7,1\nb,3,2\nc,3,1\nd,7,2\n")
+        found, said = read(four)
+        assert found == RIGHT
+        assert "'fold' is not used: it has no names of splits" in " ".join(said)
+
     def test_a_table_without_splits_has_a_train_split(self, four) -> None:
         (four / "labels.csv").write_text(ROWS)
         with refused(MissingSplitError, "has no test split, only train"):

@@ -118,6 +118,13 @@ def _within(folder: str, files: Sequence[str]) -> list[str]:
 def _are_inner(folder: Path, found: Mapping[str, Sequence[str]], names: Sequence[str]) -> bool:
     """Whether the classes are the folders in the folders that were found, and not those."""
     inner = [{file.partition("/")[0] for file in files if "/" in file} for files in found.values()]
+    holding = [name for name, some in zip(found, inner, strict=True) if len(some) > 1 and look_like_digits(some)]
+    mixed = holding and not all(some and look_like_digits(some) for some in inner)
+    if mixed and not names and not look_like_digits(found):
+        raise DataError(
+            f"{folder / holding[0]} holds folders that look like classes, but not all folders beside it do: give the "
+            f'path of that folder, or name the classes in {folder / "dataset.json"}: {{"classes": […]}}.'
+        )
     if not found or not all(inner) or any("/" not in file for files in found.values() for file in files):
         return False
     every = set[str]().union(*inner)

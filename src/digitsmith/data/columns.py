@@ -1,6 +1,6 @@
 """Which columns of a table are files, labels and splits: by what is in them, then by their names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from digitsmith.data.folders import is_image, part_of
@@ -70,8 +70,8 @@ class Values:
 
     @property
     def are_parts(self) -> bool:
-        """Whether they are names of splits."""
-        return all(part_of(value) for value in self.different)
+        """Whether they are names of splits, or nothing."""
+        return all(part_of(value) or not value for value in self.different)
 
 
 def is_row(cells: Sequence[str], index: ImageIndex) -> bool:
@@ -132,12 +132,16 @@ def find_labels(table: Table, files: FileColumn, values: Sequence[Values], readi
 
 def tells_split(table: Table) -> bool:
     """Whether a column has a name for splits."""
-    return any(name.lower() in _SPLITS for name in table.columns)
+    return any(plain(name) in _SPLITS for name in table.columns)
 
 
-def find_split(table: Table, values: Sequence[Values]) -> int | None:
-    """The column that says which split a row is of; None if there is none."""
-    return next((i for i, name in enumerate(table.columns) if name.lower() in _SPLITS and values[i].are_parts), None)
+def find_split(table: Table, values: Sequence[Values], note: Callable[[str], None] = lambda _: None) -> int | None:
+    """The column that says which split a row is of; None if there is none. One that says something else is noted."""
+    named = [i for i, name in enumerate(table.columns) if plain(name) in _SPLITS]
+    for i in named:
+        if not values[i].are_parts:
+            note(f"{table.path}: the column {table.columns[i]!r} is not used: it has no names of splits.")
+    return next((i for i in named if values[i].are_parts), None)
 
 
 def _first_of_alike(table: Table, usual: Sequence[int], weak: Sequence[int], reading: Reading) -> int:

@@ -113,7 +113,7 @@ def _collect(table: Table, index: ImageIndex, reading: Reading) -> _Rows:
     label, split = 1, None
     if table.path.name != STYLEGAN:
         values = Values.of_all(table)
-        label, split = find_labels(table, files, values, reading), find_split(table, values)
+        label, split = find_labels(table, files, values, reading), find_split(table, values, reading.note)
     reading.layout = f"images named in {table.path.name}, columns {table.columns[files.place]}, {table.columns[label]}"
     if files.passed != 0:
         reading.note(f"{table.path}: images are found by the ends of their paths; it has other folders for them.")
@@ -206,9 +206,9 @@ def _assembled(table: Table, files: Sequence[str], labels: Sequence[Any] | None,
     kept = [labels[i] for i in decoded.kept.tolist()]
     if any(isinstance(label, list) for label in kept):
         return assemble(table.path, reading, decoded.images, np.array(kept))
-    if empty := sum(label is None or label == "" for label in kept):
-        reading.note(f"{table.path}: {empty:,} of {len(kept):,} images have no label.")
     data = assemble(table.path, reading, decoded.images, kept)
+    if empty := len(data) - len(data.labelled()):
+        reading.note(f"{table.path}: {empty:,} of {len(data):,} images have no label.")
     if data.labels is not None:
         named = [data.classes[label] if label >= 0 else "" for label in data.labels.tolist()]
         _compare_with_folders(table, [files[i] for i in decoded.kept.tolist()], named, reading)
