@@ -582,7 +582,7 @@ class TestParquet:
         [
             ({"image": [b"no image"]}, "row 0"),
             ({"image": pa.array([None], pa.binary())}, "row 0"),
-            ({"pictures": [b""]}, "the columns pictures, but no image"),
+            ({"pictures": ["a"]}, "the columns pictures (string), but no image"),
         ],
     )
     def test_a_table_of_something_else_is_refused(self, tmp_path, columns, message) -> None:

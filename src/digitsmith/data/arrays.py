@@ -113,7 +113,7 @@ def find_layout(
     mend = "save them as [n, h, w], or [n, h, w, 3] for colour"
     if found:
         raise DataError(f"{what} is an array of {sides}, of which axis is what is not certain: {mend}.")
-    if len(shape) == 2 and any(side and 3 * math.isqrt(side // 3) ** 2 == side for side in shape):
+    if len(shape) == 2 and any(math.isqrt(n // 3) in SIDES and 3 * math.isqrt(n // 3) ** 2 == n for n in shape):
         raise DataError(f"{what} is an array of {sides}: where its colours are is not certain: {mend}.")
     if may_be_images(shape):
         raise DataError(f"{what} is an array of {sides}, but there are {count} labels: each image needs one.")

@@ -1,11 +1,13 @@
 """Parquet, in the layout that Hugging Face `datasets` reads as images: `train.parquet`, `test.parquet`.
 
 Columns: `image`, a struct of PNG bytes and a path, and `label`, int64, where -1 or null is unlabelled. Class names are
-in the schema's metadata.
+in the schema's metadata. Columns of other usual names are read, too, labels that are names, pixels in lists or in
+columns of their own, and several shards (`train-00000-of-00002.parquet`).
 """
 
+import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data import limits
+from digitsmith.data.arrays import find_layout, to_images
 from digitsmith.data.assemble import assemble
 from digitsmith.data.bulk import decode_all
-from digitsmith.data.dataset import UNLABELLED, Dataset
+from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import Header, as_classes, decoding, write_record
+from digitsmith.data.formats.parquet_columns import Chosen, choose_columns, labels_of, pixels_of
 from digitsmith.data.formats.parquet_layout import Column, columns, pages
 from digitsmith.data.images import encode
 from digitsmith.data.reading import Reading
-from digitsmith.errors import DependencyError, install
+from digitsmith.errors import DataError, DependencyError, install
 
 try:
     import pyarrow as pa
@@ -41,61 +45,77 @@ def _require_pyarrow() -> None:
 
 def holds(place: Place) -> bool:
     """Whether there is a Parquet file of this split."""
-    path = place.path
-    return path.suffix == ".parquet" if path.is_file() else (path / f"{place.split}.parquet").is_file()
+    return bool(place.files(".parquet"))
 
 
 def read(place: Place, reading: Reading) -> Dataset:
-    """Read a file, or the split's file in a folder. Of its columns only image and label are read."""
+    """Read a file, or all shards of the split in a folder. Of their columns only images and labels are read."""
     _require_pyarrow()
-    path = place.path / f"{place.split}.parquet" if place.path.is_dir() else place.path
-    with decoding(path), pq.ParquetFile(path, memory_map=True) as file:
-        return _read(path, file, reading)
+    paths = place.files(".parquet")
+    with contextlib.ExitStack() as stack:
+        files = dict[Path, Any]()
+        for path in paths:
+            with decoding(path):
+                files[path] = stack.enter_context(pq.ParquetFile(path, memory_map=True))
+        first, stored = files[paths[0]].schema_arrow, sum(path.stat().st_size for path in paths)
+        with decoding(paths[0]):
+            columns = choose_columns(paths[0], first, reading)
+            classes = _classes(first.metadata or {}, columns.label)
+        labels: list[Any] = []
+        batches = (batch for path, file in files.items() for batch in _batches(path, file, columns, labels))
+        what = paths[0] if len(paths) == 1 else place.path
+        if not columns.encoded:
+            images: Any = _pixels(what, columns, batches, stored, reading)
+        else:
+            decoded = decode_all(_cells(batches, columns.images[0]), what, reading, stored)
+            images, labels = decoded.images, [labels[i] for i in decoded.kept] if columns.label else []
+    return assemble(what, reading, images, labels if columns.label else None, classes)
 
 
-def _read(path: Path, file: Any, reading: Reading) -> Dataset:
-    schema, stored = file.schema_arrow, path.stat().st_size
-    if "image" not in schema.names:
-        raise ValueError(f"it has the columns {', '.join(schema.names)}, but no image")
-    labelled = "label" in schema.names
-    if labelled and not pa.types.is_integer(schema.field("label").type):
-        raise ValueError(f"labels must be whole numbers; these are {schema.field('label').type}")
-    wanted = [_image_column(schema), *(["label"] if labelled else [])]
-    paths = [file.schema.column(i).path for i in range(len(file.schema))]
-    largest = max(1, _largest_page(path, {i: name for i, name in enumerate(paths) if name in wanted}))
-    rows_at_once = min(1024, max(4, _FREE // largest))  # each may have as many bytes as a page
-    labels: list[int] = []
-
-    def cells() -> Iterator[tuple[str, bytes | None]]:
-        row = 0
+def _batches(path: Path, file: Any, columns: Chosen, labels: list[Any]) -> Iterator[tuple[str, int, Any]]:
+    """Some rows of a file after the other, with its name and the number of the first row; their labels are kept."""
+    with decoding(path):
+        schema, stored, row = file.schema_arrow, path.stat().st_size, 0
+        if missing := [name for name in (*columns.images, columns.label) if name and name not in schema.names]:
+            raise DataError(f"{path} has no column {missing[0]}, as another file of the split has: take it out.")
+        wanted = columns.wanted(schema)
+        paths = [file.schema.column(i).path for i in range(len(file.schema))]
+        read = {i: name for i, name in enumerate(paths) if any(f"{name}.".startswith(f"{of}.") for of in wanted)}
+        largest = max(1, _largest_page(path, read))
+        rows_at_once = min(1024, max(4, _FREE // largest))  # each may have as many bytes as a page
         for batch in file.iter_batches(rows_at_once, columns=wanted):
-            if labelled:
-                labels.extend(batch.column("label").cast(pa.int64()).fill_null(UNLABELLED).to_pylist())
-            column = batch.column("image")
-            contents = column.field("bytes") if pa.types.is_struct(column.type) else column
-            for content in contents.to_pylist():
-                if row > stored:
-                    raise ValueError(f"it has more rows than its {stored:,} bytes can hold")
-                yield f"{path}, row {row}", content
-                row += 1
-
-    decoded = decode_all(cells(), path, reading, stored)
-    if not labelled:
-        return assemble(path, reading, decoded.images, None)
-    kept = np.array(labels, np.int64)[decoded.kept]
-    return assemble(path, reading, decoded.images, kept, _classes(schema.metadata or {}))
+            if row + len(batch) > max(stored, 2**10):
+                raise ValueError(f"it has more rows than its {stored:,} bytes can hold")
+            if columns.label:
+                labels.extend(labels_of(batch.column(columns.label)))
+            yield str(path), row, batch
+            row += len(batch)
 
 
-def _image_column(schema: Any) -> str:
-    """What is to be read for the images: of a struct only its bytes."""
-    kind, name = schema.field("image").type, "image"
-    if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-        kind, name = kind.field("bytes").type, "image.bytes"
-    if kind not in (pa.binary(), pa.large_binary()):
-        raise ValueError(
-            f"images must be bytes, or a struct with the field bytes; these are {schema.field('image').type}"
-        )
-    return name
+def _cells(batches: Iterable[tuple[str, int, Any]], name: str) -> Iterator[tuple[str, bytes | None]]:
+    """Name and content of each image."""
+    for path, row, batch in batches:
+        column = batch.column(name)
+        contents = column.field("bytes") if pa.types.is_struct(column.type) else column
+        for i, content in enumerate(contents.to_pylist(), row):
+            yield f"{path}, row {i}", content
+
+
+def _pixels(
+    what: Path, columns: Chosen, batches: Iterable[tuple[str, int, Any]], stored: int, reading: Reading
+) -> NDArray[np.uint8]:
+    """Images of pixels in lists or in columns of their own."""
+    parts, size = list[NDArray[Any]](), 0
+    for path, _, batch in batches:
+        with decoding(path):
+            parts.append(pixels_of([batch.column(name) for name in columns.images]))
+            size += parts[-1].nbytes
+            if len({part.shape[1:] for part in (parts[0], parts[-1])}) > 1 or size > limits.allowed(stored):
+                raise ValueError("its images have several sizes, or more pixels than are read of such a file")
+    array, name = np.concatenate(parts), f"{what}, {columns.images[0]}"
+    layout = find_layout(array.shape, name, len(array))
+    limits.check_images(name, layout.shape, stored)
+    return to_images(array, layout, name, reading.note)
 
 
 def _largest_page(path: Path, wanted: dict[int, str]) -> int:
@@ -122,11 +142,11 @@ def _largest_page_of(column: Column, name: str) -> int:
     return largest
 
 
-def _classes(metadata: dict[bytes, bytes]) -> tuple[str, ...]:
+def _classes(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...]:
     if _METADATA not in metadata:
         return ()
-    label = json.loads(metadata[_METADATA])["info"]["features"].get("label", {})
-    return as_classes(label["names"]) if "names" in label else ()
+    about = json.loads(metadata[_METADATA])["info"]["features"].get(label, {})
+    return as_classes(about["names"]) if "names" in about else ()
 
 
 class Writer:
