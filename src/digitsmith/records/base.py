@@ -36,7 +36,7 @@ def check_class_names(classes: Sequence[str]) -> tuple[str, ...]:
         raise ValueError(f"{len(classes):,} classes, more than {MOST_CLASSES:,}")
     for name in classes:
         if not 1 <= len(name) <= 64 or not name.isprintable() or {"/", "\\"} & set(name) or name in (".", ".."):
-            raise ValueError(f"{name!r} cannot be a class name: use 1 to 64 printable characters, no slashes")
+            raise ValueError(f"{name[:100]!r} cannot be a class name: use 1 to 64 printable characters, no slashes")
     if len(set(classes)) != len(classes):
         raise ValueError("two classes have the same name")
     return tuple(classes)
