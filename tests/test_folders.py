@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import refused
-from digitsmith.data import formats
+from digitsmith.data import formats, limits
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import counts, is_image, part_of, walk
 from digitsmith.data.formats import Split
@@ -71,6 +71,12 @@ class TestWhatCounts:
         put(tmp_path, "0/a.png", "1/a.png")
         (tmp_path / "1" / "again").symlink_to(tmp_path)
         assert sorted(walk(tmp_path)) == ["0/a.png", "1/a.png"]
+
+    def test_files_are_counted(self, tmp_path, monkeypatch) -> None:
+        put(tmp_path, "0/a.png", "0/b.png", "0/c.png")
+        monkeypatch.setattr(limits, "MAX_FILES", 2)
+        with refused(DataError, "holds more than 2 files"):
+            read(tmp_path)
 
     def test_folders_have_a_depth(self, tmp_path) -> None:
         put(tmp_path / "/".join("d" * 30), "a.png")

@@ -95,6 +95,11 @@ class TestLayouts:
         (four / "dataset.json").write_text('{"labels": null}')
         assert read(four)[0] == [(1, ""), (2, ""), (3, ""), (4, "")]
 
+    def test_no_labels_of_stylegan_beside_splits(self, tmp_path) -> None:
+        put(tmp_path, "train/a.png", "train/b.png", "test/c.png").joinpath("dataset.json").write_text('{"labels":null}')
+        assert read(tmp_path)[0] == [(1, ""), (2, "")]
+        assert read(tmp_path, "test")[0] == [(3, "")]
+
     def test_names_of_labels_are_classes(self, four) -> None:
         (four / "labels.csv").write_text("a.png,ka\nb.png,kha\nc.png,ka\nd.png,kha\n")
         assert read(four)[0] == [(1, "ka"), (2, "kha"), (3, "ka"), (4, "kha")]
@@ -121,6 +126,11 @@ class TestLayouts:
             [(1, "3"), (2, "4")],
             [f"{tmp_path / 'losses.csv'} is not used: none of its columns names images."],
         )
+
+    def test_epochs_are_no_names_of_images(self, tmp_path) -> None:
+        put(tmp_path, *(f"{i // 10}/{i}.png" for i in range(20)))
+        (tmp_path / "losses.csv").write_text("epoch,loss\n1,0.5\n2,0.25\n")
+        assert len(read(tmp_path)[0]) == 20
 
     def test_a_table_that_other_images_are_in(self, four) -> None:
         (four / "labels.csv").write_text("a.png,7\nb.png,3\n")

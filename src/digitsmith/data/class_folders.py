@@ -56,12 +56,6 @@ def labelled_files(folder: Path, names: Sequence[str], reading: Reading) -> Labe
         DataError: an image beside the class folders, a class without any, or folders that may be read in two ways.
     """
     found = {name: _images(folder / name, reading) for name in _class_folders(folder, names)}
-    for name, files in found.items():
-        if inside := splits_in(files):
-            raise DataError(
-                f"{folder / name} has the folder of a split in it, {inside}: put the folders of classes into those of "
-                f"splits, or call it something else."
-            )
     beside = sorted(filter(is_image, _files_in(folder)), key=natural)
     unlabelled = [] if UNLABELLED_FOLDER in names else _within(UNLABELLED_FOLDER, found.pop(UNLABELLED_FOLDER, []))
     if found and beside:
@@ -103,8 +97,13 @@ def _files_in(folder: Path) -> list[str]:
 
 
 def _images(folder: Path, reading: Reading) -> list[str]:
-    """Images in a folder and all folders in it; it is said what else is there."""
+    """Images in the folder of a class and all folders in it; it is said what else is there."""
     files = list(walk(folder))
+    if inside := splits_in(files):
+        raise DataError(
+            f"{folder} has the folder of a split in it, {inside}: put the folders of classes into those of splits, or "
+            f"call it something else."
+        )
     if others := [file for file in files if not is_image(file)]:
         reading.ignored["no image"] += len(others)
         reading.note(f"{len(others):,} files in {folder} are no images and left out, such as {min(others)}.")
@@ -136,8 +135,8 @@ def _are_inner(folder: Path, found: Mapping[str, Sequence[str]], names: Sequence
     if inner_digits and not outer_digits:
         return all(len(some) * 2 >= len(every) for some in inner)
     if inner_digits == outer_digits and all(some == every for some in inner):
-        names = sorted(every, key=natural)
-        outer, inside = listed([*found], _MOST_AT_ONCE), listed(names, _MOST_AT_ONCE)
+        shown = sorted(every, key=natural)
+        outer, inside = listed([*found], _MOST_AT_ONCE), listed(shown, _MOST_AT_ONCE)
         raise DataError(
             f"{folder} may be read in two ways: its classes are {outer}, or the folders in them, {inside}. Give those "
             f"that are no classes other names than digits have, or name the classes in {folder / 'dataset.json'}: "

@@ -104,6 +104,9 @@ def find_files(table: Table, index: ImageIndex, named: str = "") -> FileColumn |
     if len(best) > 1 and len(usual or best) > 1 and not _same_files(head, index, {i: ways[i][1] for i in best}):
         raise _unclear(table, "files", "image_column", [table.columns[i] for i in best])
     place = (usual or best)[0]
+    numbers = table.has_names and not usual and not any(is_image(str(cells[place]).strip()) for cells in head)
+    if numbers and len(head) < min(_FEW_ROWS, len(index.files) // 2):  # as epochs are, which are names of no file
+        return None
     return FileColumn(place, ways[place][1])
 
 

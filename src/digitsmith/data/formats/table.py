@@ -4,6 +4,8 @@ The images lie anywhere below the table's folder, in whatever folders. Every row
 table that does not fit its folder would give wrong data, so it is refused, or what does not fit is left out on request.
 """
 
+import contextlib
+import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -58,8 +60,6 @@ def read(place: Place, reading: Reading) -> Dataset:
     """Read the images that a table names."""
     table, index = _choose(place, _tables(place), reading)
     with decoding(table.path):
-        if table.path.name == STYLEGAN and not table.head(1):  # its labels are null
-            return _assembled(table, sorted(index.files, key=natural), None, reading)
         rows = _collect(table, index, reading)
         chosen = _of_split(place, table, index, rows, reading)
         return _assembled(table, [index.files[i] for i in chosen], [rows.labels[i][0] for i in chosen], reading)
@@ -109,6 +109,9 @@ def _choose(place: Place, tables: Sequence[tuple[Table, ImageIndex]], reading: R
 
 def _collect(table: Table, index: ImageIndex, reading: Reading) -> _Rows:
     """All that the rows say of images that are there, and those that are not."""
+    if table.path.name == STYLEGAN and not table.head(1):  # its labels are null
+        order = sorted(range(len(index.files)), key=lambda i: natural(index.files[i]))
+        return _Rows(dict.fromkeys(order, (None, None)))
     files = find_files(table, index, reading.options.image_column) or FileColumn(0, 0)
     label, split = 1, None
     if table.path.name != STYLEGAN:
@@ -119,20 +122,23 @@ def _collect(table: Table, index: ImageIndex, reading: Reading) -> _Rows:
         reading.note(f"{table.path}: images are found by the ends of their paths; it has other folders for them.")
     rows = _Rows()
     for line, cells in table.rows():
-        named, said = cells[files.place], cells[label]
-        shown = f"{str(named)[-100:]} (line {line})"
-        i = index.find(named, files.passed)
+        said = cells[label]
+        i = index.find(cells[files.place], files.passed)
         if i is None:
-            rows.missing.append(shown)
+            rows.missing.append(_shown(line, cells[files.place]))
             continue
         said = (said.strip() if isinstance(said, str) else said, None if split is None else part_of(str(cells[split])))
         if rows.labels.setdefault(i, said) is not said:
             if str(rows.labels[i]) != str(said):
-                rows.twice.append(shown)
+                rows.twice.append(_shown(line, cells[files.place]))
             rows.again += 1
     if not rows.labels:
         raise DataError(f"{table.path}: none of the files that it names is there, such as {listed(rows.missing, 3)}.")
     return rows
+
+
+def _shown(line: int, named: object) -> str:
+    return f"{str(named)[-100:]} (line {line})"
 
 
 def _of_split(place: Place, table: Table, index: ImageIndex, rows: _Rows, reading: Reading) -> list[int]:
@@ -164,12 +170,14 @@ def _named_elsewhere(table: Table, index: ImageIndex, reading: Reading) -> set[i
     for path in table.path.parent.iterdir():
         if path == table.path or not path.name.lower().endswith(ENDINGS) or not path.is_file():
             continue
-        other = open_table(path, partial(is_row, index=index))
-        if other and (files := find_files(other, index)):
-            places = {index.find(cells[files.place], files.passed) for _, cells in other.rows()} - {None}
-            if places and part_of(path.name) is None:
-                reading.note(f"{table.path}: {len(places):,} images that {path.name} names are left out.")
-            found |= {i for i in places if i is not None}
+        places = set[int | None]()
+        with contextlib.suppress(DataError, ValueError, csv.Error):  # it is not what is read
+            other = open_table(path, partial(is_row, index=index))
+            if other and (files := find_files(other, index)):
+                places = {index.find(cells[files.place], files.passed) for _, cells in other.rows()} - {None}
+        if places and part_of(path.name) is None:
+            reading.note(f"{table.path}: {len(places):,} images that {path.name} names are left out.")
+        found |= {i for i in places if i is not None}
     return found
 
 
@@ -198,11 +206,9 @@ def _require_fit(table: Table, rows: _Rows, unnamed: Sequence[str], reading: Rea
         reading.note(f"{table.path}: {rows.again:,} rows say again what others say; each image is taken once.")
 
 
-def _assembled(table: Table, files: Sequence[str], labels: Sequence[Any] | None, reading: Reading) -> Dataset:
+def _assembled(table: Table, files: Sequence[str], labels: Sequence[Any], reading: Reading) -> Dataset:
     """The images, with their labels; it is said which classes have hardly any."""
     decoded = decode_files(table.path.parent, files, reading)
-    if labels is None:
-        return assemble(table.path, reading, decoded.images, None)
     kept = [labels[i] for i in decoded.kept.tolist()]
     if any(isinstance(label, list) for label in kept):
         return assemble(table.path, reading, decoded.images, np.array(kept))
