@@ -191,6 +191,16 @@ class TestSplits:
         assert read(four)[0] == [(1, "7"), (3, "3")]
         assert read(four, "test")[0] == [(2, "3"), (4, "7")]
 
+    def test_it_is_found_without_names(self, four) -> None:
+        (four / "labels.csv").write_text("a.png,7,train\nb.png,3,test\nc.png,3,train\nd.png,7,test\n")
+        assert read(four)[0] == [(1, "7"), (3, "3")]
+        assert read(four, "test")[0] == [(2, "3"), (4, "7")]
+
+    def test_names_of_files_are_no_splits(self, tmp_path) -> None:
+        put(tmp_path, "test_1.png", "test_2.png")
+        (tmp_path / "labels.csv").write_text("test_1.png,7\ntest_2.png,3\n")
+        assert read(tmp_path)[0] == [(1, "7"), (2, "3")]
+
     def test_validation_in_it(self, four) -> None:
         (four / "labels.csv").write_text("file,label,split\na,7,train\nb,3,val\nc,3,train\nd,7,val\n")
         found, said = read(four, "test")

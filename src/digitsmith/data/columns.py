@@ -1,11 +1,11 @@
 """Which columns of a table are files, labels and splits: by what is in them, then by their names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from digitsmith.data.folders import is_image, part_of
 from digitsmith.data.image_index import ImageIndex
-from digitsmith.data.names import FILES, LABELS, plain
+from digitsmith.data.names import FILES, LABELS, PARTS, plain
 from digitsmith.data.reading import Reading, listed
 from digitsmith.data.tables import Row, Table
 from digitsmith.errors import DataError
@@ -134,17 +134,25 @@ def find_labels(table: Table, files: FileColumn, values: Sequence[Values], readi
 
 
 def tells_split(table: Table) -> bool:
-    """Whether a column has a name for splits."""
-    return any(plain(name) in _SPLITS for name in table.columns)
+    """Whether a column is for splits, as it seems."""
+    if table.has_names:
+        return any(plain(name) in _SPLITS for name in table.columns)
+    return any(map(_are_words_for_splits, zip(*table.head(), strict=True)))
 
 
 def find_split(table: Table, values: Sequence[Values], note: Callable[[str], None] = lambda _: None) -> int | None:
     """The column that says which split a row is of; None if there is none. One that says something else is noted."""
+    if not table.has_names:
+        return next((i for i, some in enumerate(values) if _are_words_for_splits(some.different)), None)
     named = [i for i, name in enumerate(table.columns) if plain(name) in _SPLITS]
     for i in named:
         if not values[i].are_parts:
             note(f"{table.path}: the column {table.columns[i]!r} is not used: it has no names of splits.")
     return next((i for i in named if values[i].are_parts), None)
+
+
+def _are_words_for_splits(values: Iterable[object]) -> bool:
+    return all(str(value).strip().lower() in PARTS for value in values)
 
 
 def _first_of_alike(table: Table, usual: Sequence[int], weak: Sequence[int], reading: Reading) -> int:
