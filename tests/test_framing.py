@@ -11,7 +11,9 @@ from PIL import Image
 import digitsmith
 from digitsmith.data import formats
 from digitsmith.data.framing import INK, SIDE, frame
+from digitsmith.data.light import even_light
 from digitsmith.data.reading import Reading
+from digitsmith.data.sources import load_dataset
 from digitsmith.records.base import ReadOptions
 
 DIGITS = digitsmith.load_dataset("digits", "test", progress=False).images[:60]
@@ -30,6 +32,12 @@ def enlarged(image: np.ndarray, side: int) -> np.ndarray:
 def noisy(image: np.ndarray, paper: int, deviation: float) -> np.ndarray:
     noise = np.random.default_rng(0).normal(paper, deviation, image.shape)
     return np.clip(image * (1 - paper / 255) + noise, 0, 255).astype(np.uint8)
+
+
+def lit(image: np.ndarray) -> np.ndarray:
+    """Paper that runs from black to middle grey, from corner to corner."""
+    side = np.linspace(0, 60, len(image))
+    return (image * 0.5 + side[:, None] + side).astype(np.uint8)
 
 
 def jpeg(image: np.ndarray) -> np.ndarray:
@@ -76,6 +84,7 @@ class TestMnist:
             ("large", lambda image: enlarged(image, 300), 11),
             ("large, JPEG", lambda image: jpeg(enlarged(image, 300)), 11),
             ("large with noise", lambda image: noisy(enlarged(image, 300), 50, 12), 12),
+            ("large, lit from one side", lambda image: lit(enlarged(image, 300)), 11),
             ("large with specks", lambda image: specked(enlarged(image, 300)), 11),
         ],
     )
@@ -97,6 +106,28 @@ class TestTight:
             assert max(bottom - top, right - left) >= SIDE - 1
             assert abs((left + right) - SIDE) <= 2
             assert (frame(framed, "tight") == framed).all()
+
+
+class TestLight:
+    def test_even_paper_is_left_as_it_is(self) -> None:
+        for image in (noisy(enlarged(DIGITS[0], 300), 50, 3), DIGITS[0], frame(enlarged(DIGITS[1], 99), "tight")):
+            assert even_light(image) is image
+
+    def test_paper_becomes_even_and_ink_stays(self) -> None:
+        image = enlarged(FRAMED[0], 300)
+        assert np.abs(even_light(lit(image)).astype(int) - (image * 0.5 + 60)).mean() < 2
+
+    def test_a_photo_in_colour_is_framed_like_its_digit(self, tmp_path) -> None:
+        photos = []
+        for image in FRAMED[:10]:
+            paper = 250 - lit(np.zeros((120, 120), np.uint8)).astype(float)
+            ink = enlarged(image, 120) / 255
+            photos.append(
+                np.stack([paper * (1 - ink), paper * 0.95 * (1 - ink), paper * 0.8 * (1 - ink) + 90 * ink], 2)
+            )
+        np.savez(tmp_path / "train.npz", images=np.stack(photos).astype(np.uint8))
+        framed = load_dataset(tmp_path, frame="mnist", progress=False).images
+        assert np.abs(framed.astype(int) - FRAMED[:10]).mean() < 12
 
 
 class TestBlank:

@@ -151,7 +151,7 @@ class TestLargePhotos:
     @pytest.mark.parametrize("options", [{}, {"progressive": True}])
     def test_a_jpeg_of_a_phone_is_read_smaller(self, options) -> None:
         picture = decode_picture(saved(Image.new("L", (4000, 3000), 77), "JPEG", **options))
-        assert picture.pixels.shape == (750, 1000)
+        assert picture.pixels.shape == (375, 500)
         assert (picture.pixels == 77).all()
         assert picture.changes == ("reduced",)
 

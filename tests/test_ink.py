@@ -45,6 +45,14 @@ class TestRecognition:
         assert all((now == 255 - before).all() for now, before in zip(images, many, strict=True))
         assert reading.notes == [INVERTED]
 
+    def test_photos_in_uneven_light(self) -> None:
+        light = np.linspace(0, 90, 84)
+        photos = [
+            (np.asarray(Image.fromarray(image).resize((84, 84))) * 0.6 + light).astype(np.uint8) for image in DARK
+        ]
+        _, reading = settled(photos)
+        assert reading.notes == [INVERTED]
+
     def test_blank_and_noisy_images_have_no_vote(self) -> None:
         noise = np.random.default_rng(0).integers(100, 200, (300, 28, 28)).astype(np.uint8)
         blank = np.full((300, 28, 28), 250, np.uint8)

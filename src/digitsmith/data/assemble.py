@@ -12,6 +12,7 @@ from digitsmith.data.dataset import Dataset, scale
 from digitsmith.data.framing import frame
 from digitsmith.data.ink import Images, settle_ink, to_ink
 from digitsmith.data.labels import index_labels
+from digitsmith.data.light import even_light
 from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError
 from digitsmith.records.base import ReadOptions
@@ -93,7 +94,8 @@ def fit(images: Images, options: ReadOptions, what: object) -> NDArray[np.uint8]
     fitted = np.empty(shape, np.uint8)
     for place, image in enumerate(images):
         if options.frame:
-            image = frame(to_ink(image[None])[0], options.frame, size)
+            grey = to_ink(even_light(image)[None])[0] if image.ndim == 3 else image
+            image = frame(grey, options.frame, size)
         elif image.shape[:2] != size:
             image = scale(image, size)
         fitted[place] = image[..., None] if coloured and image.ndim == 2 else image

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digitsmith.data.light import even_light
 from digitsmith.records.base import Frame
 
 SIDE = 28
@@ -29,7 +30,8 @@ def frame(image: NDArray[np.uint8], kind: Frame, size: tuple[int, int] = (SIDE, 
 
     As MNIST was made (LeCun et al. 1998, section III.A): the longer side of the ink becomes 20 pixels of 28, with its
     aspect ratio kept, and the centre of its mass the centre of the image. In images of other sizes, the same shares.
-    Paper becomes 0, and the brightest ink 255. An image that is framed so already is returned as it is: all of MNIST.
+    Paper becomes 0, however it is lit, and the brightest ink 255. An image that is framed so already is returned as it
+    is: all of MNIST.
 
     Args:
         image: uint8[h, w], bright ink on dark paper.
@@ -42,7 +44,7 @@ def frame(image: NDArray[np.uint8], kind: Frame, size: tuple[int, int] = (SIDE, 
     if image.shape == size and _is_framed(image, kind):
         return _brighten(image)
     canvas = np.zeros(size, np.uint8)
-    ink, faint = _lift(image)
+    ink, faint = _lift(even_light(image))
     box = _find(ink, faint)
     if box is None:
         return canvas

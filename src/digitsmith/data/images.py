@@ -27,6 +27,7 @@ _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 _TILE_WIDTH, _TILE_LENGTH = 322, 323  # tags of TIFF: a tile is decoded whole, however small the image is
 _JPEG_SCAN, _MAX_SCANS = b"\xff\xda", 200  # a progressive image has about ten, and each takes time
 _MAX_PHOTO = 2**26  # pixels of a JPEG, which is decoded at an eighth of its size, or larger
+_PHOTO = 2**18  # pixels that are enough of it
 _MAX_SCANNED = 2**30  # pixels of all its scans together
 _MOST_PAGES = 100  # that are counted
 _WITH_ALPHA = {"1": "LA", "L": "LA", "LA": "LA", "La": "LA"}  # all others: RGBA
@@ -124,7 +125,7 @@ def _bound(image: Image.Image, content: bytes) -> bool:
         raise ValueError(f"it has {count}: save each as a file of its own")
     if size <= limits.MAX_PIXELS:
         return False
-    part = 2 ** math.ceil(math.log2(size / limits.MAX_PIXELS) / 2)
+    part = min(8, 2 ** math.ceil(math.log2(size / _PHOTO) / 2))
     image.draft(None, (max(1, image.width // part), max(1, image.height // part)))
     if image.width * image.height > 1.1 * limits.MAX_PIXELS:  # its sides are rounded up
         raise ValueError(f"{image.width} x {image.height} pixels are too large for a digit: cut the digit out")

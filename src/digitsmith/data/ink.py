@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data.light import even_light
 from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
 
@@ -81,7 +82,7 @@ def _found(images: Images, reading: Reading, what: object) -> Literal["dark", "b
 
 
 def _batches(images: Images) -> Iterator[NDArray[np.uint8]]:
-    """Grey images, those of one size that follow each other together."""
+    """Grey images in even light, those of one size that follow each other together."""
     start = 0
     while start < len(images):
         shape = images[start].shape
@@ -89,7 +90,7 @@ def _batches(images: Images) -> Iterator[NDArray[np.uint8]]:
         while end < min(len(images), most) and images[end].shape == shape:
             end += 1
         if len(shape) == 2:
-            yield np.asarray(images[start:end])
+            yield np.stack([even_light(image) for image in images[start:end]])
         start = end
 
 
