@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset
 from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
 from digitsmith.records.base import ReadOptions
@@ -121,6 +122,17 @@ def test_what_has_no_image_is_named(tmp_path) -> None:
     data, notes = read(path)
     assert len(data) == 1
     assert notes == [f"{path}: samples without an image left out: 1."]
+
+
+def test_numbers_are_the_digits_themselves_whichever_are_missing(tmp_path) -> None:
+    data = Dataset(np.zeros((3, 8, 8), np.uint8), np.array([5, 8, 0]), tuple("012346789"))
+    formats.write(data, tmp_path / "made", "webdataset")
+    with tarfile.open(tmp_path / "made" / "train-000000.tar") as tar:
+        numbers = [file.read() for name in tar.getnames() if name.endswith("cls") and (file := tar.extractfile(name))]
+    assert numbers == [b"6", b"9", b"0"]
+    assert labels_of(tmp_path / "made") == ["6", "9", "0"]
+    (tmp_path / "made" / "dataset.json").unlink()
+    assert labels_of(tmp_path / "made") == ["6", "9", "0"]
 
 
 def test_shards_as_hugging_face_names_them(tmp_path) -> None:

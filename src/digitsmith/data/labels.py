@@ -54,6 +54,17 @@ def index_labels(
     return _of_numbers(values, {int(name) if by_value else i: name for i, name in enumerate(names)}, note)
 
 
+def values_of(classes: Sequence[str]) -> list[int]:
+    """The numbers that stand for classes in files that have no names: digits themselves, or their places among them.
+
+    Examples:
+        >>> values_of(["0", "1", "9"]), values_of(["a", "b"])
+        ([0, 1, 9], [0, 1])
+    """
+    are_digits = set(classes) <= set(DIGITS)
+    return [int(name) if are_digits else place for place, name in enumerate(classes)]
+
+
 def natural(name: str) -> list[tuple[bool, int, str]]:
     """A key to sort names by, with numbers in them by their value: 9 before 10."""
     return [

@@ -21,7 +21,7 @@ from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place, counts, part_of
 from digitsmith.data.formats import Header, decoding, write_record
-from digitsmith.data.labels import DIGITS
+from digitsmith.data.labels import values_of
 from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError
 
@@ -156,9 +156,7 @@ class Writer:
                 )
             self._labels = _open(folder / f"{prefix}-labels-idx1-ubyte{ending}")
             self._labels.write(_header(header.count))
-        by_value = set(header.classes) <= set(DIGITS)
-        bytes_of = map(int, header.classes) if by_value else range(len(header.classes))
-        self._bytes = np.array([*bytes_of], np.uint8)
+        self._bytes = np.array(values_of(header.classes), np.uint8)
 
     def write(self, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> None:
         """Append a batch.

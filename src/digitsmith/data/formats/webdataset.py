@@ -1,5 +1,6 @@
-"""WebDataset: tar shards `train-000000.tar`, …; each sample is a `.png` and, if labelled, a `.cls`, the class index.
+"""WebDataset: tar shards `train-000000.tar`, …; each sample is a `.png` and, if labelled, a `.cls`, a number.
 
+It is the digit itself if all classes are digits, and else the place of the class among those in `dataset.json`.
 Any other image and labels in `.label`, `.txt` or `.json` are read, too: numbers, names, or an object with one of them.
 Where only some samples are labelled, `dataset.json` says so: else a sample without a `.cls` is taken for a fault.
 """
@@ -23,6 +24,7 @@ from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.folders import Place, counts, is_image
 from digitsmith.data.formats import Header, decoding, write_record
 from digitsmith.data.images import encode
+from digitsmith.data.labels import values_of
 from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError
 
@@ -70,7 +72,7 @@ def read(place: Place, reading: Reading) -> Dataset:
     for what, count in left.items():
         reading.ignored[what] += count
         reading.note(f"{path}: {what} left out: {count:,}.")
-    return assemble(path, reading, images, None if missing == len(images) and not meant else kept)
+    return assemble(path, reading, images, None if missing == len(images) and not meant else kept, by_value=True)
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,7 @@ class Writer:
 
     def __init__(self, folder: Path, header: Header) -> None:
         self._folder, self._split = folder, header.split
-        self._index = header.start
+        self._index, self._values = header.start, values_of(header.classes)
         self._written = 0
         self._tar: tarfile.TarFile | None = None
         write_record(folder, header)
@@ -211,7 +213,7 @@ class Writer:
                 self._tar = tarfile.open(self._folder / name, "w", format=tarfile.USTAR_FORMAT)
             self._add("png", encode(image))
             if labels is not None and labels[i] != UNLABELLED:
-                self._add("cls", str(labels[i]).encode())
+                self._add("cls", str(self._values[labels[i]]).encode())
             self._index += 1
             self._written += 1
 
