@@ -119,6 +119,14 @@ def test_a_file_without_images_says_what_it_has(path) -> None:
         read(path)
 
 
+def test_what_was_understood_is_told(path) -> None:
+    np.savez(path, x=IMAGES / 255, y=LABELS)
+    reading = Reading()
+    formats.read(path, "train", reading)
+    assert reading.layout == "arrays of some.npz: images x, labels y"
+    assert (reading.modes, reading.sizes) == ({"grey, float64": 20}, {(16, 16): 20})
+
+
 def test_names_say_what_and_which_split() -> None:
     assert parts("X_train") == ("x", "train")
     assert parts("test/target") == ("target", "test")

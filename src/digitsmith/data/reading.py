@@ -40,6 +40,10 @@ class Reading:
         self.ignored: Counter[str] = Counter()
         self.ink: Literal["", "dark", "bright"] = ""
 
+    def count_pixels(self, kind: object, shape: Sequence[int]) -> None:
+        """Count images of one kind of numbers and one shape, [n, h, w] or [n, h, w, 3], among `modes`."""
+        self.modes[f"{'colour' if len(shape) == 4 else 'grey'}, {kind}"] += shape[0]
+
     def note(self, text: str) -> None:
         """Say a sentence that the user should read, once."""
         if text not in self.notes:

@@ -95,6 +95,8 @@ def read(place: Place, reading: Reading) -> Dataset:
     images = read_array(path, dimensions).astype(np.uint8, copy=False)
     labels_path = _labels_of(path, place)
     labels = None if labels_path is None else read_array(labels_path, 1, len(images)).astype(np.int64)
+    reading.layout = f"IDX, labels {'none' if labels_path is None else labels_path.name}"
+    reading.count_pixels(images.dtype, images.shape)
     return assemble(path, reading, images, labels, by_value=True)
 
 

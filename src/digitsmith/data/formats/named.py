@@ -90,6 +90,8 @@ def read_arrays(path: Path, arrays: Arrays, split: Split, reading: Reading, *, r
     layout = find_layout(claim.shape, what, count, reverse=reverse, exact=exact)
     limits.check_images(what, layout.shape, stored)
     images = to_images(arrays.read(chosen.images), layout, what, reading.note, exact=exact)
+    reading.layout = f"arrays of {path.name}: images {chosen.images}, labels {chosen.labels or 'none'}"
+    reading.count_pixels(claim.dtype, layout.shape)
     classes: tuple[str, ...] = ()
     if chosen.classes:
         if (size := arrays.claims[chosen.classes].nbytes) > limits.MAX_RECORD:

@@ -62,6 +62,7 @@ def read(place: Place, reading: Reading) -> Dataset:
             columns = choose_columns(paths[0], first, reading)
             classes = _classes(first.metadata or {}, columns.label)
         labels: list[Any] = []
+        reading.layout = f"Parquet, {len(paths)} file{'s' * (len(paths) > 1)}, columns {columns}"
         batches = (batch for path, file in files.items() for batch in _batches(path, file, columns, labels))
         what = paths[0] if len(paths) == 1 else place.path
         if not columns.encoded:
@@ -115,6 +116,7 @@ def _pixels(
     array, name = np.concatenate(parts), f"{what}, {columns.images[0]}"
     layout = find_layout(array.shape, name, len(array))
     limits.check_images(name, layout.shape, stored)
+    reading.count_pixels(array.dtype, layout.shape)
     return to_images(array, layout, name, reading.note)
 
 

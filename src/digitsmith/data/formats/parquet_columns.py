@@ -39,6 +39,10 @@ class Chosen:
     label: str
     encoded: bool
 
+    def __str__(self) -> str:
+        images = self.images[0] if len(self.images) == 1 else f"{self.images[0]} to {self.images[-1]}"
+        return f"{images}, {self.label or 'no labels'}"
+
     def wanted(self, schema: Any) -> list[str]:
         """What is to be read: of a struct only its bytes."""
         inner = ".bytes" if self.encoded and pa.types.is_struct(schema.field(self.images[0]).type) else ""

@@ -85,6 +85,9 @@ def read(place: Place, reading: Reading) -> Dataset:
         rows = np.concatenate(chunks) if chunks else np.zeros((0, side * side), np.uint8)
         shape = (len(rows), side, side)
         guess = f"{side * side} numbers are taken for an image of {side}x{side}, one row of it after the other."
+        label = "no labels" if columns.label is None else f"labels in {table.columns[columns.label]}"
+        reading.layout = f"a table of pixels, {table.path.name}, {label}"
+        reading.count_pixels("in text", shape)
         images = to_images(rows.reshape(shape), Layout((0, 1, 2), shape, guess), table.path, reading.note)
         return assemble(table.path, reading, images, None if columns.label is None else np.array(labels, np.str_))
 

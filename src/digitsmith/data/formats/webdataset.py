@@ -69,6 +69,7 @@ def read(place: Place, reading: Reading) -> Dataset:
             f"{path}: {missing} of {len(images)} images have no label (.cls) next to them in their shard: add them, or "
             f'say that they are meant to be unlabelled, in dataset.json: {{"classes": […], "unlabelled": true}}.'
         )
+    reading.layout = f"WebDataset, {len(shards)} shard{'s' * (len(shards) > 1)}"
     for what, count in left.items():
         reading.ignored[what] += count
         reading.note(f"{path}: {what} left out: {count:,}.")
