@@ -270,6 +270,13 @@ class TestWhatDoesNotFit:
         with refused(DataError, "none of the files that it names is there, such as img/a.png"):
             read(four)
 
+    def test_a_table_as_source_that_names_nothing(self, four) -> None:
+        (four / "losses.csv").write_text("epoch,loss\n1,0.5\n2,0.25\n")
+        with refused(
+            DataError, f"no column that names images below {four}: its columns are epoch, loss", "image_column"
+        ):
+            read(four / "losses.csv")
+
     def test_two_labels_for_a_file(self, four) -> None:
         (four / "labels.csv").write_text(ROWS + "img/a.png,3\n")
         with refused(DataError, r"1 files come again with another label: img/a.png \(line 5\)"):

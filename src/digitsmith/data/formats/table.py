@@ -72,7 +72,7 @@ def _tables(place: Place) -> list[tuple[Table, ImageIndex]]:
         outer = splits.get(part_of(path.name) or "val")
         index = ImageIndex(path.parent, [outer] if outer and part_of(path.name) else [])
         table = open_table(path, partial(is_row, index=index))
-        if table and _names_images(table, index):
+        if table and (place.path.is_file() or _names_images(table, index)):
             found.append((table, index))
     return found
 
@@ -112,7 +112,14 @@ def _collect(table: Table, index: ImageIndex, reading: Reading) -> _Rows:
     if table.path.name == STYLEGAN and not table.head(1):  # its labels are null
         order = sorted(range(len(index.files)), key=lambda i: natural(index.files[i]))
         return _Rows(dict.fromkeys(order, (None, None)))
-    files = find_files(table, index, reading.options.image_column) or FileColumn(0, 0)
+    files = FileColumn(0, 0) if table.path.name == STYLEGAN else None
+    files = find_files(table, index, reading.options.image_column) or files
+    if files is None:
+        raise DataError(
+            f"{table.path} has no column that names images below {table.path.parent}: its columns are "
+            f"{listed(table.columns, 20)}.",
+            parameter="image_column",
+        )
     label, split = 1, None
     if table.path.name != STYLEGAN:
         values = Values.of_all(table)
