@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
@@ -80,6 +81,10 @@ def test_a_file_with_both_splits_is_read_by_them(path) -> None:
     np.savez(path, x_train=IMAGES[:15], y_train=LABELS[:15], x_test=IMAGES[15:], y_test=LABELS[15:], x_val=IMAGES)
     assert len(read(path, "train")[0]) == 15
     assert len(read(path, "test")[0]) == 5
+    np.savez(path, x_train=IMAGES[:15], x_val=IMAGES[15:], y_val=LABELS[15:])
+    data, notes = read(path, "test")
+    assert len(data) == 5
+    assert "for validation stand for the test split" in notes[0]
     np.savez(path, x_train=IMAGES, y_train=LABELS)
     with pytest.raises(MissingSplitError, match="no test split, only train"):
         read(path, "test")
@@ -119,6 +124,14 @@ def test_a_file_without_images_says_what_it_has(path) -> None:
         read(path)
 
 
+def test_arrays_beside_images_are_not_the_data(path) -> None:
+    for name in "01":
+        (path.parent / name).mkdir()
+        Image.fromarray(IMAGES[0]).save(path.parent / name / "a.png")
+    np.savez(path, images=IMAGES)
+    assert len(read(path.parent)[0]) == 2
+
+
 def test_what_was_understood_is_told(path) -> None:
     np.savez(path, x=IMAGES / 255, y=LABELS)
     reading = Reading()
@@ -139,5 +152,5 @@ def test_a_folder_with_one_file_of_both_splits(path) -> None:
     np.savez(path, x_train=IMAGES[:15], y_train=LABELS[:15], x_test=IMAGES[15:], y_test=LABELS[15:])
     assert len(read(path.parent, "test")[0]) == 5
     np.savez(path.with_name("other.npz"), x=IMAGES)
-    with pytest.raises(DataError, match=r"several NPZ files, other\.npz, some\.npz: give one"):
+    with pytest.raises(DataError, match=r"several files of arrays, other\.npz, some\.npz: give one"):
         read(path.parent)

@@ -14,9 +14,9 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import Split, decoding
 from digitsmith.data.formats.by_class import joined
-from digitsmith.data.formats.named import Claim, read_arrays
-from digitsmith.data.reading import Reading, listed
-from digitsmith.errors import DataError, DependencyError, install
+from digitsmith.data.formats.named import Claim, file_of, read_arrays
+from digitsmith.data.reading import Reading
+from digitsmith.errors import DependencyError, install
 
 _ENDINGS = (".h5", ".hdf5", ".hdf", ".he5")
 _MAX_DEPTH, _MAX_ARRAYS = 4, 1000
@@ -27,16 +27,13 @@ _MAX_TEXT = 64  # characters of a label
 
 def holds(place: Place) -> bool:
     """Whether there is an HDF5 file of this split, or of several."""
-    return bool(place.files(*_ENDINGS, untold=True))
+    return file_of(place, *_ENDINGS) is not None
 
 
 def read(place: Place, reading: Reading) -> Dataset:
     """Read the images of a split, and labels if there are any."""
-    path, *more = place.files(*_ENDINGS, untold=True)
-    if more:
-        raise DataError(
-            f"{place.path} has several HDF5 files, {listed([path.name, *(f.name for f in more)])}: give one."
-        )
+    path = file_of(place, *_ENDINGS)
+    assert path is not None
     return read_file(path, place.split, reading)
 
 

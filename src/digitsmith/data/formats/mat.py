@@ -19,9 +19,8 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import decoding, hdf5
 from digitsmith.data.formats.by_class import joined
-from digitsmith.data.formats.named import Claim, read_arrays
-from digitsmith.data.reading import Reading, listed
-from digitsmith.errors import DataError
+from digitsmith.data.formats.named import Claim, file_of, read_arrays
+from digitsmith.data.reading import Reading
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _USER_BLOCK = 512  # bytes before the HDF5 of version 7.3
@@ -38,15 +37,13 @@ _MOST = 1000  # arrays, and letters of a name
 
 def holds(place: Place) -> bool:
     """Whether there is a MATLAB file of this split, or of several."""
-    return bool(place.files(".mat", untold=True))
+    return file_of(place, ".mat") is not None
 
 
 def read(place: Place, reading: Reading) -> Dataset:
     """Read the images of a split, and labels if there are any."""
-    path, *more = place.files(".mat", untold=True)
-    if more:
-        names = listed([path.name, *(file.name for file in more)])
-        raise DataError(f"{place.path} has several MATLAB files, {names}: give one.")
+    path = file_of(place, ".mat")
+    assert path is not None
     with decoding(path), path.open("rb") as file:
         start = file.read(_USER_BLOCK + len(_HDF5))
         if start.startswith(_HDF5) or start[_USER_BLOCK:] == _HDF5:

@@ -1,5 +1,6 @@
 """Files of named arrays, such as NPZ, MATLAB's and HDF5: which of them are images, which labels, which class names."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from digitsmith.data import limits, names
 from digitsmith.data.arrays import Array, find_layout, may_be_images, to_images
 from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.folders import Place, chosen_part, is_image, part_of, subfolders
 from digitsmith.data.formats import Split, as_classes
 from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError, MissingSplitError
@@ -60,6 +62,24 @@ class Choice:
     images: str
     labels: str = ""
     classes: str = ""
+
+
+def file_of(place: Place, *endings: str) -> Path | None:
+    """The file of a split; one whose name tells none only where no images or folders lie beside it.
+
+    Raises:
+        DataError: several.
+    """
+    found = place.files(*endings, untold=True)
+    if (
+        found
+        and place.path.is_dir()
+        and (subfolders(place.path) or any(is_image(p.name) for p in place.path.iterdir()))
+    ):
+        found = [file for file in found if part_of(file.name)]
+    if len(found) > 1:
+        raise DataError(f"{place.path} has several files of arrays, {listed([file.name for file in found])}: give one.")
+    return found[0] if found else None
 
 
 def read_arrays(path: Path, arrays: Arrays, split: Split, reading: Reading, *, reverse: bool = False) -> Dataset:
@@ -127,11 +147,12 @@ def _choose_images(path: Path, claims: Mapping[str, Claim], split: Split, readin
     possible = [n for n, claim in claims.items() if may_be_images(claim.shape) and claim.dtype.kind in _NUMBERS]
     called = [name for name in possible if names.parts(name)[0] in names.IMAGES | {""}]
     found = called or [name for name in possible if names.parts(name)[0] not in names.LABELS]
-    splits = {name: names.parts(name)[1] for name in found if names.parts(name)[1]}
+    splits: dict[str, names.Part] = {name: part for name in found if (part := names.parts(name)[1])}
     if splits:
-        if split not in splits.values():
+        part = chosen_part(split, Counter(splits.values()), "arrays", str(path), reading.note)
+        if part not in splits.values():
             raise MissingSplitError(f"{path} has no {split} split, only {listed(sorted({*splits.values()}))}.")
-        found = [name for name, of in splits.items() if of == split]
+        found = [name for name, of in splits.items() if of == part]
     if len(found) > 1 and not called:
         found = [name for name in found if len(claims[name].shape) > 2] or found
     shown = listed([f"{name} ({_shown(claim)})" for name, claim in claims.items()])

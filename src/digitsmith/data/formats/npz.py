@@ -21,9 +21,8 @@ from digitsmith.data import limits
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import Header, decoding, write_record
-from digitsmith.data.formats.named import Claim, read_arrays
-from digitsmith.data.reading import Reading, listed
-from digitsmith.errors import DataError
+from digitsmith.data.formats.named import Claim, file_of, read_arrays
+from digitsmith.data.reading import Reading
 
 _MAX_HEADER = 2**14  # bytes of what stands before an array's content
 _MAX_ARRAYS = 1000
@@ -32,16 +31,13 @@ _MAX_DEFLATE = 1032  # to 1: what it can do at most
 
 def holds(place: Place) -> bool:
     """Whether there is an NPZ file of this split."""
-    return bool(place.files(".npz", untold=True))
+    return file_of(place, ".npz") is not None
 
 
 def read(place: Place, reading: Reading) -> Dataset:
     """Read a file, or the split's file in a folder. Of its arrays only those that are needed are decompressed."""
-    path, *more = place.files(".npz", untold=True)
-    if more:
-        raise DataError(
-            f"{place.path} has several NPZ files, {listed([path.name, *(file.name for file in more)])}: give one."
-        )
+    path = file_of(place, ".npz")
+    assert path is not None
     with decoding(path), zipfile.ZipFile(path) as archive:
         return read_arrays(path, _Archive(archive, path.stat().st_size), place.split, reading)
 

@@ -27,7 +27,7 @@ from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError
 from digitsmith.records.base import SIDES
 
-_ENDINGS = (".csv", ".tsv", ".txt")
+_ENDINGS = (".csv", ".tsv")
 _MARKS = ",;\t|"
 _HEAD, _SHOWN = 2**20, 200  # bytes and rows that show how a table is written
 _AT_ONCE = 2**23  # bytes of text
