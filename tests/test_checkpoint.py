@@ -246,7 +246,7 @@ def test_refused_checkpoints_end_commands_with_their_name(micro_run: Run, tmp_pa
     for use in (
         lambda: digitsmith.train(out=run.folder, resume=True, changes={"epochs": 3}),
         lambda: digitsmith.export(run.folder, tmp_path / "model.onnx"),
-        lambda: checkpoint.load_generator(run),
+        lambda: checkpoint.load_pair(run)[0],
     ):
         with refused(RunError, r"generator-optimizer\.exp_avg is float32\[4\], not float32\[\d+\]"):
             use()

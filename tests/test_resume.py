@@ -237,7 +237,7 @@ def test_a_checkpoint_cut_short_is_refused(micro_run: Run, keep: int) -> None:
     with refused(RunError, "damaged"):
         digitsmith.export("run", "model.onnx")
     with refused(RunError, "damaged"):
-        checkpoint.load_generator(run)
+        checkpoint.load_pair(run)[0]
 
 
 @pytest.mark.usefixtures("weights_only")
@@ -269,7 +269,7 @@ def test_a_line_that_a_killed_run_left_in_part_is_taken_out(micro_run: Run) -> N
 @pytest.mark.parametrize(("changes", "kind"), [([], "generator"), (["ema=0.9"], "ema"), (["evaluate_every=2"], "best")])
 def test_a_generators_weights_can_be_read_alone(digits: Dataset, changes: list[str], kind: str) -> None:
     run = digitsmith.train("cgan", digits, "run", changes=[*MICRO, *changes], progress=False).run
-    weights = checkpoint.load_generator(run)
+    weights = checkpoint.load_pair(run)[0]
     saved = {key.removeprefix(f"{kind}."): tensor for key, tensor in load_file(run.checkpoint).items()}
     assert {"hidden.0.linear.weight", "last.bias"} <= weights.keys()
     assert all(torch.equal(tensor, saved[key]) for key, tensor in weights.items())

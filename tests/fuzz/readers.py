@@ -134,7 +134,7 @@ def _checkpoint(place: Path) -> None:
 
 
 def _weights(place: Path) -> None:
-    start_from(corpus.state("adam").generator.network, checkpoint.load_generator(Run(place)))
+    start_from(corpus.state("adam").generator.network, checkpoint.load_pair(Run(place))[0])
 
 
 def _model(place: Path) -> None:

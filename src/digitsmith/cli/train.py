@@ -55,6 +55,15 @@ def train(
             metavar="KEY=VALUE",
         ),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="A trained pair to start from, for few images or little time: mnist, which is in the box, or a run "
+            "folder. Images are brought to its size and frame.",
+            metavar="MODEL|RUN",
+        ),
+    ] = None,
     resize: Annotated[
         str | None, typer.Option(help="Scale the images to this height and width, e.g. 28x28.", metavar="HxW")
     ] = None,
@@ -100,7 +109,7 @@ def train(
     short = {"epochs": epochs, "seed": seed, "evaluate_every": during_training}
     every = [*(changes or ()), *(f"{key}={value}" for key, value in short.items() if value is not None)]
     asked = {"resize": _parse_size(resize)} if resize else None
-    outcome = digitsmith.train(preset, data, out, changes=every, read=asked, device=device, resume=resume)
+    outcome = digitsmith.train(preset, data, out, changes=every, start=start, read=asked, device=device, resume=resume)
     if not outcome.finished:
         typer.echo(f"\nStopped after {_epochs(outcome.epochs)}; the state is saved. To continue:")
         typer.echo(f"  {command('train', resume=True, out=out)}")

@@ -147,6 +147,13 @@ class LossConfig(Section):
         default=8, description="Steps from one R1 penalty to the next, which counts as much more (lazy)."
     )
 
+    augment: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None,
+        description="Probability that an image is turned, scaled, moved and bent at random before the discriminator "
+        "sees it, real or generated: few images are then not learned by heart. Unset, it follows from the number of "
+        "images.",
+    )
+
 
 class NetworkOptimizer(Section):
     """What updates one network."""
@@ -166,8 +173,10 @@ class OptimizerConfig(Section):
 
     generator: NetworkOptimizer
     discriminator: NetworkOptimizer
-    batch_size: Annotated[int, Field(ge=2, le=65536)] = Field(
-        description="Images per step. A last batch that is not full is left for the next epoch's shuffle."
+    batch_size: Annotated[int, Field(ge=2, le=65536)] | None = Field(
+        default=None,
+        description="Images per step. A last batch that is not full is left for the next epoch's shuffle. Unset, it "
+        "follows from the number of images.",
     )
     epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] | None = Field(
         default=None, description="Passes over the training images. Takes the place of steps."
@@ -175,7 +184,7 @@ class OptimizerConfig(Section):
     steps: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = Field(
         default=None,
         description="Updates of each network, in whole epochs: few images are passed over more often than many. Takes "
-        "the place of epochs.",
+        "the place of epochs. With both unset, it follows from the number of images.",
     )
     final_lr: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
@@ -189,8 +198,8 @@ class OptimizerConfig(Section):
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError("a training needs a length: either epochs or steps")
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError("a training has one length: either epochs or steps")
         return self
 
 
@@ -229,7 +238,7 @@ class TrainConfig(Section):
     def _sections_fit(self) -> Self:
         if self.loss.auxiliary and not self.networks.conditional:
             raise ValueError("auxiliary learns classes: without labels (conditional = false), set auxiliary = 0")
-        if self.optimizer.batch_size % self.networks.batch_multiple:
+        if (self.optimizer.batch_size or 0) % self.networks.batch_multiple:
             raise ValueError(
                 f"batch_size = {self.optimizer.batch_size}: {self.networks.architecture} networks take multiples of "
                 f"{self.networks.batch_multiple}"

@@ -25,12 +25,20 @@ _MOST = 2**22  # bytes of a record
 _MOST_METRICS = 2**27
 
 
+class StartRecord(Record):
+    """The trained pair that a training started from."""
+
+    name: Address = Field(description="A shipped model, or a run folder.")
+    sha256: str = Field(description="Of the weights of both networks.")
+
+
 class RunRecord(Origin):
     """`run.json`: what is trained, and how far it is."""
 
     format: Literal[1] = 1
     preset: Address = Field(description="Name of the preset, or path of the TOML file, that it started from.")
     changes: tuple[Address, ...] = Field(default=(), max_length=1000, description="Made to it, as key=value.")
+    start: StartRecord | None = Field(default=None, description="A trained pair that it started from, if any.")
     started: datetime
     state: Literal["training", "interrupted", "diverged", "finished"] = Field(
         default="training", description="A run that was killed still says training."

@@ -23,6 +23,7 @@ class ClassifierRecord(Record):
     scale: float
     shift: float
     shear: float
+    elastic: float = 0.0
 
 
 class StudyProtocol(Record):

@@ -24,7 +24,7 @@ from digitsmith.records.base import DataRecord
 from digitsmith.records.run import Run
 from digitsmith.training.learner import moments_of_one
 from digitsmith.training.networks import outline
-from digitsmith.training.state import Position, State, new_state
+from digitsmith.training.state import Position, State, new_state, steps_per_epoch
 from digitsmith.training.step import SCALARS
 from digitsmith.training.styles import Styles
 from digitsmith.untrusted import read_bytes, reading
@@ -86,15 +86,16 @@ def load(path: Path, config: TrainConfig, data: DataRecord, device: torch.device
     return state
 
 
-def load_generator(run: Run) -> dict[str, Tensor]:
-    """The weights alone of the generator that would be exported: the best measured, else the averaged, else the last.
+def load_pair(run: Run) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The weights alone: of the generator that would be exported, which is the best measured, else the averaged, else
+    the last; and of the discriminator.
 
     Raises:
         RunError: the run has no checkpoint, or a damaged one.
     """
     tensors, position = _read(run.checkpoint, run.read_config(), run.read_record().data, None)
     names = ["best"] * bool(position.best_epoch) + ["ema", "generator"]
-    return next(found for name in names if (found := _under(name, tensors)))
+    return next(found for name in names if (found := _under(name, tensors))), _under("discriminator", tensors)
 
 
 def _networks(state: State) -> dict[str, nn.Module]:
@@ -207,14 +208,15 @@ def _check_position(position: Position, config: TrainConfig, images: int, *, exa
 
     Without `exact`, so many images are trained on at most.
     """
-    steps_per_epoch, epochs = images // config.optimizer.batch_size, config.optimizer.epochs
-    if epochs is None:
-        raise ValueError("its config does not say for how many epochs")
-    done = position.epoch * steps_per_epoch + position.epoch_step
+    batch_size, epochs = config.optimizer.batch_size, config.optimizer.epochs
+    if epochs is None or batch_size is None:
+        raise ValueError("its config does not say for how many epochs, and of which batches")
+    per_epoch = steps_per_epoch(images, batch_size)
+    done = position.epoch * per_epoch + position.epoch_step
     ends = position.epoch == epochs
     for name, value, most in (
         ("epoch", position.epoch, epochs),
-        ("epoch_step", position.epoch_step, 0 if ends else steps_per_epoch - 1),
+        ("epoch_step", position.epoch_step, 0 if ends else per_epoch - 1),
         ("step", position.step, done),
         ("summed_steps", position.summed_steps, position.epoch_step),
         ("best_epoch", position.best_epoch, position.epoch),

@@ -1,6 +1,5 @@
 """A small convolutional classifier of digits: the digit-net is one, and the studies of usefulness train others."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.pixels import to_planes, to_unit
 from digitsmith.progress import Progress
+from digitsmith.training.distortion import Distortion, distort
 from digitsmith.training.learner import bfloat16_is_fast
 
 _SCORED_AT_ONCE = 1000
@@ -32,6 +32,7 @@ class Recipe:
         scale: largest change of size, as a share of it, for each axis by itself.
         shift: largest shift, as a share of the side.
         shear: largest shear.
+        elastic: standard deviation of smooth shifts, as a share of half the side.
     """
 
     layers: tuple[tuple[int, int], ...]
@@ -43,6 +44,12 @@ class Recipe:
     scale: float = 0.12
     shift: float = 0.07
     shear: float = 0.15
+    elastic: float = 0.0
+
+    @property
+    def distortion(self) -> Distortion:
+        """Of the images in training."""
+        return Distortion(self.rotation, self.scale, self.shift, self.shear, self.elastic)
 
 
 class Classifier(nn.Module):
@@ -124,7 +131,7 @@ def train_classifier(
             order = torch.randperm(len(data), device=device)
             for step in range(steps_per_epoch):
                 batch = order[step * batch_size :][:batch_size]
-                distorted = _distort(to_unit(images[batch].float()), recipe)
+                distorted = distort(to_unit(images[batch].float()), recipe.distortion)
                 with torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast):
                     _, logits = net(distorted.contiguous(memory_format=torch.channels_last))
                 loss = functional.cross_entropy(logits.float(), labels[batch])
@@ -157,28 +164,3 @@ def classify(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.in
         parts.append(classifier(batch.contiguous(memory_format=torch.channels_last))[1].argmax(1).cpu())
     predicted: NDArray[np.int64] = torch.cat(parts).numpy()
     return predicted
-
-
-def _distort(images: Tensor, recipe: Recipe) -> Tensor:
-    """Turn, scale, shear and shift each image by a random amount.
-
-    What comes in at the edges is background: black in grey images, the colour of the border in others.
-    """
-    n = len(images)
-
-    def amount(most: float) -> Tensor:
-        return (torch.rand(n, device=images.device) * 2 - 1) * most
-
-    angle = amount(math.radians(recipe.rotation))
-    cos, sin, shear = angle.cos(), angle.sin(), amount(recipe.shear)
-    wide, high = 1 + amount(recipe.scale), 1 + amount(recipe.scale)
-    affine = torch.stack(
-        [
-            torch.stack([cos * wide, (shear * cos - sin) * high, amount(2 * recipe.shift)], 1),
-            torch.stack([sin * wide, (shear * sin + cos) * high, amount(2 * recipe.shift)], 1),
-        ],
-        1,
-    )
-    grid = functional.affine_grid(affine, list(images.shape), align_corners=False)
-    padding = "zeros" if images.shape[1] == 1 else "border"
-    return functional.grid_sample(images + 1, grid, padding_mode=padding, align_corners=False) - 1

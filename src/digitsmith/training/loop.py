@@ -19,7 +19,8 @@ from digitsmith.records.run import MetricsLine, Run
 from digitsmith.training import checkpoint, samples
 from digitsmith.training.meter import Meter
 from digitsmith.training.metrics_log import MetricsLog
-from digitsmith.training.state import State, set_learning_rates, update_ema
+from digitsmith.training.start import Start
+from digitsmith.training.state import State, set_learning_rates, steps_per_epoch, update_ema
 from digitsmith.training.step import adversarial_step
 from digitsmith.training.validation import Validation
 
@@ -36,6 +37,7 @@ class Job:
     device: torch.device
     validation: Validation | None  # if the generator is to be measured while it trains
     progress: Progress
+    start: Start | None = None  # what the networks start from, if not fresh weights
 
     @property
     def epochs(self) -> int:
@@ -44,9 +46,15 @@ class Job:
         return self.config.optimizer.epochs
 
     @property
+    def batch_size(self) -> int:
+        """Images per step."""
+        assert self.config.optimizer.batch_size is not None
+        return self.config.optimizer.batch_size
+
+    @property
     def steps_per_epoch(self) -> int:
-        """Full batches in the images."""
-        return len(self.data) // self.config.optimizer.batch_size
+        """Full batches in the images, as often as they come in an epoch."""
+        return steps_per_epoch(len(self.data), self.batch_size)
 
 
 def train_epochs(job: Job, state: State) -> bool:
@@ -85,7 +93,7 @@ def train_epochs(job: Job, state: State) -> bool:
             if meter.epoch_ends:
                 position.epoch += 1
                 position.epoch_step = 0
-                if samples.is_due(position.epoch, job.epochs):
+                if samples.is_due(position.epoch, job.epochs, job.steps_per_epoch):
                     _show_samples(job, state, log)
             stops = interrupted() or position.epoch == job.epochs
             if stops or meter.checkpoint_is_due:
@@ -107,7 +115,7 @@ class Batches:
         if job.config.networks.conditional:
             labels = torch.tensor(job.data.labels) if state.styles is None else state.styles.of_images
             self._labels = labels.to(job.device)
-        self._size, self._seed = job.config.optimizer.batch_size, job.config.run.seed
+        self._size, self._seed = job.batch_size, job.config.run.seed
         self._position, self._epoch = state.position, -1
 
     def next(self) -> tuple[Tensor, Tensor | None]:
@@ -115,7 +123,9 @@ class Batches:
         if self._epoch != self._position.epoch:
             self._epoch = self._position.epoch
             random = np.random.Generator(np.random.Philox(key=[self._seed, self._epoch]))
-            self._order = torch.from_numpy(random.permutation(len(self._images))).to(self._images.device)
+            times = -(-self._size // len(self._images))
+            order = np.concatenate([random.permutation(len(self._images)) for _ in range(times)])
+            self._order = torch.from_numpy(order).to(self._images.device)
         batch = self._order[self._position.epoch_step * self._size :][: self._size]
         real = to_unit(self._images.index_select(0, batch).float())
         return real, None if self._labels is None else self._labels.index_select(0, batch)

@@ -54,7 +54,7 @@ class Meter:
 
     def line(self) -> MetricsLine:
         """The means of the steps since the last line, up to the last step that was counted."""
-        position, batch_size = self._state.position, self._config.optimizer.batch_size
+        position, batch_size = self._state.position, self._config.optimizer.batch_size or 0
         means = (self._state.sums / position.summed_steps).tolist()
         seconds = self._started + position.seconds - self._line_started
         self._state.sums.zero_()

@@ -14,14 +14,16 @@ from digitsmith.data.pixels import to_uint8
 from digitsmith.models.noise import noise
 from digitsmith.records.run import Run
 
-_MOST_GRIDS = 200
+_LEAST_GRIDS, _MOST_GRIDS = 20, 200
+_STEPS = 20  # from one grid to the next, where there are more than the least
 _ROWS = 10
 _MOST_COLUMNS = 50
 
 
-def is_due(epoch: int, epochs: int) -> bool:
-    """Whether to save a grid after an epoch: after each, or, if there are many, after up to 200, with the last."""
-    return epoch % math.ceil(epochs / _MOST_GRIDS) == 0 or epoch == epochs
+def is_due(epoch: int, epochs: int, steps_per_epoch: int) -> bool:
+    """Whether to save a grid after an epoch: after each, or, if they are many or short, after some, with the last."""
+    most = min(max(epochs * steps_per_epoch // _STEPS, _LEAST_GRIDS), _MOST_GRIDS)
+    return epoch % math.ceil(epochs / most) == 0 or epoch == epochs
 
 
 def save(run: Run, generator: nn.Module, config: TrainConfig, data: Dataset, epoch: int) -> NDArray[np.uint8]:

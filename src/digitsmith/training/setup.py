@@ -14,13 +14,22 @@ from digitsmith.progress import Progress
 from digitsmith.records.run import Run
 from digitsmith.training.learner import bfloat16_is_fast
 from digitsmith.training.loop import Job
+from digitsmith.training.start import Start
+from digitsmith.training.state import steps_per_epoch
 from digitsmith.training.styles import most_styles
 from digitsmith.training.validation import Validation, hold_out
 
 _S = TypeVar("_S", bound=Section)
 
+_FEW = 5000  # images under which a training learns them by heart, unless the discriminator sees them distorted
+_AUGMENT = 0.6
+_STEPS = {False: 5000, True: 2000}  # of a training from fresh weights, by whether images are few
+_STEPS_FROM_PAIR = {False: 1500, True: 400}
 
-def prepare(run: Run, images: Dataset, config: TrainConfig, device: str, progress: Progress) -> Job:
+
+def prepare(
+    run: Run, images: Dataset, config: TrainConfig, device: str, progress: Progress, start: Start | None = None
+) -> Job:
     """Settle what the user asks for, and say what is left out or changed."""
     if config.networks.conditional and images.labels is not None and (images.labels < 0).any():
         every, images = len(images), images.labelled()
@@ -29,7 +38,9 @@ def prepare(run: Run, images: Dataset, config: TrainConfig, device: str, progres
     where = find_device(device)
     trained, held_out = hold_out(images) if config.run.evaluate_every else (images, None)
     check_data(trained, config)
-    settled = settle(config, trained, where)
+    if start is not None:
+        start.require_fitting(images.channels)
+    settled = settle(config, trained, where, started=start is not None)
     if settled.networks.styles < config.networks.styles:
         progress.note(
             f"Styles per class: {settled.networks.styles} instead of {config.networks.styles}, as each needs 100 "
@@ -40,7 +51,7 @@ def prepare(run: Run, images: Dataset, config: TrainConfig, device: str, progres
         progress.note(
             "The held-out images are the same as the others, so that Fréchet distances have no ratio to theirs."
         )
-    job = Job(settled, trained, run, where, validation, progress)
+    job = Job(settled, trained, run, where, validation, progress, start)
     asked, made = config.optimizer.steps, job.epochs * job.steps_per_epoch
     if asked and made > 1.1 * asked:
         progress.note(f"{made:,} steps instead of {asked:,}: an epoch of these images has {job.steps_per_epoch:,}.")
@@ -50,15 +61,6 @@ def prepare(run: Run, images: Dataset, config: TrainConfig, device: str, progres
 def check_data(data: Dataset, config: TrainConfig) -> None:
     """Refuse images that the config cannot be trained on."""
     check_image_size(data, "training data")
-    batch_size = config.optimizer.batch_size
-    if len(data) < batch_size:
-        multiple = config.networks.batch_multiple
-        least = f"{multiple}, and a multiple of it" if multiple > 1 else "at least 2"
-        raise DataError(
-            f"{len(data)} training image{'s' * (len(data) != 1)}: fewer than one batch of {batch_size}. "
-            f"Use more images, or a smaller batch (batch_size: {least}).",
-            parameter="data",
-        )
     if config.networks.conditional:
         if data.labels is None:
             raise DataError(
@@ -79,23 +81,38 @@ def check_data(data: Dataset, config: TrainConfig) -> None:
             )
 
 
-def settle(config: TrainConfig, data: Dataset, device: torch.device) -> TrainConfig:
-    """The config with everything that it left open: precision, styles that there are images for, epochs and widths."""
-    networks, optimizer, run = config.networks, config.optimizer, config.run
+def settle(config: TrainConfig, data: Dataset, device: torch.device, *, started: bool = False) -> TrainConfig:
+    """The config with everything that it left open.
+
+    That is precision, styles that there are images for, batches, length, distortion and widths.
+
+    Args:
+        config: as the user asks for it.
+        data: the images to train on.
+        device: to train on.
+        started: whether the networks start from a trained pair.
+    """
+    networks, loss, optimizer, run = config.networks, config.loss, config.optimizer, config.run
     if run.precision == "auto":
         run = _changed(run, precision="bfloat16" if bfloat16_is_fast(device) else "float32")
     if networks.styles > 1 and data.labels is not None:
         most = most_styles(int(np.bincount(data.labels).max()))
         networks = _changed(networks, styles=min(networks.styles, most))
-    if optimizer.steps is not None:
-        epochs = math.ceil(optimizer.steps / (len(data) // optimizer.batch_size))
+    few = len(data) < _FEW
+    if loss.augment is None:
+        loss = _changed(loss, augment=_AUGMENT if few else 0.0)
+    batch_size = optimizer.batch_size or (64 if few else 128)
+    optimizer = _changed(optimizer, batch_size=batch_size)
+    if optimizer.epochs is None:
+        steps = optimizer.steps or (_STEPS_FROM_PAIR if started else _STEPS)[few]
+        epochs = math.ceil(steps / steps_per_epoch(len(data), batch_size))
         if epochs > MOST_EPOCHS:
             raise ConfigError(
-                f"{optimizer.steps:,} steps are {epochs:,} epochs of {len(data):,} images: set fewer steps.",
+                f"{steps:,} steps are {epochs:,} epochs of {len(data):,} images: set fewer steps.",
                 parameter="changes",
             )
         optimizer = _changed(optimizer, epochs=epochs, steps=None)
-    return _changed(config, networks=networks.sized(data.image_size), optimizer=optimizer, run=run)
+    return TrainConfig(networks=networks.sized(data.image_size), loss=loss, optimizer=optimizer, run=run)
 
 
 def _changed(section: _S, **values: object) -> _S:

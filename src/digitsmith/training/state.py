@@ -87,6 +87,11 @@ def new_state(config: TrainConfig, shape: Shape, classes: int, device: torch.dev
     )
 
 
+def steps_per_epoch(images: int, batch_size: int) -> int:
+    """Full batches in so many images. Where these are fewer than a batch, it has some of them several times."""
+    return max(1, images // batch_size)
+
+
 def set_learning_rates(state: State, config: TrainConfig, done: float) -> None:
     """From the config's rates to `final_lr` times them along half a cosine; `done` is the share of all steps."""
     final = config.optimizer.final_lr

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from digitsmith.config.schema import TrainConfig
+from digitsmith.training.distortion import distort_some
 from digitsmith.training.learner import Learner
 from digitsmith.training.losses import class_loss, fake_loss, generator_loss, r1_penalty, real_loss
 
@@ -20,7 +21,8 @@ def adversarial_step(
     """Update the discriminator on real and fake images, then the generator on fakes that are judged anew.
 
     If relativistic, a logit is how much more real an image looks than its partner, of the same label and the other kind
-    (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.2).
+    (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.2). What the discriminator sees may be distorted, real and
+    fake alike, which the generator learns through (Zhao et al. 2020, arXiv:2006.10738).
 
     Args:
         generator: changed in place.
@@ -35,12 +37,14 @@ def adversarial_step(
         float32[6], the `SCALARS` of this step.
     """
     loss, n = config.loss, len(real)
+    augment = loss.augment or 0.0
     classes = label // config.networks.styles if label is not None and loss.auxiliary else None
     both = None if label is None else label.repeat(2)  # of real and fake images
 
     with torch.set_grad_enabled(not loss.fresh_fakes):
         fakes = generator.working(draw_noise(n, config, real.device), label)
-    judged, class_logits = discriminator.working(torch.cat([real, fakes.detach()]), both)
+    real = distort_some(real, augment)
+    judged, class_logits = discriminator.working(torch.cat([real, distort_some(fakes.detach(), augment)]), both)
     real_logits, fake_logits = judged.chunk(2)
     partners = torch.zeros_like(real_logits)
     if loss.relativistic:
@@ -59,6 +63,7 @@ def adversarial_step(
 
     if loss.fresh_fakes:
         fakes = generator.working(draw_noise(n, config, real.device), label)
+    fakes = distort_some(fakes, augment)
     if discriminator.network.joint:
         judged, class_logits = discriminator.working(torch.cat([real, fakes]), both)
     else:

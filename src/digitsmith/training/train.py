@@ -26,6 +26,7 @@ from digitsmith.training import checkpoint, folder, samples
 from digitsmith.training.export import export_state
 from digitsmith.training.loop import Job, train_epochs
 from digitsmith.training.setup import prepare
+from digitsmith.training.start import find_start
 from digitsmith.training.state import State, new_state
 from digitsmith.training.styles import find_styles
 from digitsmith.untrusted import reading
@@ -58,6 +59,7 @@ def train(
     out: str | Path = "runs/run",
     *,
     changes: Sequence[str] | Mapping[str, Any] = (),
+    start: str | Path | None = None,
     read: ReadOptions | Mapping[str, Any] | None = None,
     device: str | None = None,
     resume: bool = False,
@@ -71,8 +73,10 @@ def train(
             run that is resumed, or whose config.toml is the preset; else `digits`.
         out: the run folder.
         changes: hyperparameters to change: `{"epochs": 20}` or `["epochs=20"]`.
+        start: a trained pair to start from, for few images or little time: the name of a shipped model, or a run
+            folder of the preset residual. Images are brought to its size and frame.
         read: how the files of the data are read, by the names of `load_dataset`: `{"resize": (28, 28)}`. By default
-            as for the run that brings the data.
+            as for the run that brings the data, or as for the pair.
         device: auto, cpu, cuda or cuda:N; auto by default, or, with `resume`, the run's own.
         resume: continue the run in `out`, to the same weights as if it had never stopped.
         progress: True for a bar in a terminal or notebook, False for silence, or a listener.
@@ -105,10 +109,16 @@ def train(
         require_new(run.folder)
         recorded = find_record(preset) if data is None else None  # the config of a run brings its data
     config = load_config(preset or run.config, changes)
+    if resume and recorded and recorded.start:
+        start = recorded.start.name
+    pair = None if start is None or (resume and run.checkpoint.exists()) else find_start(start)
+    if pair is not None and not resume:
+        config = pair.configured(config, load_config(preset or run.config))
     with listening(progress) as progress:
-        options = options or (recorded.data.read if recorded else ReadOptions())
+        options = options or (recorded.data.read if recorded else pair.read if pair else ReadOptions())
         images, source = _find_images(data, options, recorded, run.folder if resume else preset, progress)
-        job = prepare(run, images, config, device or (recorded.device if resume and recorded else "auto"), progress)
+        where = device or (recorded.device if resume and recorded else "auto")
+        job = prepare(run, images, config, where, progress, pair)
         described = images.record(source, options)
         if recorded and not resume and recorded.data.sha256 != described.sha256:
             progress.note(f"{source} does not hold the images any more that the run of {preset} was trained on.")
@@ -118,6 +128,7 @@ def train(
                 changes=_as_texts(changes),
                 data=described,
                 device=str(job.device),
+                start=pair.record if pair else None,
                 versions=Versions.here("torch", "numpy"),
                 started=datetime.now(UTC),
             )
@@ -165,7 +176,11 @@ def _run(job: Job, record: RunRecord, *, resume: bool) -> tuple[State, bool]:
 
 
 def _new_state(job: Job) -> State:
-    return new_state(job.config, (job.data.channels, *job.data.image_size), len(job.data.classes), job.device)
+    shape = (job.data.channels, *job.data.image_size)
+    state = new_state(job.config, shape, len(job.data.classes), job.device)
+    if job.start is not None:
+        job.start.fill(state, job.data.classes)
+    return state
 
 
 def _find_images(

@@ -38,7 +38,7 @@ def read_weights(source: str | Path) -> dict[str, Tensor]:
     """
     run = Run(Path(source))
     if run.checkpoint.is_file():
-        return checkpoint.load_generator(run)
+        return checkpoint.load_pair(run)[0]
     model = load(source)
     mend = "it does not hold the weights of the networks that it names"
     with torch.random.fork_rng(), reading(model.name, ModelError, mend):  # the caller's random state stays as it is

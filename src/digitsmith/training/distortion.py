@@ -1,0 +1,81 @@
+"""Random distortions of images, as handwriting varies: what classifiers and discriminators see in place of the images.
+
+Differentiable, so that a generator learns through them (Zhao et al. 2020, arXiv:2006.10738).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_KNOTS = 5  # of the grid of random shifts, along each side: between them, shifts are smooth
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """How far images are distorted at most.
+
+    Attributes:
+        rotation: largest angle, in degrees.
+        scale: largest change of size, as a share of it, for each axis by itself.
+        shift: largest shift, as a share of the side.
+        shear: largest shear.
+        elastic: standard deviation of smooth shifts of each part by itself, as a share of half the side (Simard et al.
+            2003).
+    """
+
+    rotation: float
+    scale: float
+    shift: float
+    shear: float
+    elastic: float = 0.0
+
+
+USUAL = Distortion(rotation=12.0, scale=0.12, shift=0.07, shear=0.15, elastic=0.08)
+"""As hands vary: what discriminators and the classifiers of studies see."""
+
+
+def distort(images: Tensor, distortion: Distortion) -> Tensor:
+    """Turn, scale, shear, shift and bend each image by a random amount.
+
+    What comes in at the edges is background: black in grey images, the colour of the border in others.
+
+    Args:
+        images: float32[n, channels, h, w] in [-1, 1].
+        distortion: how far at most.
+
+    Returns:
+        The same shape and range.
+    """
+    n = len(images)
+
+    def amount(most: float) -> Tensor:
+        return (torch.rand(n, device=images.device) * 2 - 1) * most
+
+    angle = amount(math.radians(distortion.rotation))
+    cos, sin, shear = angle.cos(), angle.sin(), amount(distortion.shear)
+    wide, high = 1 + amount(distortion.scale), 1 + amount(distortion.scale)
+    affine = torch.stack(
+        [
+            torch.stack([cos * wide, (shear * cos - sin) * high, amount(2 * distortion.shift)], 1),
+            torch.stack([sin * wide, (shear * sin + cos) * high, amount(2 * distortion.shift)], 1),
+        ],
+        1,
+    )
+    grid = functional.affine_grid(affine, list(images.shape), align_corners=False)
+    if distortion.elastic:
+        knots = torch.randn(n, 2, _KNOTS, _KNOTS, device=images.device) * distortion.elastic
+        bend = functional.interpolate(knots, size=images.shape[2:], mode="bicubic", align_corners=True)
+        grid = grid + bend.permute(0, 2, 3, 1)
+    padding = "zeros" if images.shape[1] == 1 else "border"
+    return functional.grid_sample(images + 1, grid, padding_mode=padding, align_corners=False) - 1
+
+
+def distort_some(images: Tensor, probability: float) -> Tensor:
+    """Distort each image as hands vary, with a probability; the others stay as they are (Karras et al. 2020)."""
+    if not probability:
+        return images
+    chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < probability
+    return torch.where(chosen, distort(images.float(), USUAL), images)
