@@ -1,6 +1,6 @@
-"""The discriminator beside the model in the box, for trainings that start from the pair: `python tools/discriminator.py RUN`.
+"""The discriminator beside the model in the box: `python tools/discriminator.py RUN`.
 
-It is that of a run of `tools/model.py`, rounded to float16.
+Trainings that start from the model take both. It is that of a run of `tools/model.py`, rounded to float16.
 """
 
 import hashlib

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from digitsmith.generation.generate import generate
     from digitsmith.models.generator import Model, load
     from digitsmith.records.evaluation import Evaluation
+    from digitsmith.records.scarce import Scarce
     from digitsmith.records.study import Study
     from digitsmith.report.page import write_report
+    from digitsmith.studies.scarce import scarce
     from digitsmith.studies.tstr import tstr
     from digitsmith.training.export import export
     from digitsmith.training.train import Outcome, train
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "Dataset", "DigitsmithError", "Evaluation", "Model", "Outcome", "Study",
-    "evaluate", "export", "generate", "load", "load_dataset", "train", "tstr", "write_report",
+    "Dataset", "DigitsmithError", "Evaluation", "Model", "Outcome", "Scarce", "Study",
+    "evaluate", "export", "generate", "load", "load_dataset", "scarce", "train", "tstr", "write_report",
 ]  # fmt: skip
 
 _HOMES = {
@@ -40,12 +42,14 @@ _HOMES = {
     "Evaluation": "records.evaluation",
     "Model": "models.generator",
     "Outcome": "training.train",
+    "Scarce": "records.scarce",
     "Study": "records.study",
     "evaluate": "evaluation.evaluate",
     "export": "training.export",
     "generate": "generation.generate",
     "load": "models.generator",
     "load_dataset": "data.sources",
+    "scarce": "studies.scarce",
     "train": "training.train",
     "tstr": "studies.tstr",
     "write_report": "report.page",

@@ -22,7 +22,7 @@ from digitsmith.data.labels import index_labels
 from digitsmith.data.reading import Reading
 from digitsmith.errors import ConfigError, DataError, reason
 from digitsmith.progress import Progress, listening
-from digitsmith.records.base import SIDES, Frame, Ink, ReadOptions
+from digitsmith.records.base import SIDES, DataRecord, Frame, Ink, ReadOptions
 from digitsmith.untrusted import exists
 
 
@@ -125,6 +125,13 @@ def read_options(**options: Any) -> ReadOptions:
     except ValidationError as error:
         (where, *_) = error.errors(include_url=False)[0]["loc"]
         raise ConfigError(f"{options[str(where)]!r} will not do ({reason(error)}).", parameter=str(where)) from error
+
+
+def read_like(record: DataRecord) -> ReadOptions:
+    """How other images are read to be of the size and the frame of those that a record is of."""
+    remote = REMOTES.get(record.source.partition(":")[0])
+    frame: Frame | None = "mnist" if remote and remote.framed else record.read.frame
+    return ReadOptions(resize=record.image_size, frame=frame)
 
 
 def read_source(source: Source, reading: Reading) -> Dataset:

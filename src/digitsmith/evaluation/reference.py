@@ -9,7 +9,7 @@ from digitsmith.data import formats
 from digitsmith.data.catalogue import TITLES
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.reading import Reading
-from digitsmith.data.sources import Source, read_source
+from digitsmith.data.sources import Source, read_like, read_source
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, blaming
 from digitsmith.evaluation.images import Subject
 from digitsmith.models.generator import Model
@@ -53,18 +53,15 @@ def choose_reference(subject: Subject, reference: str | Path | None) -> tuple[So
         ConfigError: training data that are not to be found here.
     """
     model = subject.content
-    if isinstance(model, Model):
-        trained_on, read = _data_of_model(model)
-        read = read.model_copy(update={"resize": model.record.image_size})
-    else:
-        trained_on, read = _data_of_files(subject.name), ReadOptions()
-    framed = ReadOptions(frame=read.frame, resize=read.resize)
+    data = model.record.training.data if isinstance(model, Model) and model.record.training else None
+    of_model = ReadOptions(resize=model.record.image_size) if isinstance(model, Model) else ReadOptions()
     if reference:
-        return Source.parse(str(reference)), framed
+        return Source.parse(str(reference)), read_like(data) if data else of_model
+    trained_on = _data_of_files(subject.name) if data is None else Source.parse(data.source or data.title, data.split)
     if trained_on is None:
-        return DEFAULT, framed
+        return DEFAULT, of_model
     if trained_on.name in TITLES or exists(trained_on.name):
-        return trained_on, read.model_copy(update={"resize": subject.image_size})
+        return trained_on, (data.read if data else ReadOptions()).model_copy(update={"resize": subject.image_size})
     raise ConfigError(
         f"{_maker(subject)} was trained on {trained_on.name}, which is not to be found here: say what to compare with.",
         parameter="reference",
@@ -85,16 +82,8 @@ def _maker(subject: Subject) -> str:
     return subject.name if isinstance(subject.content, Model) else f"the model that made {subject.name}"
 
 
-def _data_of_model(model: Model) -> tuple[Source | None, ReadOptions]:
-    """What a model was trained on, None if it is not recorded; and how that was read."""
-    data = model.record.training.data if model.record.training else None
-    if data is None:
-        return None, ReadOptions()
-    return Source.parse(data.source or data.title, data.split), data.read
-
-
 def _data_of_files(name: str) -> Source | None:
-    """The same of the model that made a folder of images, or the folder that a file is in."""
+    """What the model was trained on that made a folder of images, or the folder that a file is in."""
     path = Source.parse(name).name
     if path in TITLES or not exists(path):
         return None

@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from digitsmith.errors import ResultError
 from digitsmith.records.evaluation import Evaluation
+from digitsmith.records.scarce import Scarce
 from digitsmith.records.study import Study
 from digitsmith.untrusted import read_bytes, reading
 
-Result = Evaluation | Study
+Result = Evaluation | Study | Scarce
 
 _FORMAT = 1
 _MOST = 2**26  # bytes of a file
@@ -20,7 +21,7 @@ _MOST = 2**26  # bytes of a file
 class _Stamp(BaseModel):
     """What results of all versions say of themselves."""
 
-    kind: Literal["evaluation", "study"]
+    kind: Literal["evaluation", "study", "scarce"]
     format: int = 0
 
 

@@ -17,6 +17,7 @@ from digitsmith.figures.curves import History, read_history
 from digitsmith.records.evaluation import Evaluation, check_picture
 from digitsmith.records.results import load_result
 from digitsmith.records.run import MetricsLine, Run, RunRecord
+from digitsmith.records.scarce import Scarce
 from digitsmith.records.study import Study
 from digitsmith.report.commands import train_command
 from digitsmith.untrusted import read_bytes, reading
@@ -52,6 +53,7 @@ class Chapter:
     training: Training | None = None
     evaluation: Evaluation | None = None
     study: Study | None = None
+    scarce: Scarce | None = None
     outdated: bool = False  # the run's model has changed since its evaluation
     anchor: str = ""  # its address within the page
 
@@ -79,6 +81,8 @@ def _read_result(path: Path) -> Chapter:
         )
     result = load_result(path)
     name = Path(result.subject).name or result.subject
+    if isinstance(result, Scarce):
+        return Chapter(path, f"{name}, scarce data", scarce=result)
     if isinstance(result, Study):
         return Chapter(path, f"{name}, study", study=result)
     return Chapter(path, name, evaluation=result)
@@ -93,7 +97,7 @@ def _read_run(path: Path) -> Chapter:
         )
     results = {name: load_result(path / name) for name in (EVALUATION, STUDY) if (path / name).is_file()}
     evaluation, study = results.get(EVALUATION), results.get(STUDY)
-    if isinstance(evaluation, Study) or isinstance(study, Evaluation):
+    if not isinstance(evaluation, Evaluation | None) or not isinstance(study, Study | None):
         raise ResultError(f"{path}: {EVALUATION} must be an evaluation and {STUDY} a study: remove what is not.")
     outdated = evaluation is not None and run.model.is_file() and _sha256(run.model) != evaluation.subject_sha256
     return Chapter(

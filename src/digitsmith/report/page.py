@@ -11,11 +11,12 @@ from markupsafe import Markup
 
 from digitsmith.errors import OutputError, ResultError, printable
 from digitsmith.figures.curves import KINDS, History, draw_curves
+from digitsmith.figures.scarce import draw_scarce
 from digitsmith.files import staged_file
 from digitsmith.records.base import Record, Versions
 from digitsmith.records.evaluation import Evaluation, Measure
-from digitsmith.records.results import require_comparable
-from digitsmith.records.study import Study
+from digitsmith.records.results import Result, require_comparable
+from digitsmith.records.scarce import TITLES, Scarce
 from digitsmith.report.chapters import Chapter, data_uri, read_chapters
 from digitsmith.report.commands import command, evaluate_command
 from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction
@@ -105,6 +106,8 @@ def _environment() -> jinja2.Environment:
         "headlines": _headlines,
         "curves": _curves,
         "protocol": _protocol,
+        "scarce_curves": _scarce_curves,
+        "ARMS": TITLES,
         "repeat_commands": _repeat_commands,
         "command": command,
     }
@@ -138,10 +141,10 @@ def _beside_real(measure: Measure) -> str:
     return f"{measure.meaning} Real images: {amount(measure, measure.real)}."
 
 
-def _protocol(result: Evaluation | Study) -> dict[str, str]:
+def _protocol(result: Result) -> dict[str, str]:
     facts = {
         "Subject": result.subject,
-        "Subject, sha256": result.subject_sha256,
+        "Subject, sha256": "" if isinstance(result, Scarce) else result.subject_sha256,
         "Reference": result.reference.title,
         "Reference, sha256": result.reference.sha256,
         "Held out": result.held_out.title,
@@ -153,6 +156,16 @@ def _protocol(result: Evaluation | Study) -> dict[str, str]:
             value = ", ".join(f"{name} {setting}" for name, setting in value)
         facts[label] = str(value)
     return facts
+
+
+def _scarce_curves(result: Scarce) -> Picture:
+    with mpl.rc_context({"svg.hashsalt": "scarce", "font.size": 11}):
+        drawn = io.BytesIO()
+        draw_scarce(result, size=(8, 4.6)).savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
+    title = "Accuracy by the number of real examples of each class"
+    return Picture(
+        data_uri(drawn.getvalue(), "image/svg+xml"), title, f"{title}. Bars: standard deviation over the seeds."
+    )
 
 
 def _repeat_commands(chapter: Chapter) -> list[str]:

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from digitsmith.errors import printable
 from digitsmith.records.evaluation import Evaluation
+from digitsmith.records.scarce import TITLES, Scarce
 from digitsmith.records.study import Study
 from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction
 
@@ -79,6 +80,30 @@ def show_study(result: Study, console: Console) -> None:
         f"standard error."
     )
     console.print(_text(explained))
+
+
+def show_scarce(result: Scarce, console: Console) -> None:
+    """Print a study of scarce data."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("of each class", "learns from", "accuracy", "difference", "95 % interval"):
+        table.add_column(title, justify="left" if title == "learns from" else "right")
+    for row in result.rows:
+        difference = interval = ""
+        if row.difference is not None and row.low is not None and row.high is not None:
+            difference = f"{row.difference * 100:+.2f}"
+            interval = f"{row.low * 100:+.2f} to {row.high * 100:+.2f}"
+        accuracy = f"{row.mean * 100:.2f} ± {row.deviation * 100:.2f} %"
+        table.add_row(*map(_text, (str(row.per_class), TITLES[row.arm], accuracy, difference, interval)))
+    protocol = result.protocol
+    console.print(_text(f"{result.subject}: what generated digits are worth beside few real examples\n", style="bold"))
+    console.print(table)
+    for sentence in (*result.verdicts, *result.notes):
+        console.print(_text(f"\n{sentence}"))
+    console.print(_text(
+        f"\nAccuracy: mean and standard deviation over {protocol.seeds} seeds, which draw the examples from "
+        f"{protocol.pool:,} images, on {protocol.test_images:,} images of {result.held_out.title}.\nDifference: to "
+        f"real examples only, in percentage points, paired by seed, with its 95 % interval."
+    ))  # fmt: skip
 
 
 def _text(shown: str = "", style: str = "") -> Text:

@@ -15,6 +15,7 @@ from safetensors.torch import load as deserialize
 from torch import Tensor, nn
 
 from digitsmith.config.schema import TrainConfig
+from digitsmith.data.sources import read_like
 from digitsmith.errors import ConfigError, DataError, ModelError, RunError
 from digitsmith.models.generator import load, shipped
 from digitsmith.records.base import DataRecord, ReadOptions
@@ -48,7 +49,7 @@ class Start:
     @property
     def read(self) -> ReadOptions:
         """How images are brought to the size and the frame of the pair's own."""
-        return ReadOptions(resize=self.data.image_size, frame=self.data.read.frame)
+        return read_like(self.data)
 
     def configured(self, config: TrainConfig, asked: TrainConfig) -> TrainConfig:
         """A config with the pair's own networks.

@@ -1,0 +1,31 @@
+"""The curves of a study of scarce data: accuracy over the number of real examples, with what it varies by."""
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+
+from digitsmith.records.scarce import TITLES, Scarce
+
+
+def draw_scarce(result: Scarce, size: tuple[float, float]) -> Figure:
+    """Draw an accuracy for each arm and number of examples, with its standard deviation; size is in inches."""
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots()
+    numbers = sorted({row.per_class for row in result.rows if row.per_class})
+    for i, arm in enumerate(result.protocol.arms):
+        rows = sorted((row for row in result.rows if row.arm == arm and row.per_class), key=lambda row: row.per_class)
+        if not rows:
+            continue
+        places = [row.per_class * 1.02 ** (i - 2) for row in rows]  # beside each other, so that bars can be told apart
+        means, deviations = ([100 * value for value in of_rows] for of_rows in (
+            [row.mean for row in rows], [row.deviation for row in rows],
+        ))  # fmt: skip
+        axes.errorbar(places, means, deviations, label=TITLES[arm], color=f"C{i}", marker="o", markersize=4, capsize=3)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(numbers))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.set_xlabel("real examples of each class")
+    axes.set_title("accuracy on real test images, %", loc="left", fontsize="medium")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right", fontsize="small")
+    return figure

@@ -1,0 +1,280 @@
+"""How much generated digits help where real examples are scarce.
+
+The same classifier learns from a few real examples of each class, alone and together with generated digits: of the
+model in the box as they are, of a generator trained on those examples from scratch, of one adapted from the box to
+them, or both of the first and the last. All arms make as many steps, see the same distortions, and are tested on the
+same images.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.sources import Source, read_options
+from digitsmith.errors import ConfigError, DataError, OutputError
+from digitsmith.evaluation.reference import RealData, load_real
+from digitsmith.models.generator import Model, load
+from digitsmith.models.noise import whole
+from digitsmith.progress import Progress, Silent, listening
+from digitsmith.records.base import ReadOptions, Versions
+from digitsmith.records.results import load_result
+from digitsmith.records.run import Run
+from digitsmith.records.scarce import ArmKey, Cell, Scarce, ScarceProtocol
+from digitsmith.records.study import ClassifierRecord
+from digitsmith.studies.verdict import rows_of, verdicts_of
+from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
+from digitsmith.training.start import find_start
+from digitsmith.training.train import train
+
+ARMS: tuple[ArmKey, ...] = get_args(ArmKey)
+
+RECIPE = Recipe(
+    layers=((32, 2), (64, 1), (64, 2), (128, 1)), epochs=4, batch_size=64, rotation=18.0, scale=0.2, shift=0.07,
+    shear=0.3, elastic=0.08,
+)  # fmt: skip
+"""Of every classifier. Its distortions were tuned on MNIST with ten examples of each class (docs/scarce-data.md)."""
+
+_PARTS: dict[ArmKey, tuple[str, ...]] = {
+    "real": (), "box": ("box",), "scratch": ("scratch",), "adapted": ("adapted",), "both": ("box", "adapted"),
+}  # fmt: skip
+"""The kinds of generated digits that each arm has."""
+
+_IMAGES = 12_800  # in an epoch, examples repeated as often as it takes
+_REAL_SHARE = 0.5
+_GENERATED = 4000
+_TRUSTED = 0.5
+_USUAL = (1, 5, 10, 20, 50, 100)
+
+
+def scarce(
+    source: str | Path,
+    out: str | Path,
+    *,
+    per_class: Sequence[int] | None = None,
+    model: str | Path = "mnist",
+    seeds: int = 5,
+    arms: Sequence[str] | None = None,
+    read: ReadOptions | dict[str, Any] | None = None,
+    progress: Progress | bool = True,
+) -> Scarce:
+    """Measure what generated digits are worth beside few real examples.
+
+    Each finished classifier is kept in `out`: the same call goes on after a kill. The generators are run folders there.
+
+    Args:
+        source: the data set. Examples are drawn from its training split and tested on its test split; halves of it
+            where there is one split.
+        out: the folder of the study.
+        per_class: numbers of real examples of each class; by default 1, 5, 10, 20, 50 and 100, as far as there are so
+            many. 0 is the model's digits alone.
+        model: the trained pair to adapt, as for `digitsmith.train(start=…)`.
+        seeds: how often everything is done: 0, 1, … draw the examples.
+        arms: what is compared with "real": some of "box", "scratch", "adapted" and "both"; by default all.
+        read: how the files of the source are read; by default framed as the model's own images are.
+        progress: True shows it, False is silent; or a listener.
+
+    Raises:
+        DataError: too few images of a class, or no labels.
+        ConfigError: numbers or arms that make no study.
+        OutputError: `out` holds a study of another kind.
+
+    Examples:
+        >>> import digitsmith
+        >>> digitsmith.scarce("digits", "scarce-digits", seeds=1)
+        Traceback (most recent call last):
+        digitsmith.errors.ConfigError: seeds: 1 is too few for a spread: use 5.
+    """
+    if (seeds := whole(seeds, "seeds")) < 2:
+        raise ConfigError(f"{seeds} is too few for a spread: use 5.", parameter="seeds")
+    chosen = _check_arms(arms)
+    pair = find_start(model)
+    options = pair.read if read is None else read if isinstance(read, ReadOptions) else read_options(**read)
+    with listening(progress) as listener:
+        data = load_real(Source.parse(str(source)), options, listener)
+        study = _Study(data, load(model), Path(out), listener)
+        numbers = study.numbers(per_class)
+        protocol = ScarceProtocol(
+            per_class=numbers,
+            seeds=seeds,
+            arms=chosen,
+            model=str(model),
+            model_sha256=pair.record.sha256,
+            read=options,
+            pool=len(study.pool),
+            test_images=len(study.test),
+            classifier=ClassifierRecord(**asdict(RECIPE)),
+            steps=RECIPE.epochs * (_IMAGES // RECIPE.batch_size),
+            real_share=_REAL_SHARE,
+            generated=_GENERATED,
+            trusted=_TRUSTED,
+            versions=Versions.here("torch", "numpy", "onnxruntime"),
+        )
+        return study.run(Scarce(
+            subject=str(source), reference=data.record, held_out=data.held_out_record, protocol=protocol,
+            notes=data.notes,
+        ))  # fmt: skip
+
+
+class _Study:
+    """Real images to draw examples from, and others to test on; what was done is in the folder."""
+
+    def __init__(self, data: RealData, model: Model, folder: Path, progress: Progress) -> None:
+        self.pool, self.test = data.reference.labelled(), data.held_out.labelled()
+        if not len(self.pool) or self.pool.classes != self.test.classes:
+            raise DataError(
+                f"{data.record.title} and {data.held_out_record.title} must be labelled, with the same classes.",
+                parameter="source",
+            )
+        self.model, self.folder, self.progress = model, folder, progress
+        self._reader: Classifier | None = None
+
+    def numbers(self, per_class: Sequence[int] | None) -> tuple[int, ...]:
+        """The numbers of examples to study."""
+        assert self.pool.labels is not None
+        counts = np.bincount(self.pool.labels, minlength=len(self.pool.classes))
+        least = int(counts.min())
+        if per_class is None:
+            return tuple(number for number in _USUAL if number <= least) or (least,)
+        numbers = tuple(sorted({whole(number, "per_class") for number in per_class}))
+        if not numbers or numbers[0] < 0:
+            raise ConfigError("give numbers of examples of each class, such as 5 and 50.", parameter="per_class")
+        if numbers[-1] > least:
+            name = self.pool.classes[int(counts.argmin())]
+            raise DataError(
+                f"{numbers[-1]} examples of each class are asked for, and of class {name} there are {least} to draw "
+                f"from.",
+                parameter="per_class",
+            )
+        return numbers
+
+    def run(self, empty: Scarce) -> Scarce:
+        """Do what is missing, and keep it as it comes."""
+        place = self.folder / "scarce.json"
+        result = _taken_up(place, empty)
+        protocol = empty.protocol
+        plan = [
+            (number, seed, arm)
+            for seed in range(protocol.seeds)
+            for number in protocol.per_class
+            for arm in protocol.arms
+            if number or arm == "box"
+        ]
+        done = {(cell.per_class, cell.seed, cell.arm): cell for cell in result.cells}
+        for i, (number, seed, arm) in enumerate(plan):
+            self.progress.update("scarce data", i, len(plan), f"{number} of each class, seed {seed}, {arm}")
+            if (number, seed, arm) not in done:
+                done[number, seed, arm] = self._cell(number, seed, arm)
+                cells = tuple(done[key] for key in plan if key in done)
+                rows = rows_of(cells)
+                result = empty.model_copy(
+                    update={
+                        "cells": cells,
+                        "rows": rows,
+                        "verdicts": verdicts_of(rows),
+                        "complete": len(cells) == len(plan),
+                    }
+                )
+                result.save(place)
+        return result
+
+    def _cell(self, number: int, seed: int, arm: ArmKey) -> Cell:
+        examples = self._examples(number, seed)
+        parts = [self._made(kind, number, seed, examples) for kind in _PARTS[arm]]
+        generated = [part for part in parts if part is not None]
+        data = _mixed(examples, generated)
+        net = train_classifier(data, RECIPE, seed, Silent())
+        return Cell(
+            per_class=number,
+            seed=seed,
+            arm=arm,
+            accuracy=float((classify(net, self.test.images) == self.test.labels).mean()),
+            generated=sum(map(len, generated)),
+        )
+
+    def _examples(self, number: int, seed: int) -> Dataset:
+        """So many images of each class, drawn by the seed; fewer are among more."""
+        labels = self.pool.labels
+        assert labels is not None
+        order = np.random.default_rng(seed).permutation(len(labels))
+        of_class = [order[labels[order] == label][:number] for label in range(len(self.pool.classes))]
+        return self.pool.take(np.concatenate(of_class))
+
+    def _made(self, kind: str, number: int, seed: int, examples: Dataset) -> Dataset | None:
+        """Generated digits of a kind; None if the examples say that they are of other classes."""
+        if kind == "box":
+            return self._box(seed) if not number or self._box_reads(examples) >= _TRUSTED else None
+        run = self.folder / f"{kind}-{number}-{seed}"
+        return self._digits(load(self._trained(run, kind, seed, examples)), seed)
+
+    def _trained(self, run: Path, kind: str, seed: int, examples: Dataset) -> Path:
+        """The run folder of a generator, trained now, or before."""
+        if Run(run).model.is_file():
+            return run
+        start = self.model.name if kind == "adapted" else None
+        resume = Run(run).config.is_file()
+        outcome = train(
+            None if resume else "residual", examples, run, changes={} if resume else {"seed": seed}, start=start,
+            resume=resume, progress=self.progress,
+        )  # fmt: skip
+        if not outcome.finished:
+            raise KeyboardInterrupt
+        return run
+
+    def _box(self, seed: int) -> Dataset:
+        return self._digits(self.model, seed)
+
+    def _digits(self, model: Model, seed: int) -> Dataset:
+        """Digits of a model, of the classes that the source has, too."""
+        shared = [name for name in self.pool.classes if name in model.record.classes]
+        names = [shared[i % len(shared)] for i in range(_GENERATED)]
+        labels: NDArray[np.int64] = np.array([self.pool.classes.index(name) for name in names])
+        return Dataset(model.sample(names, seed=seed), labels, self.pool.classes)
+
+    def _box_reads(self, examples: Dataset) -> float:
+        """The share of examples that a classifier of the model's digits alone reads as what they are."""
+        if self._reader is None:
+            self._reader = train_classifier(_mixed(examples.take(slice(0, 0)), [self._box(0)]), RECIPE, 0, Silent())
+        return float((classify(self._reader, examples.images) == examples.labels).mean())
+
+
+def _mixed(examples: Dataset, generated: Sequence[Dataset]) -> Dataset:
+    """An epoch of a classifier: examples, again and again, and generated digits of all kinds in equal shares."""
+    share = 0.0 if not len(examples) else _REAL_SHARE if generated else 1.0
+    parts = [(examples, share), *((part, (1 - share) / len(generated)) for part in generated)]
+    taken = [part.take(np.arange(round(of_all * _IMAGES)) % max(len(part), 1)) for part, of_all in parts if of_all]
+    labels = [part.labels for part in taken if part.labels is not None]
+    return Dataset(np.concatenate([part.images for part in taken]), np.concatenate(labels), examples.classes)
+
+
+def _taken_up(place: Path, empty: Scarce) -> Scarce:
+    """What was done of a study before.
+
+    Raises:
+        OutputError: it was another one.
+    """
+    if not place.exists():
+        return empty
+    before = load_result(place)
+    if not isinstance(before, Scarce) or _identity(before) != _identity(empty):
+        raise OutputError(
+            f"{place.parent} holds a study of other images, numbers or versions: choose another folder.",
+            parameter="out",
+        )
+    return before
+
+
+def _identity(study: Scarce) -> tuple[object, ...]:
+    return study.reference.sha256, study.held_out.sha256, study.protocol
+
+
+def _check_arms(arms: Sequence[str] | None) -> tuple[ArmKey, ...]:
+    if arms is None:
+        return ARMS
+    if not arms or isinstance(arms, str) or not set(arms) <= set(ARMS):
+        raise ConfigError(f"choose among {', '.join(ARMS)}.", parameter="arms")
+    return tuple(arm for arm in ARMS if arm in arms or arm == "real")
