@@ -14,7 +14,7 @@ import torch
 
 import digitsmith
 from digitsmith.cli.generate import _parse_labels, _parse_shard
-from digitsmith.cli.train import _parse_size
+from digitsmith.cli.reading import parse_size
 from digitsmith.config.loading import load_config
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.download import download
@@ -105,7 +105,7 @@ def _words(place: Path) -> None:
     model = _tiny()
     tolerated(lambda: model.class_indices(_parse_labels(text, model.record.classes)))
     tolerated(_parse_shard, text)
-    tolerated(_parse_size, text)
+    tolerated(parse_size, text)
     tolerated(lambda: Dataset(images, np.array([0, 1]), (text, "b")))
     tolerated(digitsmith.load, text)
     tolerated(lambda: digitsmith.load_dataset(text, progress=False))

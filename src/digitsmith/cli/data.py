@@ -1,19 +1,80 @@
 """`digitsmith data`."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from digitsmith.cli.reading import FrameOption, ImageColumn, InkOption, LabelColumn, Resize, SkipBad, asked
+from digitsmith.report.commands import command
 
-def data() -> None:
-    """List the named data sets.
+if TYPE_CHECKING:
+    from digitsmith.data.summary import Summary
+
+
+def data(
+    source: Annotated[
+        str | None, typer.Argument(help="Images: a path, or a name of the list.", metavar="SOURCE", show_default=False)
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(help="Where to save the contact sheet. Default: SOURCE-sheet.png here.", metavar="FILE"),
+    ] = None,
+    resize: Resize = None,
+    ink: InkOption = "auto",
+    frame: FrameOption = None,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Show what is understood of your images; without SOURCE, list the named data sets.
 
     \b
-    digitsmith data
-    digitsmith train cgan --data digits
-    digitsmith evaluate runs/cgan --reference mnist:test
+    digitsmith data                      # the list
+    digitsmith data my-digits            # classes, counts, sizes, ink, what was left out, and a contact sheet
+    digitsmith data my-digits --frame mnist
 
-    Data sets are downloaded at first use, and checked. A path of your own works wherever a name does: a folder of IDX
-    files, of PNG class folders or of tar shards, or an .npz or .parquet file.
+    A path is a folder or a file, as people keep images: class folders, images with a table of labels (CSV, TSV, JSON
+    lines), IDX, .npz, .mat, .h5, Parquet, tar shards, a CSV of pixels. Nothing is changed in it.
     """
+    if source is None:
+        _list()
+        return
+    from digitsmith.data.grid import save_png
+    from digitsmith.data.sources import read_options
+    from digitsmith.data.summary import examine
+    from digitsmith.files import require_file_place
+    from digitsmith.progress import listening
+
+    given = asked(
+        resize=resize, ink=ink, frame=frame, image_column=image_column, label_column=label_column, skip_bad=skip_bad
+    )
+    place = sheet or Path(f"{Path(source).resolve().name or 'data'}-sheet.png".replace(":", "-"))
+    require_file_place(place)
+    with listening(True) as progress:
+        summary = examine(source, read_options(**(given or {})), progress)
+    _show(summary)
+    save_png(place, summary.sheet(), scale=2)
+    typer.echo(f"\nLook at {place}: a column for each class, as the images would be trained on.")
+    out = Path("runs") / place.stem.removesuffix("-sheet")
+    words = {} if given is None else {**given, **({"resize": resize} if resize else {})}
+    start = "mnist" if summary.first.channels == 1 and summary.first.labels is not None else None
+    typer.echo(f"Next, train a generator on them:\n  {_train(source, out, start, words)}")
+
+
+def _train(source: str, out: Path, start: str | None, words: dict[str, object]) -> str:
+    options: dict[str, object] = {"from": start, "data": source, "out": out, **words}
+    return command("train", "residual", **options)
+
+
+def _show(summary: "Summary") -> None:
+    from digitsmith.cli.output import console
+    from digitsmith.report.terminal import show_data
+
+    show_data(summary, console())
+
+
+def _list() -> None:
     from digitsmith.data.cache import data_home
     from digitsmith.data.catalogue import TITLES
     from digitsmith.errors import DataError
@@ -24,4 +85,4 @@ def data() -> None:
         typer.echo(f"\nDownloads are kept in {data_home()} (environment variable DIGITSMITH_DATA_HOME).")
     except DataError as error:
         typer.echo(f"\n{error}")
-    typer.echo("A path works wherever a name does.")
+    typer.echo("A path works wherever a name does; digitsmith data PATH shows what is understood of it.")

@@ -1,12 +1,12 @@
 """`digitsmith train`."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import digitsmith
+from digitsmith.cli.reading import FrameOption, ImageColumn, InkOption, LabelColumn, Resize, SkipBad, asked
 from digitsmith.errors import ConfigError
 from digitsmith.report.commands import command
 
@@ -64,9 +64,12 @@ def train(
             metavar="MODEL|RUN",
         ),
     ] = None,
-    resize: Annotated[
-        str | None, typer.Option(help="Scale the images to this height and width, e.g. 28x28.", metavar="HxW")
-    ] = None,
+    resize: Resize = None,
+    ink: InkOption = "auto",
+    frame: FrameOption = None,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    skip_bad: SkipBad = False,
     during_training: Annotated[
         int | None,
         typer.Option(
@@ -92,7 +95,8 @@ def train(
     \b
     digitsmith train cgan                           # 1,438 digits, no download
     digitsmith train residual --data mnist --out runs/mnist
-    digitsmith train residual --data scans --resize 28x28  # your own images
+    digitsmith train residual --from mnist --data my-digits  # your own, also few: minutes
+    digitsmith train residual --data letters --resize 28x28
     digitsmith train gan --data mnist --epochs 50 --set discriminator.dropout=0.5
     digitsmith train --resume --out runs/mnist
 
@@ -108,8 +112,10 @@ def train(
         out = Path("runs") / Path(preset or "run").stem
     short = {"epochs": epochs, "seed": seed, "evaluate_every": during_training}
     every = [*(changes or ()), *(f"{key}={value}" for key, value in short.items() if value is not None)]
-    asked = {"resize": _parse_size(resize)} if resize else None
-    outcome = digitsmith.train(preset, data, out, changes=every, start=start, read=asked, device=device, resume=resume)
+    read = asked(
+        resize=resize, ink=ink, frame=frame, image_column=image_column, label_column=label_column, skip_bad=skip_bad
+    )
+    outcome = digitsmith.train(preset, data, out, changes=every, start=start, read=read, device=device, resume=resume)
     if not outcome.finished:
         typer.echo(f"\nStopped after {_epochs(outcome.epochs)}; the state is saved. To continue:")
         typer.echo(f"  {command('train', resume=True, out=out)}")
@@ -152,15 +158,6 @@ def _list_keys() -> None:
         if shown:
             typer.echo(f"    {', '.join(shown)}")
     raise typer.Exit
-
-
-def _parse_size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", text)
-    if found is None:
-        raise ConfigError(f"{text}: write it as height x width, for example 28x28.", parameter="resize")
-    return int(found[1]), int(found[2])
 
 
 def _epochs(count: int) -> str:

@@ -4,12 +4,14 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from digitsmith.data.summary import Summary
 from digitsmith.errors import printable
 from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.scarce import TITLES, Scarce
 from digitsmith.records.study import Study
 from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction
 
+_MOST_CLASSES = 40
 _COLOURS = {"good": "green", "weak": "yellow", "fails": "red"}
 
 
@@ -104,6 +106,26 @@ def show_scarce(result: Scarce, console: Console) -> None:
         f"{protocol.pool:,} images, on {protocol.test_images:,} images of {result.held_out.title}.\nDifference: to "
         f"real examples only, in percentage points, paired by seed, with its 95 % interval."
     ))  # fmt: skip
+
+
+def show_data(summary: Summary, console: Console) -> None:
+    """Print what was understood of a data set."""
+    facts = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    for title, text in summary.facts().items():
+        facts.add_row(_text(title), _text(text))
+    classes = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    classes.add_column("class")
+    for split in summary.splits:
+        classes.add_column(split, justify="right")
+    rows = summary.classes()
+    for name, numbers in rows[:_MOST_CLASSES]:
+        classes.add_row(_text(name), *(_text(f"{number:,}") for number in numbers))
+    console.print(_text(f"{summary.source}\n", style="bold"))
+    console.print(facts)
+    console.print(_text())
+    console.print(classes)
+    if len(rows) > _MOST_CLASSES:
+        console.print(_text(f"and {len(rows) - _MOST_CLASSES:,} more classes"))
 
 
 def _text(shown: str = "", style: str = "") -> Text:

@@ -1,0 +1,53 @@
+"""The options by which several commands read a data set."""
+
+import re
+from typing import Annotated, Any
+
+import typer
+
+from digitsmith.errors import ConfigError
+from digitsmith.records.base import Frame, Ink
+
+Resize = Annotated[
+    str | None, typer.Option(help="Scale the images to this height and width, e.g. 28x28.", metavar="HxW")
+]
+InkOption = Annotated[
+    Ink,
+    typer.Option(
+        help="dark: ink is darker than paper, and the images are inverted; bright: it is not. auto: as it is found."
+    ),
+]
+FrameOption = Annotated[
+    Frame | None,
+    typer.Option(
+        help="Crop each image to its ink. mnist: scale and centre it as MNIST was made; tight: fill the image.",
+        show_default=False,
+    ),
+]
+ImageColumn = Annotated[
+    str | None, typer.Option(help="Of a table: the column of images, if it is not found.", metavar="NAME")
+]
+LabelColumn = Annotated[
+    str | None, typer.Option(help="Of a table: the column of labels, if it is not found.", metavar="NAME")
+]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that cannot be read, and say which.")]
+
+
+def asked(**options: Any) -> dict[str, Any] | None:
+    """What of these options is not the default, as `load_dataset` takes it; None if nothing is."""
+    given = {name: value for name, value in options.items() if value not in (None, False, "auto")}
+    if "resize" in given:
+        given["resize"] = parse_size(given["resize"])
+    return given or None
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """A height and width, written 28x28.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    found = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", text)
+    if found is None:
+        raise ConfigError(f"{text}: write it as height x width, for example 28x28.", parameter="resize")
+    return int(found[1]), int(found[2])

@@ -1,0 +1,121 @@
+"""What was understood of a data set: for people who try it on their own files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitsmith.data.catalogue import TITLES
+from digitsmith.data.dataset import UNLABELLED, Dataset
+from digitsmith.data.formats import SPLITS, Split
+from digitsmith.data.grid import tile
+from digitsmith.data.reading import Reading
+from digitsmith.data.sources import Source, read_source
+from digitsmith.errors import MissingSplitError
+from digitsmith.progress import Progress
+from digitsmith.records.base import ReadOptions
+
+_ROWS, _MOST_COLUMNS, _UNLABELLED_COLUMNS = 10, 26, 20
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """A data set as it was read, by split.
+
+    Attributes:
+        source: its name or path.
+        splits: the images of each split that there is.
+        readings: what was found on the way.
+    """
+
+    source: str
+    splits: dict[Split, Dataset]
+    readings: dict[Split, Reading]
+
+    @property
+    def first(self) -> Dataset:
+        """The training images, or those of the only split."""
+        return next(iter(self.splits.values()))
+
+    def facts(self) -> dict[str, str]:
+        """What there is to say, line by line."""
+        reading = next(iter(self.readings.values()))
+        height, width = self.first.image_size
+        facts = {
+            "layout": reading.layout or ("a named data set" if self.source in TITLES else ""),
+            "images": "; ".join(f"{len(data):,} to {_USES[split]}" for split, data in self.splits.items()),
+            "size": f"{height}x{width}, {'grey' if self.first.channels == 1 else 'colour'}",
+            "as files": _sizes(reading),
+            "pixels": ", ".join(f"{count:,} {mode}" for mode, count in reading.modes.most_common()),
+            "ink": _INKS[reading.ink],
+            "frame": _FRAMES[reading.options.frame],
+            "ignored": "; ".join(f"{count:,} × {what}" for what, count in reading.ignored.items()),
+        }
+        return {title: text for title, text in facts.items() if text}
+
+    def classes(self) -> list[tuple[str, list[int]]]:
+        """Every class, and how many images each split has of it; at the end those without a label, if there are."""
+        names = self.first.classes
+        counts = [np.zeros(len(names) + 1, np.int64) for _ in self.splits]
+        for of_split, data in zip(counts, self.splits.values(), strict=True):
+            labels = np.full(len(data), UNLABELLED) if data.labels is None else data.labels
+            of_split += np.bincount(np.where(labels < 0, len(names), labels), minlength=len(names) + 1)
+        rows = [(name, [int(of_split[i]) for of_split in counts]) for i, name in enumerate((*names, "unlabelled"))]
+        return [(name, numbers) for name, numbers in rows if name != "unlabelled" or any(numbers)]
+
+    def sheet(self) -> NDArray[np.uint8]:
+        """Ten images of each class in a column, as they would be trained on."""
+        data = self.first
+        if data.labels is None:
+            return tile(data.images[: _ROWS * _UNLABELLED_COLUMNS], _UNLABELLED_COLUMNS)
+        columns = min(len(data.classes), _MOST_COLUMNS)
+        images = np.zeros((_ROWS * columns, *data.images.shape[1:]), np.uint8)
+        for label in range(columns):
+            of_class = data.images[data.labels == label]
+            some = of_class[np.linspace(0, len(of_class) - 1, min(_ROWS, len(of_class))).astype(int)]
+            images[label::columns][: len(some)] = some
+        return tile(images, columns)
+
+
+_USES = {"train": "train on", "test": "test on"}
+_INKS = {"": "", "dark": "dark on bright paper: inverted", "bright": "bright on dark paper"}
+_FRAMES = {
+    None: "",
+    "mnist": "cropped to the ink, which is scaled and centred as in MNIST",
+    "tight": "cropped to the ink",
+}
+
+
+def examine(source: str | Path, options: ReadOptions, progress: Progress) -> Summary:
+    """Read whatever there is of a data set.
+
+    Raises:
+        DataError: it cannot be read.
+        DownloadError: a named data set that could not be fetched.
+    """
+    chosen = Source.parse(str(source))
+    splits: dict[Split, Dataset] = {}
+    readings: dict[Split, Reading] = {}
+    for split in (chosen.split, *(other for other in SPLITS if other != chosen.split)):
+        readings[split] = Reading(options, progress)
+        try:
+            splits[split] = read_source(Source(chosen.name, split), readings[split])
+        except MissingSplitError:
+            if len(readings) == len(SPLITS) and not splits:
+                raise
+    if len(splits) == len(SPLITS) and _same(*splits.values()):  # a file without splits gives all for either
+        splits.popitem()
+    return Summary(chosen.name, splits, {split: readings[split] for split in splits})
+
+
+def _same(first: Dataset, second: Dataset) -> bool:
+    return np.array_equal(first.images, second.images)
+
+
+def _sizes(reading: Reading) -> str:
+    sizes = reading.sizes.most_common()
+    if len(sizes) > 1:
+        heights, widths = ([size[side] for size, _ in sizes] for side in (0, 1))
+        return f"{len(sizes)} sizes from {min(heights)}x{min(widths)} to {max(heights)}x{max(widths)}"
+    return f"{sizes[0][0][0]}x{sizes[0][0][1]}" if sizes and (reading.options.frame or reading.options.resize) else ""

@@ -1,0 +1,148 @@
+"""The study of scarce data: its arms, its rule, what it keeps when it is killed, and what it says."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import digitsmith
+from conftest import refused
+from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset
+from digitsmith.errors import ConfigError, DataError, OutputError
+from digitsmith.records.results import load_result
+from digitsmith.records.run import Run
+from digitsmith.records.scarce import ArmKey, Cell, Scarce
+from digitsmith.studies import scarce as studies
+from digitsmith.studies.verdict import rows_of, verdicts_of
+from digitsmith.training import setup
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings of a second."""
+    monkeypatch.setattr(studies, "RECIPE", dataclasses.replace(studies.RECIPE, layers=((16, 2), (32, 2)), epochs=1))
+    monkeypatch.setattr(studies, "_IMAGES", 2560)
+    monkeypatch.setattr(studies, "_GENERATED", 500)
+    monkeypatch.setattr(setup, "_STEPS_FROM_PAIR", {True: 3, False: 3})
+    monkeypatch.setattr(setup, "_STEPS", {True: 3, False: 3})
+
+
+def test_digits_of_the_box_help_with_one_example_of_each_class() -> None:
+    result = digitsmith.scarce("digits", "study", per_class=[0, 1], seeds=2, arms=["box"], progress=False)
+    assert result.complete
+    assert [(row.per_class, row.arm) for row in result.rows] == [(0, "box"), (1, "real"), (1, "box")]
+    real, box, none = result.row(1, "real"), result.row(1, "box"), result.row(0, "box")
+    assert real is not None
+    assert box is not None
+    assert none is not None
+    assert none.mean > 0.5  # no example at all
+    assert box.mean > real.mean
+    assert box.difference == pytest.approx(box.mean - real.mean)
+    assert len(result.cells) == 2 + 4
+    assert result.protocol.read.frame == "mnist"
+    assert load_result(Path("study/scarce.json")) == result
+
+
+def test_digits_of_other_classes_are_not_mixed_in(digits: Dataset) -> None:
+    assert digits.labels is not None
+    for split in ("train", "test"):  # every digit is called by another's name
+        data = digitsmith.load_dataset("digits", split)
+        assert data.labels is not None
+        formats.write(Dataset(data.images, (data.labels + 3) % 10, data.classes), Path(f"other-{split}"), "npz", split)
+    Path("other-test/test.npz").rename("other-train/test.npz")
+    result = digitsmith.scarce("other-train", "study", per_class=[2], seeds=2, arms=["box"], progress=False)
+    of_arm = {arm: [cell for cell in result.cells if cell.arm == arm] for arm in ("real", "box")}
+    assert [cell.accuracy for cell in of_arm["box"]] == [cell.accuracy for cell in of_arm["real"]]
+    assert all(cell.generated == 0 for cell in of_arm["box"])
+
+
+def test_a_killed_study_goes_on_with_what_is_finished(
+    micro_residual: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"per_class": [3], "seeds": 2, "model": micro_residual.folder, "progress": False}
+    whole = digitsmith.scarce("digits", "whole", **options)
+    assert {cell.arm for cell in whole.cells} == {"real", "box", "scratch", "adapted", "both"}
+    assert sorted(path.name for path in Path("whole").iterdir() if path.is_dir()) == [
+        "adapted-3-0", "adapted-3-1", "scratch-3-0", "scratch-3-1"
+    ]  # fmt: skip
+    made, count = studies.train_classifier, 0
+
+    def killed(*arguments, **named):
+        nonlocal count
+        count += 1
+        if count == 5:
+            raise KeyboardInterrupt
+        return made(*arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(studies, "train_classifier", killed)
+        with pytest.raises(KeyboardInterrupt):
+            digitsmith.scarce("digits", "cut", **options)
+    so_far = load_result(Path("cut/scarce.json"))
+    assert isinstance(so_far, Scarce)
+    assert 0 < len(so_far.cells) < len(whole.cells)
+    assert not so_far.complete
+    trained = Run(Path("cut/adapted-3-0")).record
+    before = trained.stat().st_mtime_ns if trained.exists() else None
+    resumed = digitsmith.scarce("digits", "cut", **options)
+    assert resumed.cells == whole.cells
+    assert before in (None, trained.stat().st_mtime_ns)
+    page = digitsmith.write_report("cut/scarce.json").read_text()
+    assert "with digits of the model adapted to the examples" in page
+    with refused(OutputError, "holds a study of other images", "out"):
+        digitsmith.scarce("digits", "cut", **(options | {"seeds": 3}))
+
+
+def test_what_cannot_be_studied(digits: Dataset) -> None:
+    with refused(ConfigError, "too few for a spread", "seeds"):
+        digitsmith.scarce("digits", "study", seeds=1)
+    with refused(DataError, r"1000 examples of each class are asked for, and of class \d there are", "per_class"):
+        digitsmith.scarce("digits", "study", per_class=[5, 1000])
+    with refused(ConfigError, "give numbers", "per_class"):
+        digitsmith.scarce("digits", "study", per_class=[])
+    with refused(ConfigError, "choose among", "arms"):
+        digitsmith.scarce("digits", "study", arms=["magic"])
+    formats.write(Dataset(digits.images[:100]), Path("bare"), "npz")
+    with refused(DataError, "must be labelled", "source"):
+        digitsmith.scarce("bare", "study")
+    assert not Path("study").exists()
+
+
+def cells(arm: ArmKey, per_class: int, accuracies: list[float]) -> list[Cell]:
+    return [Cell(per_class=per_class, seed=seed, arm=arm, accuracy=a, generated=0) for seed, a in enumerate(accuracies)]
+
+
+def test_rows_are_paired_by_seed_and_have_students_interval() -> None:
+    rows = rows_of([*cells("real", 5, [0.80, 0.84, 0.88]), *cells("adapted", 5, [0.90, 0.93, 0.96])])
+    real, adapted = rows
+    assert (real.mean, real.difference) == (pytest.approx(0.84), None)
+    assert adapted.difference == pytest.approx(0.09)
+    half = 4.302653 * 0.01 / 3**0.5  # t of 0.975 with 2 degrees; the differences are 0.10, 0.09, 0.08
+    assert adapted.low == pytest.approx(0.09 - half, abs=1e-6)
+    assert adapted.high == pytest.approx(0.09 + half, abs=1e-6)
+
+
+def test_verdicts_say_what_digits_are_worth_and_what_cannot_be_told() -> None:
+    curve = [*cells("real", 5, [0.80, 0.81]), *cells("real", 10, [0.90, 0.91]), *cells("real", 20, [0.95, 0.96])]
+    helped = verdicts_of(rows_of([*curve, *cells("box", 5, [0.925, 0.935])]))
+    assert helped[0].startswith("5 of each class: +12.5 points (95 %: +12.5 to +12.5) with digits of the model as it is")
+    assert helped[0].endswith("worth about 15 real examples of each class.")
+    unclear = verdicts_of(rows_of([*curve, *cells("box", 5, [0.80, 0.83])]))
+    assert "no help that can be told from chance" in unclear[0]
+    harm = verdicts_of(rows_of([*curve, *cells("box", 5, [0.70, 0.71])]))
+    assert "generated digits harm here" in harm[0]
+    beyond = verdicts_of(rows_of([*curve, *cells("box", 5, [0.98, 0.99])]))
+    assert "worth about more than 20 real" in beyond[0]
+
+
+def test_examples_of_few_are_among_those_of_many(digits: Dataset) -> None:
+    assert digits.labels is not None
+    study = studies._Study.__new__(studies._Study)
+    study.pool = digits
+    few, many = study._examples(2, 7), study._examples(5, 7)
+    assert np.bincount(few.labels).tolist() == [2] * 10
+    assert np.bincount(many.labels).tolist() == [5] * 10
+    assert {image.tobytes() for image in few.images} <= {image.tobytes() for image in many.images}
+    assert {image.tobytes() for image in few.images} != {image.tobytes() for image in study._examples(2, 8).images}
