@@ -58,9 +58,7 @@ def test_digits_of_other_classes_are_not_mixed_in(digits: Dataset) -> None:
     assert all(cell.generated == 0 for cell in of_arm["box"])
 
 
-def test_a_killed_study_goes_on_with_what_is_finished(
-    micro_residual: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_study_goes_on_with_what_is_finished(micro_residual: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"per_class": [3], "seeds": 2, "model": micro_residual.folder, "progress": False}
     whole = digitsmith.scarce("digits", "whole", **options)
     assert {cell.arm for cell in whole.cells} == {"real", "box", "scratch", "adapted", "both"}
@@ -127,7 +125,9 @@ def test_rows_are_paired_by_seed_and_have_students_interval() -> None:
 def test_verdicts_say_what_digits_are_worth_and_what_cannot_be_told() -> None:
     curve = [*cells("real", 5, [0.80, 0.81]), *cells("real", 10, [0.90, 0.91]), *cells("real", 20, [0.95, 0.96])]
     helped = verdicts_of(rows_of([*curve, *cells("box", 5, [0.925, 0.935])]))
-    assert helped[0].startswith("5 of each class: +12.5 points (95 %: +12.5 to +12.5) with digits of the model as it is")
+    assert helped[0].startswith(
+        "5 of each class: +12.5 points (95 %: +12.5 to +12.5) with digits of the model as it is"
+    )
     assert helped[0].endswith("worth about 15 real examples of each class.")
     unclear = verdicts_of(rows_of([*curve, *cells("box", 5, [0.80, 0.83])]))
     assert "no help that can be told from chance" in unclear[0]

@@ -65,11 +65,11 @@ def test_the_pair_goes_on_as_it_was(micro_residual: Run) -> None:
     for learner, weights in ((state.generator, generator), (state.discriminator, discriminator)):
         for name, tensor in learner.network.state_dict().items():
             assert torch.equal(tensor, weights[name]), name
-        assert torch.equal(torch.cat([p.flatten().float() for p in learner.working.parameters()]).sort()[0],
-                           learner.flat.sort()[0])  # fmt: skip
+        working = torch.cat([parameter.flatten().float() for parameter in learner.working.parameters()])
+        assert torch.equal(working.sort()[0], learner.flat.sort()[0])
     assert state.ema is not None
-    assert all(torch.equal(a, b) for a, b in zip(state.ema.state_dict().values(),
-                                                 state.generator.network.state_dict().values(), strict=True))  # fmt: skip
+    averaged, network = state.ema.state_dict(), state.generator.network.state_dict()
+    assert all(torch.equal(averaged[name], network[name]) for name in network)
 
 
 def test_a_new_class_starts_from_the_mean(micro_residual: Run) -> None:
