@@ -139,7 +139,7 @@ def parameters(function: Callable[..., Any]) -> dict[str, Any]:
     return {
         name: parameter.default
         for name, parameter in inspect.signature(function).parameters.items()
-        if name != "progress"
+        if name not in ("progress", "read")  # which is several options
     }
 
 

@@ -26,6 +26,7 @@ def test_presets_say_what_they_decide_and_every_key_has_a_sentence() -> None:
     assert {key for config in configs.values() for key in flatten(config)} | {
         "networks.generator.widths",  # left open: they follow from the image size
         "networks.discriminator.widths",
+        "optimizer.steps",  # from the number of images
     } == set(keys)
     assert {key.partition(".")[0] for key in keys} == {"networks", "loss", "optimizer", "run"}
     assert all(len(sentence) > 10 for sentence in keys.values())
@@ -40,7 +41,11 @@ def test_the_residual_preset_is_what_the_recipe_says() -> None:
     assert (loss.relativistic, loss.auxiliary, loss.r1, loss.r1_every, loss.fresh_fakes) == (True, 0.2, 0.2, 8, False)
     for section in (optimizer.generator, optimizer.discriminator):
         assert (section.name, section.lr, section.betas) == ("adam", 1e-3, (0.0, 0.99))
-    assert (optimizer.batch_size, optimizer.steps, optimizer.epochs) == (128, 5000, None)
+    assert (optimizer.batch_size, optimizer.steps, optimizer.epochs) == (
+        None,
+        None,
+        None,
+    )  # they follow from the images
     assert (optimizer.final_lr, optimizer.ema) == (0.02, 0.999)
 
 
@@ -88,7 +93,7 @@ def test_sections_in_front_may_be_left_out() -> None:
 
 def test_epochs_and_steps_take_each_others_place() -> None:
     lengths = {
-        (): (None, 5000),
+        (): (None, None),
         ("epochs=3",): (3, None),
         ("steps=9",): (None, 9),
         ("optimizer.epochs=3",): (3, None),

@@ -32,7 +32,7 @@ from digitsmith.evaluation.reference import RealData, choose_reference
 from digitsmith.evaluation.samples import Sample, Sets, digit_labels
 from digitsmith.models.digitnet import Predictions, digit_net, usual_scale
 from digitsmith.progress import Silent
-from digitsmith.records.base import DataRecord
+from digitsmith.records.base import DataRecord, ReadOptions
 from digitsmith.records.evaluation import Evaluation, ReferenceRecord
 from digitsmith.records.results import load_result, require_comparable
 from digitsmith.records.run import Run
@@ -64,7 +64,7 @@ def test_split(mnist: RealImages) -> Dataset:
 
 
 def load_real(source: str) -> RealImages:
-    return load_real_images(Source(source), None, progress=Silent())
+    return load_real_images(Source(source), ReadOptions(), progress=Silent())
 
 
 def judge(data: Dataset, reference: RealImages, n: int = N) -> Evaluation:
@@ -257,7 +257,10 @@ def test_made_digits_are_compared_with_what_their_maker_was_trained_on(micro_run
         assert digitsmith.evaluate(folder).reference.title == "digits:train"
     assert digitsmith.evaluate("npz/train.npz").reference.title == "digits:train"
     assert digitsmith.evaluate("npz", "digits:test").reference.title == "digits:test"
-    assert choose_reference(Subject("digits", digits), None) == (Source("mnist"), None)  # a name, whatever is here
+    assert choose_reference(Subject("digits", digits), None) == (
+        Source("mnist"),
+        ReadOptions(),
+    )  # a name, whatever is here
 
 
 def test_made_digits_whose_makers_data_are_gone_need_a_reference(digits: Dataset) -> None:

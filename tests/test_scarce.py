@@ -22,8 +22,9 @@ from digitsmith.training import setup
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings of a second."""
-    monkeypatch.setattr(studies, "RECIPE", dataclasses.replace(studies.RECIPE, layers=((16, 2), (32, 2)), epochs=1))
-    monkeypatch.setattr(studies, "_IMAGES", 2560)
+    recipe = dataclasses.replace(studies.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=2, lr=1e-2)
+    monkeypatch.setattr(studies, "RECIPE", recipe)
+    monkeypatch.setattr(studies, "_IMAGES", 6400)
     monkeypatch.setattr(studies, "_GENERATED", 500)
     monkeypatch.setattr(setup, "_STEPS_FROM_PAIR", {True: 3, False: 3})
     monkeypatch.setattr(setup, "_STEPS", {True: 3, False: 3})
@@ -37,7 +38,7 @@ def test_digits_of_the_box_help_with_one_example_of_each_class() -> None:
     assert real is not None
     assert box is not None
     assert none is not None
-    assert none.mean > 0.5  # no example at all
+    assert none.mean > 0.3  # no example at all
     assert box.mean > real.mean
     assert box.difference == pytest.approx(box.mean - real.mean)
     assert len(result.cells) == 2 + 4

@@ -15,6 +15,7 @@ from digitsmith.errors import ConfigError, DataError, ModelError
 from digitsmith.evaluation.images import Subject, open_subject
 from digitsmith.evaluation.reference import load_real
 from digitsmith.progress import Silent
+from digitsmith.records.base import ReadOptions
 from digitsmith.records.run import Run
 from digitsmith.studies import tstr as studies
 from digitsmith.training.classifier import Recipe, classify, train_classifier
@@ -56,7 +57,7 @@ def test_wrong_labels_are_of_little_use_and_filtering_mends_it(digits: Dataset) 
 
 
 def test_a_model_makes_as_many_images_of_each_label_as_are_real() -> None:
-    data = load_real(Source("digits"), None, Silent())
+    data = load_real(Source("digits"), ReadOptions(), Silent())
     experiment = studies._Experiment(open_subject("mnist", Silent()), data, 300)
     real, generated = experiment.real, experiment.generated(3, Silent())
     assert (generated.labels == real.labels).all()
@@ -70,7 +71,7 @@ def test_images_without_a_label_are_left_out(digits: Dataset) -> None:
     assert digits.labels is not None
     labels = np.where(np.arange(len(digits)) % 2 == 0, -1, digits.labels)
     some = Dataset(digits.images, labels, digits.classes)
-    data = load_real(Source("digits"), None, Silent())
+    data = load_real(Source("digits"), ReadOptions(), Silent())
     data = dataclasses.replace(data, reference=some, held_out=some)
     experiment = studies._Experiment(Subject("some", some), data, None)
     for known in (experiment.real, experiment.test, experiment.generated(0, Silent())):
@@ -89,7 +90,7 @@ def test_the_classes_of_test_images_are_told_by_name(digits: Dataset, tmp_path: 
     (tmp_path / "real").mkdir()
     (tmp_path / "train" / "train").rename(tmp_path / "real" / "train")
     (tmp_path / "test" / "test").rename(tmp_path / "real" / "test")
-    data = load_real(Source(str(tmp_path / "real")), None, Silent())
+    data = load_real(Source(str(tmp_path / "real")), ReadOptions(), Silent())
     assert data.held_out.classes == tuple("56789")
     test = studies._Experiment(Subject("digits", digits), data, None).test
     assert test.classes == digits.classes
@@ -107,7 +108,7 @@ def test_what_has_no_labels_is_refused(micro_gan: Run, digits: Dataset) -> None:
     unknown = Dataset(digits.images, np.full(len(digits), -1), digits.classes)
     with pytest.raises(DataError, match="no labels"):
         studies.tstr(unknown, "digits")
-    real = load_real(Source("digits"), None, Silent())
+    real = load_real(Source("digits"), ReadOptions(), Silent())
     for part in ("reference", "held_out"):
         with pytest.raises(DataError, match=r"reference: .* has no labels"):
             studies._require_fitting(Subject("digits", digits), dataclasses.replace(real, **{part: unknown}))
@@ -137,7 +138,7 @@ def test_a_classifier_learns_and_repeats_and_keeps_its_best_epoch(digits: Datase
 
 
 def test_a_model_whose_digits_are_never_recognised_is_blamed_itself(digits: Dataset) -> None:
-    data = load_real(Source("digits"), None, Silent())
+    data = load_real(Source("digits"), ReadOptions(), Silent())
     model = a_model(image_size=digits.image_size)
     with refused(ModelError, "choose a better model", "subject"):
         studies._Experiment(Subject("noise", model), data, 30).filtered(0, Silent())

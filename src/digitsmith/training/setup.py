@@ -22,8 +22,9 @@ from digitsmith.training.validation import Validation, hold_out
 _S = TypeVar("_S", bound=Section)
 
 _FEW = 5000  # images under which a training learns them by heart, unless the discriminator sees them distorted
-_AUGMENT = 0.6
-_STEPS = {False: 5000, True: 2000}  # of a training from fresh weights, by whether images are few
+_VERY_FEW = 1000
+_AUGMENT, _AUGMENT_ALWAYS = 0.6, 1.0  # over 0.8, generated digits take the distortions on: these help with very few
+_STEPS = {False: 5000, True: 1200}  # of a training from fresh weights, by whether images are few
 _STEPS_FROM_PAIR = {False: 1500, True: 400}
 
 
@@ -100,7 +101,8 @@ def settle(config: TrainConfig, data: Dataset, device: torch.device, *, started:
         networks = _changed(networks, styles=min(networks.styles, most))
     few = len(data) < _FEW
     if loss.augment is None:
-        loss = _changed(loss, augment=_AUGMENT if few else 0.0)
+        share = _AUGMENT_ALWAYS if len(data) < _VERY_FEW else _AUGMENT if few else 0.0
+        loss = _changed(loss, augment=share)
     batch_size = optimizer.batch_size or (64 if few else 128)
     optimizer = _changed(optimizer, batch_size=batch_size)
     if optimizer.epochs is None:
