@@ -56,7 +56,7 @@ class TestWhatCounts:
         put(tmp_path, "0/a.png", "1/b.png", "1/notes.txt", "1/z.pdf")
         found, said = read(tmp_path)
         assert found == [(1, "0"), (2, "1")]
-        assert said == f"2 files in {tmp_path / '1'} are no images and left out, such as notes.txt."
+        assert said == f"{tmp_path / '1'}: left out, as no images: notes.txt and 1 more."
 
     def test_a_class_without_images_is_named(self, tmp_path) -> None:
         put(tmp_path, "0/a.png", "1/notes.txt", "2/a.png")

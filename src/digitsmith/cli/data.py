@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digitsmith.cli.reading import FrameOption, ImageColumn, InkOption, LabelColumn, Resize, SkipBad, asked
-from digitsmith.report.commands import command
+from digitsmith.report.commands import command, read_words
 
 if TYPE_CHECKING:
     from digitsmith.data.summary import Summary
@@ -49,22 +49,26 @@ def data(
     given = asked(
         resize=resize, ink=ink, frame=frame, image_column=image_column, label_column=label_column, skip_bad=skip_bad
     )
+    options = read_options(**(given or {}))
     place = sheet or Path(f"{Path(source).resolve().name or 'data'}-sheet.png".replace(":", "-"))
     require_file_place(place)
     with listening(True) as progress:
-        summary = examine(source, read_options(**(given or {})), progress)
+        summary = examine(source, options, progress)
     _show(summary)
     save_png(place, summary.sheet(), scale=2)
     typer.echo(f"\nLook at {place}: a column for each class, as the images would be trained on.")
     out = Path("runs") / place.stem.removesuffix("-sheet")
-    words = {} if given is None else {**given, **({"resize": resize} if resize else {})}
-    start = "mnist" if summary.first.channels == 1 and summary.first.labels is not None else None
-    typer.echo(f"Next, train a generator on them:\n  {_train(source, out, start, words)}")
+    typer.echo(f"Next, train a generator on them:\n  {_train(summary, source, out, read_words(options))}")
 
 
-def _train(source: str, out: Path, start: str | None, words: dict[str, object]) -> str:
-    options: dict[str, object] = {"from": start, "data": source, "out": out, **words}
-    return command("train", "residual", **options)
+def _train(summary: "Summary", source: str, out: Path, read: dict[str, str | bool]) -> str:
+    """The command to go on with: of what is in the box, where that can be had."""
+    conditional = len(summary.first.classes) > 1
+    options: dict[str, object] = {"data": source, "out": out, **read}
+    if not conditional:
+        return command("train", "gan", **options)
+    start = "mnist" if summary.first.channels == 1 else None
+    return command("train", "residual", **{"from": start}, **options)
 
 
 def _show(summary: "Summary") -> None:

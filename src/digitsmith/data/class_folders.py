@@ -106,7 +106,7 @@ def _images(folder: Path, reading: Reading) -> list[str]:
         )
     if others := [file for file in files if not is_image(file)]:
         reading.ignored["no image"] += len(others)
-        reading.note(f"{len(others):,} files in {folder} are no images and left out, such as {min(others)}.")
+        reading.note(f"{folder}: left out, as no images: {listed(sorted(others), 1)}.")
     return sorted(filter(is_image, files), key=natural)
 
 

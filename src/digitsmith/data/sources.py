@@ -1,7 +1,7 @@
 """Where images come from: named data sets, downloaded once and checked, or any path."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -125,6 +125,16 @@ def read_options(**options: Any) -> ReadOptions:
     except ValidationError as error:
         (where, *_) = error.errors(include_url=False)[0]["loc"]
         raise ConfigError(f"{options[str(where)]!r} will not do ({reason(error)}).", parameter=str(where)) from error
+
+
+def read_over(usual: ReadOptions, asked: ReadOptions | Mapping[str, Any] | None) -> ReadOptions:
+    """How files are read: as is asked for, and in what that leaves open, as usual.
+
+    Raises:
+        ConfigError: it names the option that is wrong.
+    """
+    given = asked.model_dump(exclude_unset=True) if isinstance(asked, ReadOptions) else dict(asked or {})
+    return read_options(**usual.model_dump(exclude_unset=True) | given)
 
 
 def read_like(record: DataRecord) -> ReadOptions:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data.catalogue import TITLES
-from digitsmith.data.dataset import UNLABELLED, Dataset
+from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import SPLITS, Split
 from digitsmith.data.grid import tile
 from digitsmith.data.reading import Reading
@@ -56,13 +56,10 @@ class Summary:
 
     def classes(self) -> list[tuple[str, list[int]]]:
         """Every class, and how many images each split has of it; at the end those without a label, if there are."""
-        names = self.first.classes
-        counts = [np.zeros(len(names) + 1, np.int64) for _ in self.splits]
-        for of_split, data in zip(counts, self.splits.values(), strict=True):
-            labels = np.full(len(data), UNLABELLED) if data.labels is None else data.labels
-            of_split += np.bincount(np.where(labels < 0, len(names), labels), minlength=len(names) + 1)
-        rows = [(name, [int(of_split[i]) for of_split in counts]) for i, name in enumerate((*names, "unlabelled"))]
-        return [(name, numbers) for name, numbers in rows if name != "unlabelled" or any(numbers)]
+        names = list(dict.fromkeys(name for data in self.splits.values() for name in data.classes))
+        rows = [(name, [_count(data, name) for data in self.splits.values()]) for name in names]
+        bare = [len(data) - sum(numbers[i] for _, numbers in rows) for i, data in enumerate(self.splits.values())]
+        return [*rows, ("without a label", bare)] if any(bare) else rows
 
     def sheet(self) -> NDArray[np.uint8]:
         """Ten images of each class in a column, as they would be trained on."""
@@ -107,6 +104,13 @@ def examine(source: str | Path, options: ReadOptions, progress: Progress) -> Sum
     if len(splits) == len(SPLITS) and _same(*splits.values()):  # a file without splits gives all for either
         splits.popitem()
     return Summary(chosen.name, splits, {split: readings[split] for split in splits})
+
+
+def _count(data: Dataset, name: str) -> int:
+    """How many images are of a class."""
+    if data.labels is None or name not in data.classes:
+        return 0
+    return int(np.count_nonzero(data.labels == data.classes.index(name)))
 
 
 def _same(first: Dataset, second: Dataset) -> bool:

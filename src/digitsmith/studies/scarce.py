@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.sources import Source, read_options
+from digitsmith.data.sources import Source, read_over
 from digitsmith.errors import ConfigError, DataError, OutputError
 from digitsmith.evaluation.reference import RealData, load_real
 from digitsmith.models.generator import Model, load
@@ -75,7 +75,7 @@ def scarce(
         model: the trained pair to adapt, as for `digitsmith.train(start=…)`.
         seeds: how often everything is done: 0, 1, … draw the examples.
         arms: what is compared with "real": some of "box", "scratch", "adapted" and "both"; by default all.
-        read: how the files of the source are read; by default framed as the model's own images are.
+        read: how the files of the source are read; what is left out is as for the model's own images.
         progress: True shows it, False is silent; or a listener.
 
     Raises:
@@ -93,7 +93,7 @@ def scarce(
         raise ConfigError(f"{seeds} is too few for a spread: use 5.", parameter="seeds")
     chosen = _check_arms(arms)
     pair = find_start(model)
-    options = pair.read if read is None else read if isinstance(read, ReadOptions) else read_options(**read)
+    options = read_over(pair.read, read)
     with listening(progress) as listener:
         data = load_real(Source.parse(str(source)), options, listener)
         study = _Study(data, load(model), Path(out), listener)

@@ -40,7 +40,7 @@ def prepare(
     trained, held_out = hold_out(images) if config.run.evaluate_every else (images, None)
     check_data(trained, config)
     if start is not None:
-        start.require_fitting(images.channels)
+        start.require_fitting(images)
     settled = settle(config, trained, where, started=start is not None)
     if settled.networks.styles < config.networks.styles:
         progress.note(

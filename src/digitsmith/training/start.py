@@ -15,6 +15,7 @@ from safetensors.torch import load as deserialize
 from torch import Tensor, nn
 
 from digitsmith.config.schema import TrainConfig
+from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import read_like
 from digitsmith.errors import ConfigError, DataError, ModelError, RunError
 from digitsmith.models.generator import load, shipped
@@ -76,13 +77,20 @@ class Start:
                 )
         return config.model_copy(update={"networks": own.model_copy(update={"styles": theirs.styles})})
 
-    def require_fitting(self, channels: int) -> None:
+    def require_fitting(self, images: Dataset) -> None:
         """Refuse images that its networks cannot see."""
-        if channels != self.data.channels:
+        if images.channels != self.data.channels:
             kinds = {1: "grey", 3: "colour"}
             raise DataError(
-                f"the images are in {kinds[channels]}, and {self.record.name} makes {kinds[self.data.channels]} ones: "
-                f"read them with frame=mnist, which makes colour grey, or start from another model.",
+                f"the images are in {kinds[images.channels]}, and {self.record.name} makes {kinds[self.data.channels]} "
+                f"ones: read them with frame=mnist, which makes colour grey, or start from another model.",
+                parameter="start",
+            )
+        if images.image_size != self.data.image_size:
+            (height, width), (own_height, own_width) = images.image_size, self.data.image_size
+            raise DataError(
+                f"the images are read as {height}x{width}, and {self.record.name} makes {own_height}x{own_width}: "
+                f"leave the size to it, or start from another model.",
                 parameter="start",
             )
 

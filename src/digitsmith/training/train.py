@@ -15,7 +15,7 @@ from digitsmith.config.loading import load_config
 from digitsmith.data.assemble import fit
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.reading import Reading
-from digitsmith.data.sources import Source, read_options, read_source
+from digitsmith.data.sources import Source, read_over, read_source
 from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError
 from digitsmith.figures.run import draw_figures
 from digitsmith.files import require_new
@@ -75,8 +75,8 @@ def train(
         changes: hyperparameters to change: `{"epochs": 20}` or `["epochs=20"]`.
         start: a trained pair to start from, for few images or little time: the name of a shipped model, or a run
             folder of the preset residual. Images are brought to its size and frame.
-        read: how the files of the data are read, by the names of `load_dataset`: `{"resize": (28, 28)}`. By default
-            as for the run that brings the data, or as for the pair.
+        read: how the files of the data are read, by the names of `load_dataset`: `{"resize": (28, 28)}`. What is left
+            out is as for the run that brings the data, or as for the pair.
         device: auto, cpu, cuda or cuda:N; auto by default, or, with `resume`, the run's own.
         resume: continue the run in `out`, to the same weights as if it had never stopped.
         progress: True for a bar in a terminal or notebook, False for silence, or a listener.
@@ -95,7 +95,6 @@ def train(
         (1, 28, 28)
     """
     changes = _plain(changes)
-    options = read if isinstance(read, ReadOptions | None) else read_options(**read)
     run = Run(Path(out))
     folder.require_text(run.folder)
     if resume:
@@ -115,7 +114,8 @@ def train(
     if pair is not None and not resume:
         config = pair.configured(config, load_config(preset or run.config))
     with listening(progress) as progress:
-        options = options or (recorded.data.read if recorded else pair.read if pair else ReadOptions())
+        usual = recorded.data.read if recorded else pair.read if pair else ReadOptions()
+        options = read_over(usual, read)
         images, source = _find_images(data, options, recorded, run.folder if resume else preset, progress)
         where = device or (recorded.device if resume and recorded else "auto")
         job = prepare(run, images, config, where, progress, pair)
