@@ -121,7 +121,7 @@ def test_help_loads_nothing_that_is_slow() -> None:
     (root,), modules = run_all(["--help"])
     assert root.code == 0
     assert not modules & (slow | {"pydantic"})  # of a command's help, typer itself may load pydantic
-    found, modules = run_all(*([name, "--help"] for name in ("train", "generate", "evaluate", "report")))
+    found, modules = run_all(*([name, "--help"] for name in ("train", "generate", "evaluate", "report", "data")))
     assert all(done.code == 0 for done in found)
     assert not modules & slow
 
@@ -162,12 +162,14 @@ def test_commands_have_the_parameters_of_the_functions_that_they_call() -> None:
 
 
 def test_the_choices_are_those_of_the_library() -> None:
-    from digitsmith.cli import evaluate, generate
+    from digitsmith.cli import evaluate, generate, reading
     from digitsmith.evaluation.extractors import FeatureSpace
+    from digitsmith.records import base
 
     assert generate.Format == formats.Format
     assert generate.Split == formats.Split
     assert get_args(evaluate.Features) == get_args(FeatureSpace)
+    assert (reading.Ink, reading.Frame) == (base.Ink, base.Frame)
 
 
 def test_all_that_python_offers_can_be_listed() -> None:

@@ -21,12 +21,14 @@ from digitsmith.config.schema import TrainConfig
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.images import encode
-from digitsmith.records.base import DataRecord, Versions
+from digitsmith.records.base import DataRecord, ReadOptions, Versions
 from digitsmith.records.dataset import DatasetRecord, GenerationRecord
 from digitsmith.records.evaluation import ReferenceRecord
 from digitsmith.records.model import GeneratorRecord
 from digitsmith.records.run import MetricsLine, Run, RunRecord
+from digitsmith.records.scarce import ArmKey, Cell, Scarce, ScarceProtocol
 from digitsmith.records.study import Arm, ClassifierRecord, Study, StudyProtocol
+from digitsmith.studies.verdict import rows_of, verdicts_of
 from digitsmith.training import checkpoint, folder
 from digitsmith.training.export import export_state
 from digitsmith.training.state import State, new_state, update_ema
@@ -113,11 +115,10 @@ def generated() -> list[Files]:
 
 
 def pictures() -> list[Files]:
-    """An image in each format and mode that is read, turned, with several pages, and with a second picture."""
+    """An image in each format and mode that is read, turned, and with a second picture that is no page."""
     grey, colour = (Image.fromarray(images(colour=colour).images[0]) for colour in (False, True))
     exif = Image.Exif()
     exif[0x0112] = 6
-    few = {"save_all": True, "append_images": [grey]}
     whole = np.asarray(grey)
     made = [
         _saved(picture, kind)
@@ -126,7 +127,7 @@ def pictures() -> list[Files]:
         if kind not in ("JPEG", "WEBP") or picture.mode in ("L", "RGB")
     ]
     made += [_saved(colour, kind, exif=exif) for kind in ("PNG", "TIFF", "JPEG", "WEBP")]
-    made += [_saved(grey, kind, **few) for kind in ("PNG", "TIFF", "GIF", "WEBP", "MPO")]
+    made.append(_saved(grey, "MPO", save_all=True, append_images=[grey]))
     made += [_saved(colour.convert("RGBA"), kind) for kind in ("PNG", "TIFF", "WEBP", "BMP")]
     made += [_saved(colour.convert("CMYK"), kind) for kind in ("TIFF", "JPEG")]
     made += [_saved(colour.convert("P"), kind, transparency=1) for kind in ("PNG", "GIF")]
@@ -143,6 +144,12 @@ def pictures() -> list[Files]:
         _saved(colour, "JPEG", progressive=True),
         _saved(Image.new("L", (1400, 1000), 9), "JPEG"),
     ]
+
+
+def pages() -> dict[str, Files]:
+    """Images of several pages, which are refused, by their format."""
+    first, second = (Image.fromarray(image) for image in images().images[:2])
+    return {kind: _saved(first, kind, save_all=True, append_images=[second]) for kind in ("PNG", "TIFF", "GIF", "WEBP")}
 
 
 def _saved(picture: Image.Image, kind: str, **options: Any) -> Files:
@@ -284,20 +291,23 @@ def _line(**values: Any) -> MetricsLine:
 
 @functools.cache
 def results() -> list[Files]:
-    """An evaluation, with a small picture in place of each of its own, and a study."""
+    """An evaluation, with a small picture in place of each of its own, and both kinds of study."""
     found = digitsmith.evaluate("digits", "digits", count=300, progress=False)
     picture = base64.b64encode(encode(images().images[0])).decode()
     evaluation = found.model_copy(update={"pictures": dict.fromkeys(found.pictures, picture)})
-    return [{"result.json": result.model_dump_json(indent=1).encode() + b"\n"} for result in (evaluation, _study())]
+    made = (evaluation, _study(), _scarce())
+    return [{"result.json": result.model_dump_json(indent=1).encode() + b"\n"} for result in made]
+
+
+_REFERENCE = ReferenceRecord(source="mnist", split="train", sha256="4" * 64)
+_CLASSIFIER = ClassifierRecord(
+    layers=((1, 2),), epochs=1, batch_size=2, lr=0.1, weight_decay=0, rotation=1, scale=1, shift=1, shear=1
+)
 
 
 def _study() -> Study:
-    reference = ReferenceRecord(source="mnist", split="train", sha256="4" * 64)
-    classifier = ClassifierRecord(
-        layers=((1, 2),), epochs=1, batch_size=2, lr=0.1, weight_decay=0, rotation=1, scale=1, shift=1, shear=1
-    )
     protocol = StudyProtocol(
-        images=5, test_images=5, seeds=2, classifier=classifier, min_confidence=0.9, digitnet_sha256="d" * 64,
+        images=5, test_images=5, seeds=2, classifier=_CLASSIFIER, min_confidence=0.9, digitnet_sha256="d" * 64,
         versions=run_record().versions,
     )  # fmt: skip
     arm = Arm(
@@ -306,8 +316,26 @@ def _study() -> Study:
     )  # fmt: skip
     arms = (arm, arm.model_copy(update={"key": "tstr", "difference": -0.1, "difference_error": 0.1}))
     return Study(
-        subject="made", subject_sha256="0", reference=reference, held_out=reference, protocol=protocol, arms=arms
+        subject="made", subject_sha256="0", reference=_REFERENCE, held_out=_REFERENCE, protocol=protocol, arms=arms
     )
+
+
+def _scarce() -> Scarce:
+    arms: tuple[ArmKey, ...] = ("real", "adapted")
+    protocol = ScarceProtocol(
+        per_class=(1, 5), seeds=2, arms=arms, model="mnist", model_sha256="d" * 64, read=ReadOptions(frame="mnist"),
+        pool=50, test_images=5, classifier=_CLASSIFIER, steps=10, real_share=0.5, generated=50, trusted=0.5,
+        versions=run_record().versions,
+    )  # fmt: skip
+    cells = tuple(
+        Cell(per_class=number, seed=seed, arm=arm, accuracy=0.5 + number / 20 + seed / 50, generated=0)
+        for number in (1, 5) for seed in (0, 1) for arm in arms
+    )  # fmt: skip
+    rows = rows_of(cells)
+    return Scarce(
+        subject="mine", reference=_REFERENCE, held_out=_REFERENCE, protocol=protocol, complete=True, cells=cells,
+        rows=rows, verdicts=verdicts_of(rows), notes=("a note",),
+    )  # fmt: skip
 
 
 def responses() -> list[Files]:

@@ -89,7 +89,7 @@ def _picture() -> dict[str, Files]:
     entries = [(256, 4, SIDE), (257, 4, SIDE), (259, 3, 1), (262, 3, 1), (273, 5, 110), (278, 4, SIDE), (279, 4, 64)]
     table = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
     header = b"II*\0" + struct.pack("<IH", 8, len(entries)) + table + bytes(4)
-    return {
+    return {f"{kind} of two pages": files for kind, files in corpus.pages().items()} | {
         "a TIFF whose pixels lie at a fraction": {
             "image": header.ljust(110, b"\0") + struct.pack("<II", 7, 2) + bytes(64)
         }
@@ -245,6 +245,7 @@ _PAST: dict[str, Callable[[], dict[str, Files]]] = {
     "metrics": _metrics,
     "checkpoint": _checkpoint,
     "weights": _checkpoint,
+    "start": _checkpoint,
     "model": _model,
     "metadata": _metadata,
     "result": _result,

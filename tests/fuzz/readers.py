@@ -34,6 +34,7 @@ from digitsmith.records.run import Run
 from digitsmith.report.page import write_report
 from digitsmith.training import checkpoint
 from digitsmith.training.metrics_log import MetricsLog
+from digitsmith.training.start import find_start
 from digitsmith.training.weights import read_weights, start_from
 from fuzz import corpus, others
 from fuzz.mutations import Files
@@ -137,6 +138,17 @@ def _weights(place: Path) -> None:
     start_from(corpus.state("adam").generator.network, checkpoint.load_pair(Run(place))[0])
 
 
+def _start(place: Path) -> None:
+    found = find_start(place)
+    tried = corpus.state("residual")
+    asked = corpus.config("residual")
+    tolerated(found.require_fitting, corpus.images())
+    tolerated(lambda: found.configured(asked, asked))
+    if found.config.networks == asked.networks and found.data.image_size == (corpus.SIDE, corpus.SIDE):
+        found.fill(tried, ("two", "three"))
+        corpus.step(tried, asked, corpus.run_record().data)
+
+
 def _model(place: Path) -> None:
     path = place / "model.onnx"
     path.write_bytes(_only(place).read_bytes())
@@ -229,6 +241,7 @@ READERS = {
     "metrics": Reader(lambda: [corpus.of_run("metrics.jsonl")], _metrics, 800),
     "checkpoint": Reader(corpus.checkpoints, _checkpoint, 150),
     "weights": Reader(corpus.checkpoints, _weights, 150),
+    "start": Reader(lambda: corpus.checkpoints()[-1:], _start, 150),
     "model": Reader(corpus.models, _model, 150),
     "metadata": Reader(corpus.metadata, _metadata, 500),
     "result": Reader(corpus.results, _results, 120),

@@ -1,12 +1,15 @@
 """The options by which several commands read a data set."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from digitsmith.errors import ConfigError
-from digitsmith.records.base import Frame, Ink
+
+Ink = Literal["auto", "dark", "bright"]
+Frame = Literal["mnist", "tight"]
+"""As in `records.base`, which is not imported: help is to come at once."""
 
 Resize = Annotated[
     str | None, typer.Option(help="Scale the images to this height and width, e.g. 28x28.", metavar="HxW")

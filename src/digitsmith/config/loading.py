@@ -77,7 +77,7 @@ def to_values(config: TrainConfig) -> dict[str, Any]:
 
 
 def flatten(config: TrainConfig) -> dict[str, Any]:
-    """All keys of a config, dotted, with their values."""
+    """All keys of a config that are set, dotted, with their values."""
 
     def leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
         for name, value in values.items():
