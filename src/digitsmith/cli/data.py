@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 def data(
     source: Annotated[
-        str | None, typer.Argument(help="Images: a path, or a name of the list.", metavar="SOURCE", show_default=False)
+        str | None,
+        typer.Argument(help="A folder or file of images, or a named data set.", metavar="SOURCE", show_default=False),
     ] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option(help="Where to save the contact sheet. Default: SOURCE-sheet.png here.", metavar="FILE"),
+        typer.Option(
+            help="Where to save the contact sheet, a PNG. Default: SOURCE-sheet.png in the folder that you are in.",
+            metavar="FILE",
+        ),
     ] = None,
     resize: Resize = None,
     ink: InkOption = "auto",
@@ -27,15 +31,16 @@ def data(
     label_column: LabelColumn = None,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Show what is understood of your images; without SOURCE, list the named data sets.
+    """Show what is understood of your images, or list data sets.
 
     \b
-    digitsmith data                      # the list
-    digitsmith data my-digits            # classes, counts, sizes, ink, what was left out, and a contact sheet
-    digitsmith data my-digits --frame mnist
+    digitsmith data                            # the data sets that have a name
+    digitsmith data my-digits                  # classes, counts, sizes, ink, what was left out
+    digitsmith data my-digits --frame mnist    # the same, as `train --from mnist` frames them
 
-    A path is a folder or a file, as people keep images: class folders, images with a table of labels (CSV, TSV, JSON
-    lines), IDX, .npz, .mat, .h5, Parquet, tar shards, a CSV of pixels. Nothing is changed in it.
+    SOURCE may be a folder with a folder for each class; images with a table of labels (CSV, TSV, JSON lines); IDX,
+    .npz, .mat, .h5 or Parquet files; tar shards; or a CSV of pixels. A contact sheet shows ten images of each class.
+    Nothing is changed in your files.
     """
     if source is None:
         _list()

@@ -58,8 +58,10 @@ def evaluate(
     digitsmith evaluate mnist                     # the shipped model
     digitsmith evaluate runs/mnist                # a run, and its training data
     digitsmith evaluate made                      # generated images
-    digitsmith evaluate scans --reference digits  # other images, and a data set
+    digitsmith evaluate scans --reference digits  # images of yours, compared with a data set
     digitsmith evaluate mnist:test                # real digits
+
+    Real images are read as the model's training images were: scaled and framed alike.
 
     Takes about half a minute. Needs no torch, and no download for the shipped model. The result of a run is saved in
     its folder, for `digitsmith report`.

@@ -17,23 +17,37 @@ Resize = Annotated[
 InkOption = Annotated[
     Ink,
     typer.Option(
-        help="dark: ink is darker than paper, and the images are inverted; bright: it is not. auto: as it is found."
+        help="Of grey images. dark: ink is darker than paper, and the images are inverted; bright: they are not. auto: "
+        "it is found out from all of them."
     ),
 ]
 FrameOption = Annotated[
     Frame | None,
     typer.Option(
-        help="Crop each image to its ink. mnist: scale and centre it as MNIST was made; tight: fill the image.",
+        help="Crop each image to its ink. mnist: scale and centre it as MNIST was made; tight: fill the image. Images "
+        "of several sizes need this, or --resize.",
         show_default=False,
     ),
 ]
 ImageColumn = Annotated[
-    str | None, typer.Option(help="Of a table: the column of images, if it is not found.", metavar="NAME")
+    str | None,
+    typer.Option(
+        help="The column of a table, or array of a file, with the images, if it is not found.", metavar="NAME"
+    ),
 ]
 LabelColumn = Annotated[
-    str | None, typer.Option(help="Of a table: the column of labels, if it is not found.", metavar="NAME")
+    str | None,
+    typer.Option(
+        help="The column of a table, or array of a file, with the labels, if it is not found.", metavar="NAME"
+    ),
 ]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that cannot be read, and say which.")]
+SkipBad = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad",
+        help="Leave out images that cannot be read, and rows and images that do not fit each other, and say which.",
+    ),
+]
 
 
 def asked(**options: Any) -> dict[str, Any] | None:

@@ -64,7 +64,9 @@ def tstr(
 
 
 def scarce(
-    source: Annotated[str, typer.Argument(help="Your labelled images: a path, or a name.", metavar="SOURCE")],
+    source: Annotated[
+        str, typer.Argument(help="Your labelled images (a path), or a named data set.", metavar="SOURCE")
+    ],
     per_class: Annotated[
         str | None,
         typer.Option(
@@ -77,23 +79,31 @@ def scarce(
         Path | None, typer.Option(help="The folder of the study. Default: scarce-SOURCE.", metavar="FOLDER")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="The trained pair to adapt: mnist, or a run folder.", metavar="MODEL|RUN")
+        str,
+        typer.Option(
+            help="The model whose digits are used, and that is adapted: mnist, or a run folder.", metavar="MODEL|RUN"
+        ),
     ] = "mnist",
-    seeds: Annotated[int, typer.Option(min=2, help="How often everything is done.", metavar="N")] = 5,
+    seeds: Annotated[
+        int, typer.Option(min=2, help="How often everything is done, each time with other examples.", metavar="N")
+    ] = 5,
     arms: Annotated[
         str | None,
-        typer.Option(help="What to compare: some of real,box,scratch,adapted,both. Default: all.", metavar="ARM,ARM,…"),
+        typer.Option(
+            help="What to compare with real: some of box,scratch,adapted,both. Default: all.", metavar="ARM,ARM,…"
+        ),
     ] = None,
 ) -> None:
     """Measure what generated digits are worth beside few real examples.
 
     \b
-    digitsmith study scarce digits --per-class 5 --seeds 3
-    digitsmith study scarce my-digits --per-class 5,20 --arms real,adapted
+    digitsmith study scarce digits --per-class 5
+    digitsmith study scarce my-digits --per-class 5,20 --arms box,adapted
 
     The same small classifier learns from a few of your images of each class: alone (real), with digits of the model as
     it is (box), with those of a generator trained on these few images (scratch), with those of the model adapted to
-    them (adapted), and with both kinds. Each is tested on your test images. Every seed draws other examples.
+    them (adapted), and with digits of box and adapted (both). Each is tested on your test images, or on half of your
+    images where they have no splits.
 
     It takes about a minute for each generator and half a minute for each classifier on two cores. What is finished is
     kept: the same command goes on after Ctrl-C. Needs torch: the extra train.

@@ -37,7 +37,12 @@ def train(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Passes over the training images. Short for --set epochs=N.", metavar="N"),
+        typer.Option(
+            min=1,
+            help="Passes over the training images. Short for --set epochs=N. Default: the preset's; of residual, it "
+            "follows from the number of images.",
+            metavar="N",
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of all random numbers. Short for --set seed=N.", metavar="N")
@@ -59,8 +64,9 @@ def train(
         str | None,
         typer.Option(
             "--from",
-            help="A trained pair to start from, for few images or little time: mnist, which is in the box, or a run "
-            "folder. Images are brought to its size and frame.",
+            help="Start from a trained generator and discriminator, for few images or little time: mnist, which comes "
+            "with the package, or a run folder of the preset residual. Images are brought to its size and frame; with "
+            "other options on how they are read, give --frame, too.",
             metavar="MODEL|RUN",
         ),
     ] = None,
@@ -95,7 +101,7 @@ def train(
     \b
     digitsmith train cgan                           # 1,438 digits, no download
     digitsmith train residual --data mnist --out runs/mnist
-    digitsmith train residual --from mnist --data my-digits  # your own, also few: minutes
+    digitsmith train residual --from mnist --data my-digits  # adapts the shipped model to your own images
     digitsmith train residual --data letters --resize 28x28
     digitsmith train gan --data mnist --epochs 50 --set discriminator.dropout=0.5
     digitsmith train --resume --out runs/mnist
@@ -103,8 +109,8 @@ def train(
     The run folder gets the generator (model.onnx), figures, sample images of every epoch (of up to 200, if there are
     more), metrics and checkpoints. Ctrl-C saves the state and stops.
 
-    Needs torch: the extra train. On MNIST and two CPU cores, residual takes a quarter of an hour to an hour; a GPU is
-    used if there is one.
+    Needs torch: the extra train. On MNIST and two CPU cores, residual takes a quarter of an hour to an hour, and with
+    few images minutes. A GPU is used if there is one.
     """
     if out is None:
         if preset is None and resume:

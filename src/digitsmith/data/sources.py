@@ -78,23 +78,27 @@ def load_dataset(
     """Load one split of a data set.
 
     Args:
-        source: a name from `digitsmith data`, or a path: a folder or file of images in whatever layout people keep
-            them. Either may end in `:train` or `:test` to choose the split.
+        source: a name from `digitsmith data`, or a path: class folders, images beside a table of labels, or files
+            such as IDX, .npz, .mat, .h5, .parquet, tar shards and tables of pixels. Either may end in `:train` or
+            `:test` to choose the split.
         split: which split, if the source does not say.
         resize: scale the images to this height and width, 8 to 128 pixels.
-        ink: whether ink is `dark` on bright paper, and images are to be inverted, or `bright`; `auto`: as it is found.
-        frame: crop each image to its ink; `mnist`: scale and centre it as MNIST was made; `tight`: fill the image.
-        image_column: of a table, the column of file names or images, if it is not found.
-        label_column: of a table, the column of labels, if it is not found.
-        skip_bad: leave out images that cannot be read, and say which.
+        ink: of grey images, whether ink is `dark` on bright paper, so that they are inverted, or `bright`; `auto`: it
+            is found out from all of them.
+        frame: crop each image to its ink; `mnist`: scale and centre it as MNIST was made; `tight`: fill the image. The
+            result is grey, and of 28x28 pixels unless `resize` says otherwise. Unset, images must be of one size.
+        image_column: the column of a table, or the array of a file, with the images, if it is not found.
+        label_column: the column of a table, or the array of a file, with the labels, if it is not found.
+        skip_bad: leave out images that cannot be read, and rows and images that do not fit each other, and say which.
         progress: True shows the progress and what was left out or changed, False shows nothing; or a `Progress`.
 
     Returns:
-        Images, uint8[n, h, w] or uint8[n, h, w, 3], with labels and class names if there are any.
+        Images, uint8[n, h, w] with bright ink or uint8[n, h, w, 3], with labels and class names if there are any.
 
     Raises:
         ConfigError: a split or a size that cannot be asked for.
-        DataError: no such source, a damaged one, or images of a size that models do not take.
+        DataError: no such source, a damaged one, one whose meaning is not certain, or images of several sizes or of
+            one that models do not take.
         DownloadError: a named data set that could not be fetched.
         DependencyError: a format that needs an optional library.
 

@@ -1,11 +1,13 @@
 """Data sets on disk: one module for each format.
 
 - `holds(place)` says whether there are files of the format.
-- `read(place, reading)` gives a whole `Dataset`.
-- `Writer(folder, header)` takes batches as they come, in constant memory. Some formats are only read.
+- `read(place, reading)` gives a whole `Dataset`. It tells `reading` what it found and what it guessed, and ends in
+  `assemble`, which settles class names, ink, frame and size for all formats.
+- `Writer(folder, header)` takes batches as they come, in constant memory. Only the formats in `FORMATS` have one; the
+  others in `_READERS` (MATLAB, HDF5, tables of pixels, tables of labels) are only read.
 
-A data set is a folder, in which each split has files or a folder of its own; `read` also takes the single file of a
-split. Where the files of a split are is found here, for all formats, and given to them as a `Place`.
+A source is a file or a folder, in which each split has files or a folder of its own. Where the files of a split are is
+found by `data.folders`, for all formats, and given to them as a `Place`. The first format that holds something reads.
 """
 
 import contextlib

@@ -1,6 +1,8 @@
-"""PNG files in a folder for each class, under `train/` and `test/`, or without them.
+"""Images in a folder for each class, under `train/` and `test/`, or without them. PNG is written, and all of
+`data.images` read.
 
-Class names are the folders' names; their order is the natural one (9 before 10) unless a `dataset.json` says otherwise.
+Class names are the folders' names (`data.labels.class_titles`); their order is the natural one (9 before 10) unless a
+`dataset.json` says otherwise.
 Images in a folder `unlabelled` have no label, unless `dataset.json` has a class of that name. Without class folders,
 all images in the split's folder have none.
 
