@@ -65,8 +65,7 @@ def train(
         typer.Option(
             "--from",
             help="Start from a trained generator and discriminator, for few images or little time: mnist, which comes "
-            "with the package, or a run folder of the preset residual. Images are brought to its size and frame; with "
-            "other options on how they are read, give --frame, too.",
+            "with the package, or a run folder of the preset residual. Images are brought to its size and frame.",
             metavar="MODEL|RUN",
         ),
     ] = None,
