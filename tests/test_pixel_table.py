@@ -60,7 +60,7 @@ def test_names_as_others_have_them(tmp_path) -> None:
     rows = table(tmp_path / "b.csv", range(40), LABELS, IMAGES, names=["", "digit", *NAMES])
     data, notes = read(rows)
     assert_all(data)
-    assert notes[0] == "columns that are not read: (no name)."
+    assert notes[0] == "columns that are not read: (column 1)."
     mixed = np.random.default_rng(1).permutation(64)
     data, notes = read(
         table(tmp_path / "c.csv", LABELS, IMAGES.reshape(40, 64)[:, mixed], names=["y", *np.array(NAMES)[mixed]])
@@ -126,6 +126,18 @@ def test_damage_is_told_with_the_line_or_the_column(tmp_path, change, message) -
     path.write_text(change(path.read_text()))
     with pytest.raises(DataError, match=message):
         read(path)
+
+
+def test_text_of_two_bytes_and_blank_lines_are_read_as_of_any_table(tmp_path) -> None:
+    path = table(tmp_path / "a.csv", LABELS, IMAGES, names=["label", *NAMES])
+    path.write_text(path.read_text() + "\n", "utf-16")
+    assert_all(read(path)[0])
+
+
+def test_large_images_whose_rows_are_long(tmp_path) -> None:
+    large = np.random.default_rng(0).integers(0, 256, (4, 128, 128), dtype=np.uint8)
+    data, _ = read(table(tmp_path / "a.csv", large, range(4), names=[*(f"pixel{i}" for i in range(128**2)), "label"]))
+    assert np.array_equal(data.images, large)
 
 
 def test_several_tables_and_colour_are_refused(tmp_path) -> None:

@@ -24,7 +24,7 @@ Row = Sequence[Any]
 """Cells: texts, or what JSON has."""
 
 _MARKS = "\t;,|"
-_HEAD = 2**16  # characters that show how a table is written
+_HEAD = 2**20  # bytes that show how a table is written
 _SHOWN = 200  # rows that do
 
 
@@ -55,6 +55,13 @@ class Table:
         most = limits.MAX_TABLE if self.path.name != STYLEGAN else limits.MAX_JSON
         if self.path.stat().st_size > most:
             raise DataError(f"{self.path} is larger than the {most:,} bytes that are read of a table: divide it.")
+        yield from self._rows()
+
+    def head(self, most: int = _SHOWN) -> list[Row]:
+        """The cells of its first rows, however large it is."""
+        return [cells for _, cells in islice(self._rows(), most)]
+
+    def _rows(self) -> Iterator[tuple[int, Row]]:
         rows = _raw_rows(self.path, self.mark, self.encoding, self.columns)
         for line, cells in islice(rows, 1 if self.has_names and self.mark else 0, None):
             if len(cells) != len(self.columns):
@@ -63,10 +70,6 @@ class Table:
                     f"Mend that line."
                 )
             yield line, cells
-
-    def head(self, most: int = _SHOWN) -> list[Row]:
-        """The cells of its first rows."""
-        return [cells for _, cells in islice(self.rows(), most)]
 
 
 def open_table(path: Path, is_row: Callable[[Sequence[str]], bool]) -> Table | None:
@@ -116,7 +119,8 @@ def is_stylegan(path: Path) -> bool:
 def _find_mark(lines: Sequence[str], by_space: bool) -> str | None:
     """What stands between cells: what divides all lines into the same number of them, the more the better."""
     best, most = None, 1
-    for mark in _MARKS + " " * by_space:
+    first = next(iter(lines), "")
+    for mark in [mark for mark in _MARKS + " " * by_space if mark in first]:
         widths = [len(cells) for _, cells in _cut(iter(lines), mark)]
         alike = bool(widths) and widths.count(widths[0]) * 10 >= len(widths) * 9
         if alike and widths[0] > most and (mark != " " or best is None):

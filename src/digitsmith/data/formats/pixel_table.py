@@ -3,7 +3,6 @@
 The label is in a column of a usual name; without names, in the first or the last. Images are square.
 """
 
-import csv
 import math
 import re
 from collections import Counter
@@ -24,32 +23,12 @@ from digitsmith.data.folders import Place
 from digitsmith.data.formats import decoding
 from digitsmith.data.labels import natural
 from digitsmith.data.reading import Reading, listed
+from digitsmith.data.tables import Table, open_table
 from digitsmith.errors import DataError
 from digitsmith.records.base import SIDES
 
 _ENDINGS = (".csv", ".tsv")
-_MARKS = ",;\t|"
-_HEAD, _SHOWN = 2**20, 200  # bytes and rows that show how a table is written
 _AT_ONCE = 2**23  # bytes of text
-
-
-@dataclass(frozen=True)
-class _Table:
-    """How a table is written.
-
-    Attributes:
-        path: of it.
-        mark: between cells.
-        columns: names; `column 1`, … where the table has none.
-        has_names: whether it has.
-        head: some of its rows.
-    """
-
-    path: Path
-    mark: str
-    columns: tuple[str, ...]
-    has_names: bool
-    head: list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -92,25 +71,19 @@ def read(place: Place, reading: Reading) -> Dataset:
         return assemble(table.path, reading, images, None if columns.label is None else np.array(labels, np.str_))
 
 
-def _look(path: Path) -> _Table | None:
+def _look(path: Path) -> Table | None:
     """See how a table is written; None if it is none of pixels."""
-    with path.open("rb") as file:
-        start = file.read(_HEAD)
-    try:
-        lines = [line for line in start.decode("utf-8-sig", "replace").splitlines() if line.strip()]
-        lines = lines[: len(lines) if len(start) < _HEAD else -1][: _SHOWN + 1]
-        mark = max(_MARKS, key=lines[0].count)
-        rows = list(csv.reader(lines, delimiter=mark))
-    except (csv.Error, IndexError):
+    table = open_table(path, _is_row)
+    if table is None or len(table.columns) < SIDES.start**2:
         return None
-    has_names = 2 * sum(map(_is_number, rows[0])) < len(rows[0]) or not _is_number(rows[0][len(rows[0]) // 2])
-    has_names = has_names or _counts_up(rows[0])
-    head = rows[has_names:]
-    width = len(rows[0])
-    if width < SIDES.start**2 or not head or sum(map(_is_number, head[0])) < 0.9 * width:
-        return None
-    columns = [name.strip() for name in rows[0]] if has_names else [f"column {i}" for i in range(1, width + 1)]
-    return _Table(path, mark, tuple(columns), has_names, [row for row in head if len(row) == width])
+    first = next(iter(table.head(1)), ())
+    return table if sum(map(_is_number, first)) >= 0.9 * len(table.columns) else None
+
+
+def _is_row(cells: Sequence[str]) -> bool:
+    """Whether the first line of a table has no names of columns."""
+    numbers = list(map(_is_number, cells))
+    return 2 * sum(numbers) >= len(cells) and numbers[len(cells) // 2] and not _counts_up(cells)
 
 
 def _is_number(cell: str) -> bool:
@@ -131,7 +104,7 @@ def _counts_up(cells: Sequence[str]) -> bool:
     )
 
 
-def _find_columns(table: _Table, reading: Reading) -> _Columns:
+def _find_columns(table: Table, reading: Reading) -> _Columns:
     """Which columns are pixels, and which the label.
 
     Raises:
@@ -156,7 +129,7 @@ def _find_columns(table: _Table, reading: Reading) -> _Columns:
             reading.note(f"{table.path}: columns of pixels are put in the order of their numbers.")
             pixels = order
         if other := [name for i, name in enumerate(table.columns) if i != label and i not in {*pixels}]:
-            reading.note(f"{table.path}: columns that are not read: {listed([name or '(no name)' for name in other])}.")
+            reading.note(f"{table.path}: columns that are not read: {listed(other)}.")
     return _Columns(pixels, label)
 
 
@@ -164,7 +137,7 @@ def _is_square(count: float) -> bool:
     return count > 0 and count == int(count) and math.isqrt(int(count)) ** 2 == count
 
 
-def _find_label(table: _Table, reading: Reading) -> int | None:
+def _find_label(table: Table, reading: Reading) -> int | None:
     """The column of the label, by its name."""
     if asked := reading.options.label_column:
         if asked not in table.columns:
@@ -181,13 +154,14 @@ def _find_label(table: _Table, reading: Reading) -> int | None:
     return found[0] if found else None
 
 
-def _find_unnamed_label(table: _Table, columns: Sequence[int], reading: Reading) -> int:
+def _find_unnamed_label(table: Table, columns: Sequence[int], reading: Reading) -> int:
     """The first or the last column: the one that is not the same in all images, as a corner is."""
     ends = {"first": columns[0], "last": columns[-1]}
-    values = {end: {row[place] for row in table.head} for end, place in ends.items()}
+    head = table.head()
+    values = {end: {row[place] for row in head} for end, place in ends.items()}
     vary = [end for end in ends if len(values[end]) > 1]
     if len(vary) > 1:
-        vary = [end for end in vary if len(values[end]) <= 0.5 * len(table.head) and _may_be_labels(values[end])]
+        vary = [end for end in vary if len(values[end]) <= 0.5 * len(head) and _may_be_labels(values[end])]
     if len(vary) != 1:
         may_be = " or ".join(repr(table.columns[place]) for place in ends.values())
         raise DataError(
@@ -204,9 +178,9 @@ def _may_be_labels(values: set[str]) -> bool:
     return len(numbers) < len(values) or (max(numbers) < 100 and all(number == int(number) for number in numbers))
 
 
-def _rows(table: _Table, columns: _Columns) -> Iterator[tuple[NDArray[Any], list[str]]]:
+def _rows(table: Table, columns: _Columns) -> Iterator[tuple[NDArray[Any], list[str]]]:
     """Pixels, uint8 or float32[n, pixels], and labels of some rows after the other."""
-    with table.path.open(encoding="utf-8-sig", newline=None) as file:
+    with table.path.open(encoding=table.encoding, newline=None) as file:
         for first, lines in _lines(file, 1 + table.has_names):
             for number, line in enumerate(lines, first):
                 if line.count(table.mark) != len(table.columns) - 1:
@@ -243,7 +217,7 @@ def _lines(file: IO[str], first: int) -> Iterator[tuple[int, list[str]]]:
         first += len(lines)
 
 
-def _cell(line: str, place: int, table: _Table) -> str:
+def _cell(line: str, place: int, table: Table) -> str:
     """One cell of a line; those of the first and last column are quick to find."""
     if place == 0:
         cell = line.partition(table.mark)[0]
