@@ -5,8 +5,8 @@
 >>> model.sample([3, 1, 4], seed=1).shape        # uint8 images, 0 background to 255 ink
 (3, 28, 28)
 
-The names below are functions and classes of the rooms, loaded at first use. Only `train`, `export`, `tstr` and
-`scarce` need torch (the extra `train`).
+The names below are functions and classes of the rooms, loaded at first use. Only `train`, `export`, `tstr`, `scarce`
+and `as_torch` need torch (the extra `train`).
 """
 
 import importlib
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from digitsmith.errors import DigitsmithError
     from digitsmith.evaluation.evaluate import evaluate
     from digitsmith.generation.generate import generate
+    from digitsmith.generation.stream import Stream, stream
     from digitsmith.models.generator import Model, load
     from digitsmith.records.evaluation import Evaluation
     from digitsmith.records.scarce import Scarce
@@ -27,13 +28,15 @@ if TYPE_CHECKING:
     from digitsmith.studies.scarce import scarce
     from digitsmith.studies.tstr import tstr
     from digitsmith.training.export import export
+    from digitsmith.training.stream import as_torch
     from digitsmith.training.train import Outcome, train
 
     __version__: str
 
 __all__ = [
-    "Dataset", "DigitsmithError", "Evaluation", "Model", "Outcome", "Scarce", "Study",
-    "evaluate", "export", "generate", "load", "load_dataset", "scarce", "train", "tstr", "write_report",
+    "Dataset", "DigitsmithError", "Evaluation", "Model", "Outcome", "Scarce", "Stream",
+    "Study", "as_torch", "evaluate", "export", "generate", "load", "load_dataset", "scarce", "stream", "train", "tstr",
+    "write_report",
 ]  # fmt: skip
 
 _HOMES = {
@@ -43,13 +46,16 @@ _HOMES = {
     "Model": "models.generator",
     "Outcome": "training.train",
     "Scarce": "records.scarce",
+    "Stream": "generation.stream",
     "Study": "records.study",
+    "as_torch": "training.stream",
     "evaluate": "evaluation.evaluate",
     "export": "training.export",
     "generate": "generation.generate",
     "load": "models.generator",
     "load_dataset": "data.sources",
     "scarce": "studies.scarce",
+    "stream": "generation.stream",
     "train": "training.train",
     "tstr": "studies.tstr",
     "write_report": "report.page",

@@ -135,7 +135,7 @@ class Notebook(Lines):
     """One line in a notebook's output that changes in place; notes stay above it."""
 
     def __init__(self) -> None:
-        from IPython.display import display  # type: ignore[import-not-found, unused-ignore]
+        from IPython.display import display
 
         self._handle = display({"text/plain": ""}, raw=True, display_id=True)
         super().__init__(lambda line: self._handle.update({"text/plain": line}, raw=True), every=0.2)

@@ -46,6 +46,7 @@ def data(
         _list()
         return
     from digitsmith.data.grid import save_png
+    from digitsmith.data.sheet import sheet as contact_sheet
     from digitsmith.data.sources import read_options
     from digitsmith.data.summary import examine
     from digitsmith.files import require_file_place
@@ -60,7 +61,7 @@ def data(
     with listening(True) as progress:
         summary = examine(source, options, progress)
     _show(summary)
-    save_png(place, summary.sheet(), scale=2)
+    save_png(place, contact_sheet(summary.first), scale=2)
     typer.echo(f"\nLook at {place}: a column for each class, as the images would be trained on.")
     out = Path("runs") / place.stem.removesuffix("-sheet")
     typer.echo(f"Next, train a generator on them:\n  {_train(summary, source, out, read_words(options))}")

@@ -67,6 +67,11 @@ class Dataset:
         height, width = self.image_size
         return f"Dataset({len(self):,} images of {height}x{width}x{self.channels}, classes {self.classes})"
 
+    def _repr_html_(self) -> str:
+        from digitsmith.data.sheet import as_html
+
+        return as_html(self)
+
     def __len__(self) -> int:
         return len(self.images)
 

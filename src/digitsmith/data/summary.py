@@ -4,19 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digitsmith.data.catalogue import TITLES
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import SPLITS, Split
-from digitsmith.data.grid import tile
 from digitsmith.data.reading import Reading
+from digitsmith.data.sheet import UNKNOWN, counts
 from digitsmith.data.sources import Source, read_source
 from digitsmith.errors import MissingSplitError
 from digitsmith.progress import Progress
 from digitsmith.records.base import ReadOptions
-
-_ROWS, _MOST_COLUMNS, _UNLABELLED_COLUMNS = 10, 26, 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,23 +53,11 @@ class Summary:
 
     def classes(self) -> list[tuple[str, list[int]]]:
         """Every class, and how many images each split has of it; at the end those without a label, if there are."""
-        names = list(dict.fromkeys(name for data in self.splits.values() for name in data.classes))
-        rows = [(name, [_count(data, name) for data in self.splits.values()]) for name in names]
-        bare = [len(data) - sum(numbers[i] for _, numbers in rows) for i, data in enumerate(self.splits.values())]
-        return [*rows, ("without a label", bare)] if any(bare) else rows
-
-    def sheet(self) -> NDArray[np.uint8]:
-        """Ten images of each class in a column, as they would be trained on."""
-        data = self.first
-        if data.labels is None:
-            return tile(data.images[: _ROWS * _UNLABELLED_COLUMNS], _UNLABELLED_COLUMNS)
-        columns = min(len(data.classes), _MOST_COLUMNS)
-        images = np.zeros((_ROWS * columns, *data.images.shape[1:]), np.uint8)
-        for label in range(columns):
-            of_class = data.images[data.labels == label]
-            some = of_class[np.linspace(0, len(of_class) - 1, min(_ROWS, len(of_class))).astype(int)]
-            images[label::columns][: len(some)] = some
-        return tile(images, columns)
+        of_splits = [counts(data) for data in self.splits.values()]
+        names = dict.fromkeys(name for of_split in of_splits for name in of_split)
+        rows = [(name, [of_split.get(name, 0) for of_split in of_splits]) for name in names]
+        bare = [len(data) - sum(of.values()) for data, of in zip(self.splits.values(), of_splits, strict=True)]
+        return [*rows, (UNKNOWN, bare)] if any(bare) else rows
 
 
 _USES = {"train": "train on", "test": "test on"}
@@ -104,13 +89,6 @@ def examine(source: str | Path, options: ReadOptions, progress: Progress) -> Sum
     if len(splits) == len(SPLITS) and _same(*splits.values()):  # a file without splits gives all for either
         splits.popitem()
     return Summary(chosen.name, splits, {split: readings[split] for split in splits})
-
-
-def _count(data: Dataset, name: str) -> int:
-    """How many images are of a class."""
-    if data.labels is None or name not in data.classes:
-        return 0
-    return int(np.count_nonzero(data.labels == data.classes.index(name)))
 
 
 def _same(first: Dataset, second: Dataset) -> bool:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -86,10 +86,18 @@ def batches(model: Model, plan: Plan) -> Generator[Batch]:
     Raises:
         ModelError: images that are refused every time.
     """
-    threads, model = os.cpu_count() or 1, model.apart()
-    pending: deque[Future[Batch]] = deque()
+    return ahead(model, plan, plan.spans(), os.cpu_count() or 1)
+
+
+def ahead(model: Model, plan: Plan, pieces: Iterable[Span], threads: int) -> Generator[Batch]:
+    """Make pieces of a plan, in their order, so many at a time, and a few ahead of what is asked for.
+
+    Raises:
+        ModelError: images that are refused every time.
+    """
+    model, pending = model.apart(), deque[Future[Batch]]()
     with Workers(model.runs, threads) as workers:
-        for span in plan.spans():
+        for span in pieces:
             pending.append(workers.submit(plan.make, model, span))
             if len(pending) > 2 * threads:
                 yield workers.result(pending.popleft())

@@ -1,8 +1,10 @@
 """Running a graph, with an end to it: what takes far too long is stopped, and so is what Ctrl-C interrupts."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from threading import get_ident
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -72,7 +74,9 @@ class Workers:
     """
 
     def __init__(self, runs: Runs, threads: int) -> None:
-        self._runs, self._pool = runs, ThreadPoolExecutor(threads)
+        idents = set[int]()
+        self._runs, self._process, self._idents = runs, os.getpid(), idents
+        self._pool = ThreadPoolExecutor(threads, initializer=lambda: idents.add(get_ident()))
         self._unfinished: set[Future[Any]] = set()
 
     def submit(self, work: Callable[..., Result], *arguments: Any) -> "Future[Result]":
@@ -96,7 +100,11 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._process != os.getpid():  # a fork has none of the threads, and would wait for them for ever
+            return
         self._pool.shutdown(wait=False, cancel_futures=True)
+        if get_ident() in self._idents:  # where garbage is collected; it cannot wait for itself
+            return
         while running := tuple(self._unfinished):
             self._runs.stop()
             wait(running, timeout=0.1)
