@@ -21,12 +21,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from safetensors.numpy import load_file
 
 import digitsmith
@@ -39,7 +40,9 @@ _TRAIN = ["train", "cgan", "--data", "few", *(f"--set={change}" for change in [*
 _CHANGES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}  # as Python's audit events
 _WRITES = {"open", "write", "flush", "close", "fsync", "replace", "rename"}  # functions, before and after whose call
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["digitsmith.training.train", "digitsmith.studies.tstr", "torch._dynamo", "rich.console"])
+_FORKS.set_forkserver_preload(
+    ["digitsmith.training.train", "digitsmith.studies.scarce", "torch._dynamo", "rich.console"]
+)
 
 
 @dataclass
@@ -72,6 +75,11 @@ def _is_page(path: Path) -> None:
     assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
 
 
+def _is_picture(path: Path) -> None:
+    with Image.open(path) as picture:
+        picture.load()
+
+
 def _is_run(folder: Path) -> None:
     run = Run(folder)
     run.read_config()
@@ -83,10 +91,13 @@ def _is_run(folder: Path) -> None:
 def _commands() -> dict[str, Command]:
     resume = ["train", "--resume", "--out", "new"]
     study = ["study", "tstr", "mnist", "--reference", "few", "--count", "80", "--seeds", "2", "--json", "study.json"]
+    scarce = ["study", "scarce", "few", "--per-class", "2", "--seeds", "2", "--arms", "box", "--out", "scarce"]
     commands = {
         "train": Command([*_TRAIN, "--out", "new"], "new", _is_run, resume),
         "evaluate": Command(["evaluate", "run", "--count", "300"], "run/evaluation.json", load_result),
         "study": Command(study, "study.json", load_result),
+        "study scarce": Command(scarce, "scarce", lambda folder: load_result(folder / "scarce.json")),
+        "data": Command(["data", "few", "--sheet", "few.png"], "few.png", _is_picture),
         "report": Command(["report", "run"], "run/report.html", _is_page),
         "export": Command(["export", "run", "run/model.onnx"], "run/model.onnx", digitsmith.load),
     }
@@ -104,11 +115,13 @@ def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
     import torch
 
     from digitsmith.cli import main
-    from digitsmith.studies import tstr
+    from digitsmith.studies import scarce, tstr
 
     torch.set_num_threads(1)
     tstr._LEAST_STEPS = 8  # how well a classifier learns is not what is looked at
-    tstr.RECIPE = tstr.replace(tstr.RECIPE, epochs=1, batch_size=16)
+    tstr.RECIPE = replace(tstr.RECIPE, epochs=1, batch_size=16)
+    scarce.RECIPE = replace(scarce.RECIPE, epochs=1, layers=((8, 2), (8, 2)))
+    scarce._IMAGES, scarce._GENERATED = 640, 100
     counted = itertools.count()
 
     def count() -> None:
