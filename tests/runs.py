@@ -48,7 +48,14 @@ def was_exported(run: Run) -> bool:
 
 
 def _train(
-    out: Path, data: Path, preset: str, changes: list[str], *, killed_in_save: int = 0, largest_file: int = 0
+    out: Path,
+    data: Path,
+    preset: str,
+    changes: list[str],
+    *,
+    interrupted_at: int = 0,
+    killed_in_save: int = 0,
+    largest_file: int = 0,
 ) -> None:
     """Train, and exit with 0, with 3 if it was interrupted, or with 2 and a message in `out`/error.
 
@@ -57,6 +64,7 @@ def _train(
         data: what to train on.
         preset: that is trained.
         changes: made to it.
+        interrupted_at: the epoch at whose samples Ctrl-C is pressed; 0 for none.
         killed_in_save: the checkpoint of this process, counted from 1, at which it is killed when half of the file is
             written; 0 for none.
         largest_file: a limit in bytes that stands in for a full disk: a write beyond it fails in the kernel.
@@ -68,6 +76,8 @@ def _train(
     torch.set_num_threads(1)
     train.export_state = lambda _, path, *__: path.with_name("exported").touch()  # type: ignore[assignment]
     train.draw_figures = lambda _: None  # type: ignore[assignment]
+    if interrupted_at:
+        _interrupt_at(interrupted_at)
     if killed_in_save:
         _kill_in_save(killed_in_save)
     if largest_file:
@@ -80,6 +90,20 @@ def _train(
         (out / "error").write_text(str(error))
         raise SystemExit(2) from error
     raise SystemExit(0 if outcome.finished else 3)
+
+
+def _interrupt_at(epoch: int) -> None:
+    from digitsmith.training import samples
+
+    save = samples.save
+
+    def save_and_interrupt(run: Run, *more: Any) -> Any:
+        sheet = save(run, *more)
+        if run.sample(epoch).exists():
+            os.kill(os.getpid(), signal.SIGINT)
+        return sheet
+
+    samples.save = save_and_interrupt
 
 
 def _kill_in_save(count: int) -> None:

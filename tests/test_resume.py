@@ -1,7 +1,6 @@
 """A training survives being killed at any moment, and goes on to what it would have become."""
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -80,19 +79,15 @@ def test_a_run_killed_at_random_ends_with_the_same_weights_and_metrics(tmp_path:
 
 @pytest.mark.usefixtures("weights_only")
 def test_ctrl_c_saves_and_the_run_goes_on(tmp_path: Path, few: Path) -> None:
-    changes = [*MICRO, "epochs=30"]
+    changes = [*MICRO, "epochs=6"]
     run = Run(tmp_path / "run")
-    stopped = start(run.folder, few, "cgan", changes)
-    wait(stopped, run.sample(3))
-    assert stopped.pid is not None
-    os.kill(stopped.pid, signal.SIGINT)
-    assert ended(stopped) == 3
+    assert ended(start(run.folder, few, "cgan", changes, interrupted_at=3)) == 3
     record = run.read_record()
     assert record.state == "interrupted"
     assert record.seconds > 0
     assert not was_exported(run)
     outcome = digitsmith.train(out=run.folder, resume=True, progress=False)
-    assert (outcome.finished, outcome.epochs) == (True, 30)
+    assert (outcome.finished, outcome.epochs) == (True, 6)
     assert run.read_record().state == "finished"
     assert run.read_record().started == record.started
     whole = digitsmith.train("cgan", few, tmp_path / "whole", changes=changes, progress=False).run

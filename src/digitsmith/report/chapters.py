@@ -131,12 +131,14 @@ def _read_training(run: Run) -> Training:
 def _facts(config: TrainConfig, record: RunRecord, lines: Sequence[MetricsLine]) -> dict[str, str]:
     data, networks, optimizer = record.data, config.networks, config.optimizer
     size, colour = "x".join(map(str, data.image_size)), " in colour" if data.channels == 3 else ""
-    length = f"{optimizer.steps:,} steps" if optimizer.epochs is None else f"{optimizer.epochs} epochs"
+    lengths = ((optimizer.epochs, "epochs"), (optimizer.steps, "steps"))
+    length = next((f"{count:,} {what}" for count, what in lengths if count), "epochs")
+    batches = f"batches of {optimizer.batch_size}" if optimizer.batch_size else "batches"
     facts = {
         "Trained on": f"{data.title}: {data.images:,} images of {size}{colour}, {len(data.classes) or 'no'} classes"
         + (", less a tenth that is held out to measure on" if config.run.evaluate_every else ""),
         "Networks": f"{networks.architecture}, {'conditional' if networks.conditional else 'unconditional'}",
-        "Planned": f"{length} in batches of {optimizer.batch_size}, seed {config.run.seed}",
+        "Planned": f"{length} in {batches}, seed {config.run.seed}",
     }
     widths = [
         (name, part.widths)
