@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from digitsmith.data import limits
-from digitsmith.data.bulk import decode_all
+from digitsmith.data.image_files import decode_all
 from digitsmith.data.images import decode, decode_picture, encode
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import load_dataset

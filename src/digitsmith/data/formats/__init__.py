@@ -27,7 +27,7 @@ from digitsmith.data.folders import SPLITS as SPLITS
 from digitsmith.data.folders import Place, places
 from digitsmith.data.folders import Split as Split
 from digitsmith.data.reading import Reading
-from digitsmith.data.tables import is_stylegan
+from digitsmith.data.text_tables import is_stylegan
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError
 from digitsmith.files import is_unfinished, staged_folder
 from digitsmith.records.base import Channels, check_class_names
@@ -37,7 +37,7 @@ from digitsmith.untrusted import read_bytes, reading
 Format = Literal["idx", "npz", "png", "parquet", "webdataset"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-_READERS = ("idx", "npz", "parquet", "webdataset", "mat", "hdf5", "pixel_table", "table", "png")
+_READERS = ("idx", "npz", "parquet", "webdataset", "mat", "hdf5", "pixel_table", "label_table", "png")
 """Modules that read, in the order in which they are asked whether there is something for them."""
 
 RECORD = "dataset.json"

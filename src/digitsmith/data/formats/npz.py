@@ -2,7 +2,7 @@
 
 Its arrays are `images`, uint8[n, h, w] or uint8[n, h, w, 3]; `labels`, int64[n], where -1 is unlabelled; and `classes`,
 strings. Arrays of other names, shapes and ranges are read, too: Keras' `x_train`, `y_train`, `x_test`, `y_test` in one
-file, `arr_0` and `arr_1`, floats from 0 to 1, … (`formats.named`, `data.arrays`).
+file, `arr_0` and `arr_1`, floats from 0 to 1, … (`formats.named_arrays`, `data.arrays`).
 """
 
 import io
@@ -21,7 +21,7 @@ from digitsmith.data import limits
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import Header, decoding, write_record
-from digitsmith.data.formats.named import Claim, file_of, read_arrays
+from digitsmith.data.formats.named_arrays import Claim, file_of, read_arrays
 from digitsmith.data.reading import Reading
 
 _MAX_HEADER = 2**14  # bytes of what stands before an array's content

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data.assemble import assemble
-from digitsmith.data.bulk import decode_files
 from digitsmith.data.class_folders import UNLABELLED_FOLDER, has_images, labelled_files
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import Header, write_record
+from digitsmith.data.image_files import decode_files
 from digitsmith.data.images import encode
 from digitsmith.data.reading import Reading
-from digitsmith.data.tables import ENDINGS
+from digitsmith.data.text_tables import ENDINGS
 from digitsmith.errors import DataError
 
 

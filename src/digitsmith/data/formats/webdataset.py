@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from digitsmith.data import limits, names
 from digitsmith.data.assemble import assemble
-from digitsmith.data.bulk import decode_all
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.folders import Place, counts, is_image
 from digitsmith.data.formats import Header, decoding, write_record
+from digitsmith.data.image_files import decode_all
 from digitsmith.data.images import encode
 from digitsmith.data.labels import values_of
 from digitsmith.data.reading import Reading, listed

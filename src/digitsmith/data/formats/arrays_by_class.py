@@ -10,7 +10,7 @@ import numpy as np
 
 from digitsmith.data.arrays import Array
 from digitsmith.data.formats import Split
-from digitsmith.data.formats.named import Arrays, Claim
+from digitsmith.data.formats.named_arrays import Arrays, Claim
 from digitsmith.data.labels import natural
 from digitsmith.errors import MissingSplitError
 from digitsmith.records.base import SIDES
