@@ -62,7 +62,8 @@ def data(
         summary = examine(source, options, progress)
     _show(summary)
     save_png(place, contact_sheet(summary.first), scale=2)
-    typer.echo(f"\nLook at {place}: a column for each class, as the images would be trained on.")
+    columns = "" if summary.first.labels is None else " a column for each class,"
+    typer.echo(f"\nLook at {place}:{columns} as the images would be trained on.")
     out = Path("runs") / place.stem.removesuffix("-sheet")
     typer.echo(f"Next, train a generator on them:\n  {_train(summary, source, out, read_words(options))}")
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
+from digitsmith.errors import DataError
 from digitsmith.progress import Progress, Silent
 from digitsmith.records.base import ReadOptions
 from digitsmith.records.dataset import DatasetRecord
@@ -55,3 +56,11 @@ def listed(names: Sequence[object], most: int = 5) -> str:
     """The first of some names, and how many more there are."""
     more = len(names) - most
     return ", ".join(map(str, names[:most])) + (f" and {more:,} more" if more > 0 else "")
+
+
+def unclear(where: object, kind: str, what: Literal["images", "labels"], found: Sequence[str]) -> DataError:
+    """What is raised if several arrays, or columns, may be the images or the labels: the user says which."""
+    parameter = {"images": "image_column", "labels": "label_column"}[what]
+    return DataError(
+        f"{where} has several {kind} that may be the {what}, {listed(found)}: say which.", parameter=parameter
+    )

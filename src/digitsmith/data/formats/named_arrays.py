@@ -14,7 +14,7 @@ from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place, chosen_part, is_image, part_of, subfolders
 from digitsmith.data.formats import Split, as_classes
-from digitsmith.data.reading import Reading, listed
+from digitsmith.data.reading import Reading, listed, unclear
 from digitsmith.errors import DataError, MissingSplitError
 
 _NUMBERS, _TEXTS = "buif", "US"  # kinds of dtypes
@@ -159,9 +159,7 @@ def _choose_images(path: Path, claims: Mapping[str, Claim], split: Split, readin
     if not found:
         raise DataError(f"{path} has {f'the arrays {shown}' if claims else 'no arrays'}, but none of images.")
     if len(found) > 1:
-        raise DataError(
-            f"{path} has several arrays that may be the images, {listed(found)}: say which.", parameter="image_column"
-        )
+        raise unclear(path, "arrays", "images", found)
     if not called and len(claims) > 1:
         reading.note(f"{path}: {found[0]} is taken for the images, of the arrays {shown}.")
     return found[0]
@@ -174,9 +172,7 @@ def _choose_labels(path: Path, images: str, claims: Mapping[str, Claim], rest: S
     if len(called) > 1:
         called = [name for name in called if {*claims[name].shape} & {*claims[images].shape}]
     if len(called) > 1:
-        raise DataError(
-            f"{path} has several arrays that may be the labels, {listed(called)}: say which.", parameter="label_column"
-        )
+        raise unclear(path, "arrays", "labels", called)
     if called:
         return called[0]
     like = [name for name in rest if _like_labels(claims[name], claims[images].shape)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from digitsmith.data import names
 from digitsmith.data.labels import natural
-from digitsmith.data.reading import Reading, listed
+from digitsmith.data.reading import Reading, listed, unclear
 from digitsmith.errors import DataError
 
 try:
@@ -67,9 +67,7 @@ def choose_columns(path: Path, schema: Any, reading: Reading) -> Chosen:
         return Chosen(images, asked, encoded)
     found = [name for name in others if names.parts(name)[0] in names.LABELS]
     if len(found) > 1:
-        raise DataError(
-            f"{path} has several columns that may be the labels, {listed(found)}: say which.", parameter="label_column"
-        )
+        raise unclear(path, "columns", "labels", found)
     like = [name for name in others if _is_label(fields[name])]
     if not found and like:
         reading.note(f"{path}: {listed(like)} may be labels, but are not called so, and are not read: say which are.")
@@ -89,9 +87,7 @@ def _choose_images(path: Path, fields: dict[str, Any], reading: Reading) -> tupl
     found = usual or [name for name in possible if names.parts(name)[0] not in names.LABELS]
     found = [name for name in found if _is_encoded(fields[name])] or found
     if len(found) > 1:
-        raise DataError(
-            f"{path} has several columns that may be the images, {listed(found)}: say which.", parameter="image_column"
-        )
+        raise unclear(path, "columns", "images", found)
     if found:
         if not usual:
             reading.note(f"{path}: {found[0]} is taken for the images.")

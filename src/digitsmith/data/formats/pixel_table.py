@@ -22,7 +22,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import decoding
 from digitsmith.data.labels import natural
-from digitsmith.data.reading import Reading, listed
+from digitsmith.data.reading import Reading, listed, unclear
 from digitsmith.data.text_tables import Table, open_table
 from digitsmith.errors import DataError
 from digitsmith.records.base import SIDES
@@ -146,11 +146,7 @@ def _find_label(table: Table, reading: Reading) -> int | None:
         return table.columns.index(asked)
     found = [i for i, name in enumerate(table.columns) if table.has_names and names.parts(name)[0] in names.LABELS]
     if len(found) > 1:
-        raise DataError(
-            f"{table.path} has several columns that may be the labels, {listed([table.columns[i] for i in found])}: "
-            f"say which.",
-            parameter="label_column",
-        )
+        raise unclear(table.path, "columns", "labels", [table.columns[i] for i in found])
     return found[0] if found else None
 
 
