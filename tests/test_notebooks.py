@@ -1,8 +1,9 @@
-"""In a notebook: how a data set shows itself."""
+"""In a notebook: how a data set shows itself, and the notebooks of `examples`, which run from start to end."""
 
 import base64
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,3 +37,25 @@ class TestInANotebook:
         shown = digitsmith.Dataset(np.zeros(shape, np.uint8), np.zeros(shape[0], int), many)._repr_html_()
         assert len(shown) < 50_000
         assert shape[0] == 0 or "and 250 more" in shown
+
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.ipynb"))
+
+
+def test_there_are_examples() -> None:
+    assert [path.stem for path in EXAMPLES] == ["does_it_help", "make_and_look", "your_own_digits"]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs_and_is_stored_without_output(path: Path, tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat", reason="the extra dev runs it")
+    nbclient = pytest.importorskip("nbclient", reason="the extra dev runs it")
+    book = nbformat.read(path, as_version=4)
+    nbformat.validate(book)
+    cells = [cell for cell in book.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in cells)
+    nbclient.NotebookClient(book, timeout=600, resources={"metadata": {"path": tmp_path}}).execute()
+    shown = {kind for cell in cells for output in cell.outputs for kind in output.get("data", {})}
+    assert path.stem == "does_it_help" or "text/html" in shown
+    said = "".join(output.text for cell in cells for output in cell.outputs if output.output_type == "stream")
+    assert "Warning" not in said
