@@ -34,7 +34,7 @@ from digitsmith.training.train import train
 ARMS: tuple[ArmKey, ...] = get_args(ArmKey)
 
 RECIPE = Recipe(
-    layers=((32, 2), (64, 1), (64, 2), (128, 1)), epochs=4, batch_size=64, rotation=18.0, scale=0.2, shift=0.07,
+    layers=((32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_size=64, rotation=18.0, scale=0.2, shift=0.07,
     shear=0.3, elastic=0.08,
 )  # fmt: skip
 """Of every classifier. Its distortions were tuned on MNIST with ten examples of each class (docs/scarce-data.md)."""
