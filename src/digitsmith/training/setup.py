@@ -21,11 +21,11 @@ from digitsmith.training.validation import Validation, hold_out
 
 _S = TypeVar("_S", bound=Section)
 
-_FEW = 5000  # images under which a training learns them by heart, unless the discriminator sees them distorted
-_VERY_FEW = 1000
-_AUGMENT, _AUGMENT_ALWAYS = 0.6, 1.0  # over 0.8, generated digits take the distortions on: these help with very few
+_FEW = 2000  # images for which batches of 64 and shorter trainings do
 _STEPS = {False: 5000, True: 1200}  # of a training from fresh weights, by whether images are few
 _STEPS_FROM_PAIR = {False: 1500, True: 400}
+_AUGMENT = {1000: 1.0, 5000: 0.6}  # below so many images, which are else learned by heart
+"""Over 0.8, generated digits take the distortions on (Karras et al. 2020): that does no harm to classifiers."""
 
 
 def prepare(
@@ -101,8 +101,7 @@ def settle(config: TrainConfig, data: Dataset, device: torch.device, *, started:
         networks = _changed(networks, styles=min(networks.styles, most))
     few = len(data) < _FEW
     if loss.augment is None:
-        share = _AUGMENT_ALWAYS if len(data) < _VERY_FEW else _AUGMENT if few else 0.0
-        loss = _changed(loss, augment=share)
+        loss = _changed(loss, augment=next((share for most, share in _AUGMENT.items() if len(data) < most), 0.0))
     batch_size = optimizer.batch_size or (64 if few else 128)
     optimizer = _changed(optimizer, batch_size=batch_size)
     if optimizer.epochs is None:
