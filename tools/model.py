@@ -14,10 +14,12 @@ N` does one seed's part and stops, so that several processes can share the work.
 import argparse
 import base64
 import dataclasses
+import hashlib
 import statistics
 from pathlib import Path
 
 from rich.console import Console
+from safetensors.torch import save
 
 import digitnet
 import digitsmith
@@ -33,6 +35,7 @@ from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.model import FilterRow, ShippedMeasure, ShippedProtocol, ShippedRecord
 from digitsmith.records.run import Run
 from digitsmith.records.study import ClassifierRecord
+from digitsmith.training.checkpoint import load_pair
 from digitsmith.training.classifier import classify, train_classifier
 
 PRESET, DATA, SEEDS = "residual", "mnist", (0, 1, 2)
@@ -186,6 +189,9 @@ def ship(found: list[SeedRecord], run: Run) -> None:
     model = Model("mnist", content)
     assert graph_sha256(model) == first.graph_sha256
     (ZOO / "mnist.onnx").write_bytes(content)
+    _, weights = load_pair(run)
+    discriminator = save({name: tensor.half().contiguous() for name, tensor in sorted(weights.items())})
+    (ZOO / "mnist-discriminator.safetensors").write_bytes(discriminator)
     for name, shown in (("generated", "made"), ("hardest", "hardest"), ("closest_pairs", "closest-pairs")):
         picture = ROOT / "docs/images" / f"model-{shown}.png"
         picture.write_bytes(base64.b64decode(first.pictures[name]))
@@ -197,6 +203,7 @@ def ship(found: list[SeedRecord], run: Run) -> None:
         file="mnist.onnx",
         sha256=model.sha256,
         bytes=len(content),
+        discriminator_sha256=hashlib.sha256(discriminator).hexdigest(),
         seeds=SEEDS,
         validation_distances=[of_seed.validation_distance for of_seed in found],
         protocol=first.protocol,

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitsmith.cli.reading import FrameOption, ImageColumn, InkOption, LabelColumn, Resize, SkipBad, asked
+from digitsmith.cli.reading import (
+    FrameOption,
+    ImageColumn,
+    InkOption,
+    LabelColumn,
+    Resize,
+    SkipBad,
+    asked,
+    short_name,
+)
 from digitsmith.report.commands import command, read_words
 
 if TYPE_CHECKING:
@@ -56,25 +65,28 @@ def data(
         resize=resize, ink=ink, frame=frame, image_column=image_column, label_column=label_column, skip_bad=skip_bad
     )
     options = read_options(**(given or {}))
-    place = sheet or Path(f"{Path(source).resolve().name or 'data'}-sheet.png".replace(":", "-"))
+    place = sheet or Path(f"{short_name(source)}-sheet.png")
     require_file_place(place)
     with listening(True) as progress:
         summary = examine(source, options, progress)
     _show(summary)
     save_png(place, contact_sheet(summary.first), scale=2)
     columns = "" if summary.first.labels is None else " a column for each class,"
-    typer.echo(f"\nLook at {place}:{columns} as the images would be trained on.")
-    out = Path("runs") / place.stem.removesuffix("-sheet")
+    typer.echo(f"\nLook at {place}:{columns} as the images are read.")
+    out = Path("runs") / short_name(source)
     typer.echo(f"Next, train a generator on them:\n  {_train(summary, source, out, read_words(options))}")
 
 
 def _train(summary: "Summary", source: str, out: Path, read: dict[str, str | bool]) -> str:
     """The command to go on with: of what is in the box, where that can be had."""
+    from digitsmith.data.labels import DIGITS
+
     conditional = len(summary.first.classes) > 1
     options: dict[str, object] = {"data": source, "out": out, **read}
     if not conditional:
         return command("train", "gan", **options)
-    start = "mnist" if summary.first.channels == 1 else None
+    digits = set(summary.first.classes) <= set(DIGITS)  # colour ones become grey, as the model's are
+    start = "mnist" if summary.first.channels == 1 or digits else None
     return command("train", "residual", **{"from": start}, **options)
 
 

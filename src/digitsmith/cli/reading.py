@@ -1,6 +1,7 @@
 """The options by which several commands read a data set."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -68,3 +69,9 @@ def parse_size(text: str) -> tuple[int, int]:
     if found is None:
         raise ConfigError(f"{text}: write it as height x width, for example 28x28.", parameter="resize")
     return int(found[1]), int(found[2])
+
+
+def short_name(source: str) -> str:
+    """What a data set is called, for the names of what is made of it: `scans` for `../scans`, `scans.npz:test`."""
+    path = Path(source.partition(":")[0]).resolve()
+    return (path.stem if path.is_file() else path.name) or "data"

@@ -47,7 +47,7 @@ class Summary:
             "pixels": ", ".join(f"{count:,} {mode}" for mode, count in reading.modes.most_common()),
             "ink": _INKS[reading.ink],
             "frame": _FRAMES[reading.options.frame],
-            "ignored": "; ".join(f"{count:,} × {what}" for what, count in reading.ignored.items()),
+            "ignored": "; ".join(f"{what}: {count:,}" for what, count in reading.ignored.items()),
         }
         return {title: text for title, text in facts.items() if text}
 

@@ -110,6 +110,7 @@ class ShippedRecord(Record):
     file: str
     sha256: str
     bytes: int
+    discriminator_sha256: str = Field(description="Of the file of its discriminator, for trainings that start from it.")
     seeds: tuple[int, ...] = Field(description="Of the trainings; the first is the model's.")
     validation_distances: tuple[float, ...] = Field(description="Fréchet distance to the held-out images, by seed.")
     protocol: ShippedProtocol

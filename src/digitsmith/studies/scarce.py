@@ -116,7 +116,7 @@ def scarce(
         )
         return study.run(Scarce(
             subject=str(source), reference=data.record, held_out=data.held_out_record, protocol=protocol,
-            notes=data.notes,
+            notes=_notes(data),
         ))  # fmt: skip
 
 
@@ -143,6 +143,11 @@ class _Study:
         numbers = tuple(sorted({whole(number, "per_class") for number in per_class}))
         if not numbers or numbers[0] < 0:
             raise ConfigError("give numbers of examples of each class, such as 5 and 50.", parameter="per_class")
+        if numbers[0] == 0 and not set(self.pool.classes) & set(self.model.record.classes):
+            raise ConfigError(
+                f"0 examples are of no use here: {self.model.name} has none of the classes of these images.",
+                parameter="per_class",
+            )
         if numbers[-1] > least:
             name = self.pool.classes[int(counts.argmin())]
             raise DataError(
@@ -225,12 +230,14 @@ class _Study:
             raise KeyboardInterrupt
         return run
 
-    def _box(self, seed: int) -> Dataset:
+    def _box(self, seed: int) -> Dataset | None:
         return self._digits(self.model, seed)
 
-    def _digits(self, model: Model, seed: int) -> Dataset:
-        """Digits of a model, of the classes that the source has, too."""
+    def _digits(self, model: Model, seed: int) -> Dataset | None:
+        """Digits of a model, of the classes that the source has, too; None if it has none of these."""
         shared = [name for name in self.pool.classes if name in model.record.classes]
+        if not shared:
+            return None
         names = [shared[i % len(shared)] for i in range(_GENERATED)]
         labels: NDArray[np.int64] = np.array([self.pool.classes.index(name) for name in names])
         return Dataset(model.sample(names, seed=seed), labels, self.pool.classes)
@@ -238,7 +245,10 @@ class _Study:
     def _box_reads(self, examples: Dataset) -> float:
         """The share of examples that a classifier of the model's digits alone reads as what they are."""
         if self._reader is None:
-            self._reader = train_classifier(_mixed(examples.take(slice(0, 0)), [self._box(0)]), RECIPE, 0, Silent())
+            box = self._box(0)
+            if box is None:
+                return 0.0
+            self._reader = train_classifier(_mixed(examples.take(slice(0, 0)), [box]), RECIPE, 0, Silent())
         return float((classify(self._reader, examples.images) == examples.labels).mean())
 
 
@@ -249,6 +259,13 @@ def _mixed(examples: Dataset, generated: Sequence[Dataset]) -> Dataset:
     taken = [part.take(np.arange(round(of_all * _IMAGES)) % max(len(part), 1)) for part, of_all in parts if of_all]
     labels = [part.labels for part in taken if part.labels is not None]
     return Dataset(np.concatenate([part.images for part in taken]), np.concatenate(labels), examples.classes)
+
+
+def _notes(data: RealData) -> tuple[str, ...]:
+    """What a reader should know of the images."""
+    if data.record.part == "whole":
+        return ()
+    return (f"{data.record.source} has no test split: examples are drawn from one half, and tested on the other.",)
 
 
 def _taken_up(place: Path, empty: Scarce) -> Scarce:
