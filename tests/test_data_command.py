@@ -130,7 +130,7 @@ def test_images_without_labels_or_of_one_class_go_to_a_model_without(digits: Dat
         Path(f"bare/{i}.png").write_bytes(png(digits.images[i]))
     said = show("bare")
     assert "\nwithout a label 12" in said
-    assert "\nLook at bare-sheet.png: as the images would be trained on." in said
+    assert "\nLook at bare-sheet.png: as the images are read." in said
     assert command_in(said)[:2] == ["train", "gan"]
     class_folders(digits.images, ["7"], 5, "sevens")
     assert command_in(show("sevens"))[:2] == ["train", "gan"]
