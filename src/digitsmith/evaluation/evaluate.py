@@ -72,7 +72,7 @@ def evaluate(
     """
     seed, count = check_seed(seed), whole(count, "count")
     with listening(progress) as listener:
-        opened = open_subject(subject, listener)
+        opened = open_subject(subject, listener, reference)
         chosen, read = choose_reference(opened, reference)
         real = load_real_images(chosen, read, fetch=fetch, progress=listener)
         real = replace(real, notes=(*real.notes, *on_choice(opened, reference, chosen)))

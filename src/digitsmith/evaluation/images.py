@@ -8,14 +8,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data.catalogue import REMOTES, TITLES
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.sources import load_dataset
+from digitsmith.data.formats import read_record
+from digitsmith.data.framing import SIDE
+from digitsmith.data.reading import Reading
+from digitsmith.data.sources import Source, read_source
 from digitsmith.errors import DataError, blaming
 from digitsmith.evaluation.samples import digit_labels, digits_in
 from digitsmith.models.digitnet import as_digits
 from digitsmith.models.generator import Model, load, shipped
 from digitsmith.progress import Progress
+from digitsmith.records.base import ReadOptions
 from digitsmith.untrusted import exists
+
+DEFAULT = Source("mnist")
+"""What is compared with where nothing says what images are of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +68,17 @@ class Subject:
         return None if digits is None else np.sort(digits)
 
 
-def open_subject(subject: str | Path | Model | Dataset, progress: Progress) -> Subject:
+def open_subject(
+    subject: str | Path | Model | Dataset, progress: Progress, reference: str | Path | None = None
+) -> Subject:
     """A shipped model, a run folder or an `.onnx` file as a model; anything else as a data set.
+
+    Files that no model made are framed as the real images are that they are compared with.
+
+    Args:
+        subject: what the user names.
+        progress: told of what is read.
+        reference: the real images that it is to be compared with; MNIST by default.
 
     Raises:
         DataError: no such data set.
@@ -77,7 +94,8 @@ def open_subject(subject: str | Path | Model | Dataset, progress: Progress) -> S
         with blaming("subject"):
             if is_run or path.suffix == ".onnx" or name in shipped():
                 return Subject(name, load(subject))
-            return Subject(name, load_dataset(name, progress=progress))
+            source = Source.parse(name)
+            return Subject(name, read_source(source, Reading(_frame_like(source, reference), progress)))
     except DataError as error:
         if exists(path) or path.suffix or path.name != name:  # meant as a path
             raise
@@ -85,6 +103,17 @@ def open_subject(subject: str | Path | Model | Dataset, progress: Progress) -> S
             f"{error.message} Or name a model: {', '.join(shipped())}, a run folder or an .onnx file.",
             parameter="subject",
         ) from error
+
+
+def _frame_like(source: Source, reference: str | Path | None) -> ReadOptions:
+    """How a data set is read to be framed as a named one is; what a model made, or has a name, is as it is."""
+    if source.name in TITLES or not exists(source.name):
+        return ReadOptions()
+    record = read_record(Path(source.name))
+    remote = REMOTES.get(Source.parse(str(reference or DEFAULT.name)).name)
+    if remote is None or not remote.framed or (record and record.generated):
+        return ReadOptions()
+    return ReadOptions(resize=(SIDE, SIDE), frame="mnist")
 
 
 def draw_images(data: Dataset, n: int, seed: int) -> Dataset:

@@ -19,8 +19,9 @@ from digitsmith.data.formats import Split
 from digitsmith.data.framing import SIDE
 from digitsmith.data.labels import DIGITS
 from digitsmith.data.sources import Source
+from digitsmith.evaluation.images import DEFAULT
 from digitsmith.evaluation.neighbours import nearest
-from digitsmith.evaluation.reference import DEFAULT, RealData, load_real
+from digitsmith.evaluation.reference import RealData, load_real
 from digitsmith.evaluation.samples import Sample, digit_labels
 from digitsmith.models.digitnet import DigitNet, Predictions, digit_net, usual_scale
 from digitsmith.progress import Progress, Silent

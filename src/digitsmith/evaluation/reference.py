@@ -11,15 +11,12 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import Source, read_like, read_source
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, blaming
-from digitsmith.evaluation.images import Subject
+from digitsmith.evaluation.images import DEFAULT, Subject
 from digitsmith.models.generator import Model
 from digitsmith.progress import Progress
 from digitsmith.records.base import ReadOptions
 from digitsmith.records.evaluation import Part, ReferenceRecord
 from digitsmith.untrusted import exists
-
-DEFAULT = Source("mnist")
-"""What is compared with where nothing says what images are of."""
 
 
 @dataclass(frozen=True, eq=False)

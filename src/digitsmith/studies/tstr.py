@@ -83,7 +83,7 @@ def tstr(
     if seeds < 2:
         raise ConfigError(f"{seeds} is too few for a spread: use 3.", parameter="seeds")
     with listening(progress) as listener:
-        opened = open_subject(subject, listener)
+        opened = open_subject(subject, listener, reference)
         chosen, read = choose_reference(opened, reference)
         data = load_real(chosen, read, listener)
         data = replace(data, notes=(*data.notes, *on_choice(opened, reference, chosen)))
