@@ -23,7 +23,7 @@ from digitsmith.data.sources import Source
 from digitsmith.errors import ConfigError, DataError, DigitsmithError, ModelError, ResultError
 from digitsmith.evaluation.evaluate import Task, evaluate_images
 from digitsmith.evaluation.extractors import DigitNetFeatures
-from digitsmith.evaluation.images import Subject
+from digitsmith.evaluation.images import Subject, open_subject
 from digitsmith.evaluation.measures.diversity import DigitStatistics, digit_diversity
 from digitsmith.evaluation.measures.readability import label_agreement
 from digitsmith.evaluation.pictures import contact_sheets
@@ -331,9 +331,25 @@ def test_errors_name_the_arguments_of_evaluate(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"^subject: there is no model 'no.onnx'"):
         digitsmith.evaluate("no.onnx")
     with pytest.raises(DataError, match=r"^subject: .*images of 200x200"):
-        digitsmith.evaluate(tmp_path / "large")
+        digitsmith.evaluate(tmp_path / "large", "digits")
     with pytest.raises(DataError, match=r"^reference: .*images of 200x200"):
         digitsmith.evaluate("digits", tmp_path / "large")
+
+
+def test_images_of_ones_own_are_framed_as_the_digits_that_they_are_compared_with(
+    digits: Dataset, tmp_path: Path
+) -> None:
+    paper = np.full((len(digits), 60, 50), 255, np.uint8)
+    paper[:, 3:31, 20:48] = 255 - digits.images  # small, off the centre, and dark
+    np.savez(tmp_path / "paper.npz", images=paper, labels=digits.labels)
+    framed = open_subject(tmp_path / "paper.npz", Silent()).content
+    assert isinstance(framed, Dataset)
+    assert framed.image_size == (28, 28)
+    assert (digit_net().predict(framed.images).digits == digits.labels).mean() > 0.9
+    assert open_subject(tmp_path / "paper.npz", Silent(), "digits").content.image_size == (60, 50)
+    digitsmith.generate(tmp_path / "made", 20, progress=False)
+    made = open_subject(tmp_path / "made", Silent()).content
+    assert np.array_equal(made.images, digitsmith.load_dataset(tmp_path / "made").images)
 
 
 def test_references_that_nothing_can_be_measured_beside_are_refused(digits: Dataset, tmp_path: Path) -> None:

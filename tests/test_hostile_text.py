@@ -291,7 +291,8 @@ def test_hints_name_what_can_be_installed(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_help_has_words_and_fits_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commands = ["", "train", "generate", "evaluate", "report", "export", "models", "data", "study", "study tstr"]
+    commands = ["", "train", "generate", "evaluate", "report", "export", "models", "data", "study"]
+    commands += ["study tstr", "study scarce"]
     for width in (80, 60):
         monkeypatch.setenv("COLUMNS", str(width))
         for words in commands:

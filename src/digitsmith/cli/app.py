@@ -68,8 +68,8 @@ _HELP = """Train a GAN on handwritten digits, and generate as many labelled digi
 \b
 digitsmith generate made --count 60000      # with the shipped model
 digitsmith evaluate mnist                   # how good is it?
-digitsmith data my-digits                   # what is understood of your own images?
-digitsmith train residual --from mnist --data my-digits   # adapt the shipped model to them
+digitsmith data my-digits                   # what is in your own images?
+digitsmith train residual --from mnist --data my-digits
 """
 
 app = typer.Typer(

@@ -43,9 +43,9 @@ def data(
     """Show what is understood of your images, or list data sets.
 
     \b
-    digitsmith data                            # the data sets that have a name
-    digitsmith data my-digits                  # classes, counts, sizes, ink, what was left out
-    digitsmith data my-digits --frame mnist    # the same, as `train --from mnist` frames them
+    digitsmith data                          # the data sets that have a name
+    digitsmith data my-digits                # classes, counts, sizes, ink
+    digitsmith data my-digits --frame mnist  # as `train --from mnist` frames them
 
     SOURCE may be a folder with a folder for each class; images with a table of labels (CSV, TSV, JSON lines); IDX,
     .npz, .mat, .h5 or Parquet files; tar shards; or a CSV of pixels. A contact sheet shows ten images of each class.

@@ -58,7 +58,7 @@ def evaluate(
     digitsmith evaluate mnist                     # the shipped model
     digitsmith evaluate runs/mnist                # a run, and its training data
     digitsmith evaluate made                      # generated images
-    digitsmith evaluate scans --reference digits  # images of yours, compared with a data set
+    digitsmith evaluate scans --reference digits  # images of yours
     digitsmith evaluate mnist:test                # real digits
 
     Real images are read as the model's training images were: scaled and framed alike.

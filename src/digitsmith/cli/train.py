@@ -100,7 +100,7 @@ def train(
     \b
     digitsmith train cgan                           # 1,438 digits, no download
     digitsmith train residual --data mnist --out runs/mnist
-    digitsmith train residual --from mnist --data my-digits  # adapts the shipped model to your own images
+    digitsmith train residual --from mnist --data my-digits  # your own images
     digitsmith train residual --data letters --resize 28x28
     digitsmith train gan --data mnist --epochs 50 --set discriminator.dropout=0.5
     digitsmith train --resume --out runs/mnist

@@ -286,7 +286,9 @@ def _taken_up(place: Path, empty: Scarce) -> Scarce:
 
 
 def _identity(study: Scarce) -> tuple[object, ...]:
-    return study.reference.sha256, study.held_out.sha256, study.protocol
+    """What must be the same for cells to be of one study; a commit of other code may come between them."""
+    versions = study.protocol.versions.model_copy(update={"git": ""})
+    return study.reference.sha256, study.held_out.sha256, study.protocol.model_copy(update={"versions": versions})
 
 
 def _check_arms(arms: Sequence[str] | None) -> tuple[ArmKey, ...]:
