@@ -121,8 +121,8 @@ def scarce(
     them (adapted), and with digits of box and adapted (both). Each is tested on your test images, or on half of your
     images where they have no splits.
 
-    It takes about a minute for each generator and half a minute for each classifier on two cores. What is finished is
-    kept: the same command goes on after Ctrl-C. Needs torch: the extra train.
+    It takes one to two minutes for each generator and for each classifier on two cores. What is finished is kept: the
+    same command goes on after Ctrl-C. Needs torch: the extra train.
     """
     from digitsmith.report.terminal import show_scarce
 
