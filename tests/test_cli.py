@@ -170,6 +170,7 @@ def test_the_choices_are_those_of_the_library() -> None:
     assert generate.Split == formats.Split
     assert get_args(evaluate.Features) == get_args(FeatureSpace)
     assert (reading.Ink, reading.Frame) == (base.Ink, base.Frame)
+    assert (reading.Ink, reading.Frame) == (base.Ink, base.Frame)
 
 
 def test_all_that_python_offers_can_be_listed() -> None:

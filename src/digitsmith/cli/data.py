@@ -5,22 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitsmith.cli.reading import (
-    FrameOption,
-    ImageColumn,
-    InkOption,
-    LabelColumn,
-    Resize,
-    SkipBad,
-    asked,
-    short_name,
-)
+from digitsmith.cli.reading import Read, reads, short_name
 from digitsmith.report.commands import command, read_words
 
 if TYPE_CHECKING:
     from digitsmith.data.summary import Summary
 
 
+@reads
 def data(
     source: Annotated[
         str | None,
@@ -33,12 +25,7 @@ def data(
             metavar="FILE",
         ),
     ] = None,
-    resize: Resize = None,
-    ink: InkOption = "auto",
-    frame: FrameOption = None,
-    image_column: ImageColumn = None,
-    label_column: LabelColumn = None,
-    skip_bad: SkipBad = False,
+    read: Read = None,
 ) -> None:
     """Show what is understood of your images, or list data sets.
 
@@ -61,10 +48,7 @@ def data(
     from digitsmith.files import require_file_place
     from digitsmith.progress import listening
 
-    given = asked(
-        resize=resize, ink=ink, frame=frame, image_column=image_column, label_column=label_column, skip_bad=skip_bad
-    )
-    options = read_options(**(given or {}))
+    options = read_options(**(read or {}))
     place = sheet or Path(f"{short_name(source)}-sheet.png")
     require_file_place(place)
     with listening(True) as progress:

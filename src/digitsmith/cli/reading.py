@@ -1,6 +1,9 @@
 """The options by which several commands read a data set."""
 
+import functools
+import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,51 +15,90 @@ Ink = Literal["auto", "dark", "bright"]
 Frame = Literal["mnist", "tight"]
 """As in `records.base`, which is not imported: help is to come at once."""
 
-Resize = Annotated[
-    str | None, typer.Option(help="Scale the images to this height and width, e.g. 28x28.", metavar="HxW")
-]
-InkOption = Annotated[
-    Ink,
-    typer.Option(
-        help="Of grey images. dark: ink is darker than paper, and the images are inverted; bright: they are not. auto: "
-        "it is found out from all of them."
+Read = dict[str, Any] | None
+"""What of the options is not the default, as `load_dataset` takes it; None if nothing is."""
+
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "resize": (
+        Annotated[
+            str | None, typer.Option(help="Scale the images to this height and width, e.g. 28x28.", metavar="HxW")
+        ],
+        None,
     ),
-]
-FrameOption = Annotated[
-    Frame | None,
-    typer.Option(
-        help="Crop each image to its ink. mnist: scale and centre it as MNIST was made; tight: fill the image. Images "
-        "of several sizes need this, or --resize.",
-        show_default=False,
+    "ink": (
+        Annotated[
+            Ink,
+            typer.Option(
+                help="Of grey images. dark: ink is darker than paper, and the images are inverted; bright: they are "
+                "not. auto: it is found out from all of them."
+            ),
+        ],
+        "auto",
     ),
-]
-ImageColumn = Annotated[
-    str | None,
-    typer.Option(
-        help="The column of a table, or array of a file, with the images, if it is not found.", metavar="NAME"
+    "frame": (
+        Annotated[
+            Frame | None,
+            typer.Option(
+                help="Crop each image to its ink. mnist: scale and centre it as MNIST was made; tight: fill the image. "
+                "Images of several sizes need this, or --resize.",
+                show_default=False,
+            ),
+        ],
+        None,
     ),
-]
-LabelColumn = Annotated[
-    str | None,
-    typer.Option(
-        help="The column of a table, or array of a file, with the labels, if it is not found.", metavar="NAME"
+    "image_column": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="The column of a table, or array of a file, with the images, if it is not found.", metavar="NAME"
+            ),
+        ],
+        None,
     ),
-]
-SkipBad = Annotated[
-    bool,
-    typer.Option(
-        "--skip-bad",
-        help="Leave out images that cannot be read, and rows and images that do not fit each other, and say which.",
+    "label_column": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="The column of a table, or array of a file, with the labels, if it is not found.", metavar="NAME"
+            ),
+        ],
+        None,
     ),
-]
+    "skip_bad": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--skip-bad",
+                help="Leave out images that cannot be read, and rows and images that do not fit each other, and say "
+                "which.",
+            ),
+        ],
+        False,
+    ),
+}
+"""Type and default of each, by the names that `load_dataset` has for them."""
 
 
-def asked(**options: Any) -> dict[str, Any] | None:
-    """What of these options is not the default, as `load_dataset` takes it; None if nothing is."""
-    given = {name: value for name, value in options.items() if value not in (None, False, "auto")}
-    if "resize" in given:
-        given["resize"] = parse_size(given["resize"])
-    return given or None
+def reads(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options by which a data set is read, in the place of its parameter `read`."""
+    signature = inspect.signature(command)
+    parameters: list[inspect.Parameter] = []
+    for own in signature.parameters.values():
+        parameters += [own] if own.name != "read" else [
+            inspect.Parameter(name, own.kind, default=default, annotation=annotation)
+            for name, (annotation, default) in _OPTIONS.items()
+        ]  # fmt: skip
+
+    @functools.wraps(command)
+    def with_options(**values: Any) -> None:
+        given = {name: value for name in _OPTIONS if (value := values.pop(name)) != _OPTIONS[name][1]}
+        if "resize" in given:
+            given["resize"] = parse_size(given["resize"])
+        command(**values, read=given or None)
+
+    with_options.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_options
 
 
 def parse_size(text: str) -> tuple[int, int]:

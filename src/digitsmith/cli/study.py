@@ -8,16 +8,7 @@ import typer
 
 import digitsmith
 from digitsmith.cli.output import console, result_place, save_and_show
-from digitsmith.cli.reading import (
-    FrameOption,
-    ImageColumn,
-    InkOption,
-    LabelColumn,
-    Resize,
-    SkipBad,
-    asked,
-    short_name,
-)
+from digitsmith.cli.reading import Read, reads, short_name
 from digitsmith.errors import ConfigError
 from digitsmith.report.commands import command
 
@@ -73,6 +64,7 @@ def tstr(
         typer.echo(f"\nSaved as {place}. Next, look at it:\n  {command('report', json or subject)}")
 
 
+@reads
 def scarce(
     source: Annotated[
         str, typer.Argument(help="Your labelled images (a path), or a named data set.", metavar="SOURCE")
@@ -103,12 +95,7 @@ def scarce(
             help="What to compare with real: some of box,scratch,adapted,both. Default: all.", metavar="ARM,ARM,…"
         ),
     ] = None,
-    resize: Resize = None,
-    ink: InkOption = "auto",
-    frame: FrameOption = None,
-    image_column: ImageColumn = None,
-    label_column: LabelColumn = None,
-    skip_bad: SkipBad = False,
+    read: Read = None,
 ) -> None:
     """Measure what generated digits are worth beside few real examples.
 
@@ -129,9 +116,6 @@ def scarce(
     out = out or Path(f"scarce-{short_name(source)}")
     numbers = None if per_class is None else _numbers(per_class)
     chosen = None if arms is None else [arm.strip() for arm in arms.split(",")]
-    read = asked(
-        resize=resize, ink=ink, frame=frame, image_column=image_column, label_column=label_column, skip_bad=skip_bad
-    )
     result = digitsmith.scarce(source, out, per_class=numbers, model=model, seeds=seeds, arms=chosen, read=read)
     show_scarce(result, console())
     typer.echo(f"\nSaved in {out}. Next, look at it:\n  {command('report', out / 'scarce.json')}")

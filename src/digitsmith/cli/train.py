@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import digitsmith
-from digitsmith.cli.reading import FrameOption, ImageColumn, InkOption, LabelColumn, Resize, SkipBad, asked
+from digitsmith.cli.reading import Read, reads
 from digitsmith.errors import ConfigError
 from digitsmith.report.commands import command
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from digitsmith import Outcome
 
 
+@reads
 def train(
     preset: Annotated[
         str | None,
@@ -69,12 +70,7 @@ def train(
             metavar="MODEL|RUN",
         ),
     ] = None,
-    resize: Resize = None,
-    ink: InkOption = "auto",
-    frame: FrameOption = None,
-    image_column: ImageColumn = None,
-    label_column: LabelColumn = None,
-    skip_bad: SkipBad = False,
+    read: Read = None,
     during_training: Annotated[
         int | None,
         typer.Option(
@@ -117,9 +113,6 @@ def train(
         out = Path("runs") / Path(preset or "run").stem
     short = {"epochs": epochs, "seed": seed, "evaluate_every": during_training}
     every = [*(changes or ()), *(f"{key}={value}" for key, value in short.items() if value is not None)]
-    read = asked(
-        resize=resize, ink=ink, frame=frame, image_column=image_column, label_column=label_column, skip_bad=skip_bad
-    )
     outcome = digitsmith.train(preset, data, out, changes=every, start=start, read=read, device=device, resume=resume)
     if not outcome.finished:
         typer.echo(f"\nStopped after {_epochs(outcome.epochs)}; the state is saved. To continue:")
