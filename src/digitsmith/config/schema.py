@@ -146,7 +146,6 @@ class LossConfig(Section):
     r1_every: Annotated[int, Field(ge=1)] = Field(
         default=8, description="Steps from one R1 penalty to the next, which counts as much more (lazy)."
     )
-
     augment: Annotated[float, Field(ge=0, le=1)] | None = Field(
         default=None,
         description="Probability that an image is turned, scaled, moved and bent at random before the discriminator "

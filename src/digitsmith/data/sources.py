@@ -141,10 +141,14 @@ def read_over(usual: ReadOptions, asked: ReadOptions | Mapping[str, Any] | None)
     return read_options(**usual.model_dump(exclude_unset=True) | given)
 
 
+def frame_of(name: str) -> Frame | None:
+    """The frame that a named data set has by itself; None if it has none, or the name is no such name."""
+    return "mnist" if name in REMOTES and REMOTES[name].framed else None
+
+
 def read_like(record: DataRecord) -> ReadOptions:
     """How other images are read to be of the size and the frame of those that a record is of."""
-    remote = REMOTES.get(record.source.partition(":")[0])
-    frame: Frame | None = "mnist" if remote and remote.framed else record.read.frame
+    frame = frame_of(Source.parse(record.source).name) or record.read.frame
     return ReadOptions(resize=record.image_size, frame=frame)
 
 
@@ -174,8 +178,7 @@ def _load(source: Source, reading: Reading) -> Dataset:
         if _is_other_folder(name):
             progress.note(f"{name} is the data set of that name, not the folder here: write ./{name} for the folder.")
         data = _load_embedded(split) if name == "digits" else _load_remote(name, split, progress)
-        framed = name in REMOTES and REMOTES[name].framed
-        options = reading.options.model_copy(update={"frame": None if framed else reading.options.frame})
+        options = reading.options.model_copy(update={"frame": None if frame_of(name) else reading.options.frame})
         images = settle_ink(data.images, reading, name, known=True)
         return Dataset(fit(images, options, name), data.labels, data.classes)
     if not any(mark in name for mark in "/\\.") and not exists(name):  # it looks like a name

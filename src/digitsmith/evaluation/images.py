@@ -8,12 +8,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data.catalogue import REMOTES, TITLES
+from digitsmith.data.catalogue import TITLES
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import read_record
 from digitsmith.data.framing import SIDE
 from digitsmith.data.reading import Reading
-from digitsmith.data.sources import Source, read_source
+from digitsmith.data.sources import Source, frame_of, read_source
 from digitsmith.errors import DataError, blaming
 from digitsmith.evaluation.samples import digit_labels, digits_in
 from digitsmith.models.digitnet import as_digits
@@ -110,10 +110,10 @@ def _frame_like(source: Source, reference: str | Path | None) -> ReadOptions:
     if source.name in TITLES or not exists(source.name):
         return ReadOptions()
     record = read_record(Path(source.name))
-    remote = REMOTES.get(Source.parse(str(reference or DEFAULT.name)).name)
-    if remote is None or not remote.framed or (record and record.generated):
+    frame = frame_of(Source.parse(str(reference or DEFAULT.name)).name)
+    if frame is None or (record and record.generated):
         return ReadOptions()
-    return ReadOptions(resize=(SIDE, SIDE), frame="mnist")
+    return ReadOptions(resize=(SIDE, SIDE), frame=frame)
 
 
 def draw_images(data: Dataset, n: int, seed: int) -> Dataset:

@@ -16,9 +16,7 @@ def draw_scarce(result: Scarce, size: tuple[float, float]) -> Figure:
         if not rows:
             continue
         places = [row.per_class * 1.02 ** (i - 2) for row in rows]  # beside each other, so that bars can be told apart
-        means, deviations = ([100 * value for value in of_rows] for of_rows in (
-            [row.mean for row in rows], [row.deviation for row in rows],
-        ))  # fmt: skip
+        means, deviations = [100 * row.mean for row in rows], [100 * row.deviation for row in rows]
         axes.errorbar(places, means, deviations, label=TITLES[arm], color=f"C{i}", marker="o", markersize=4, capsize=3)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(numbers))

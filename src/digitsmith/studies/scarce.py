@@ -212,7 +212,7 @@ class _Study:
     def _made(self, kind: str, number: int, seed: int, examples: Dataset) -> Dataset | None:
         """Generated digits of a kind; None if the examples say that they are of other classes."""
         if kind == "box":
-            return self._box(seed) if not number or self._box_reads(examples) >= _TRUSTED else None
+            return self._digits(self.model, seed) if not number or self._box_reads(examples) >= _TRUSTED else None
         run = self.folder / f"{kind}-{number}-{seed}"
         return self._digits(load(self._trained(run, kind, seed, examples)), seed)
 
@@ -230,9 +230,6 @@ class _Study:
             raise KeyboardInterrupt
         return run
 
-    def _box(self, seed: int) -> Dataset | None:
-        return self._digits(self.model, seed)
-
     def _digits(self, model: Model, seed: int) -> Dataset | None:
         """Digits of a model, of the classes that the source has, too; None if it has none of these."""
         shared = [name for name in self.pool.classes if name in model.record.classes]
@@ -245,7 +242,7 @@ class _Study:
     def _box_reads(self, examples: Dataset) -> float:
         """The share of examples that a classifier of the model's digits alone reads as what they are."""
         if self._reader is None:
-            box = self._box(0)
+            box = self._digits(self.model, 0)
             if box is None:
                 return 0.0
             self._reader = train_classifier(_mixed(examples.take(slice(0, 0)), [box]), RECIPE, 0, Silent())

@@ -34,7 +34,7 @@ class Distortion:
 
 
 USUAL = Distortion(rotation=12.0, scale=0.12, shift=0.07, shear=0.15, elastic=0.08)
-"""As hands vary: what discriminators and the classifiers of studies see."""
+"""As hands vary: what discriminators see. Classifiers have recipes of their own."""
 
 
 def distort(images: Tensor, distortion: Distortion) -> Tensor:

@@ -4,6 +4,7 @@ What is drawn differently in another hand or alphabet is learned; how strokes va
 Classes are matched by name. New ones start from the mean of all old ones.
 """
 
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,12 +53,12 @@ class Start:
         """How images are brought to the size and the frame of the pair's own."""
         return read_like(self.data)
 
-    def configured(self, config: TrainConfig, asked: TrainConfig) -> TrainConfig:
+    def configured(self, config: TrainConfig, unchanged: TrainConfig) -> TrainConfig:
         """A config with the pair's own networks.
 
         Args:
             config: what the user asks for.
-            asked: the same without the user's changes, which are told from the defaults by that.
+            unchanged: the same without the user's changes, which are told from the defaults by that.
 
         Raises:
             ConfigError: a preset or a change that asks for other networks.
@@ -70,7 +71,7 @@ class Start:
             )
         for key in type(theirs).model_fields:
             value = getattr(theirs, key)
-            if key != "styles" and value not in (getattr(asked.networks, key), getattr(own, key)):
+            if key != "styles" and value not in (getattr(unchanged.networks, key), getattr(own, key)):
                 raise ConfigError(
                     f"networks.{key}: {self.record.name} has networks of its own: leave this key out.",
                     parameter="changes",
@@ -141,6 +142,7 @@ def find_start(source: str | Path) -> Start:
     return _start(name, config, data, *checkpoint.load_pair(run))
 
 
+@functools.cache
 def _shipped(name: str) -> Start:
     content = (resources.files("digitsmith.models") / "zoo" / f"{name}-discriminator.safetensors").read_bytes()
     training = load(name).record.training
