@@ -15,10 +15,13 @@ def draw_scarce(result: Scarce, size: tuple[float, float]) -> Figure:
         rows = sorted((row for row in result.rows if row.arm == arm and row.per_class), key=lambda row: row.per_class)
         if not rows:
             continue
-        places = [row.per_class * 1.02 ** (i - 2) for row in rows]  # beside each other, so that bars can be told apart
+        beside = 1.02 ** (i - (len(result.protocol.arms) - 1) / 2)  # so that bars can be told apart
+        places = [row.per_class * beside for row in rows]
         means, deviations = [100 * row.mean for row in rows], [100 * row.deviation for row in rows]
         axes.errorbar(places, means, deviations, label=TITLES[arm], color=f"C{i}", marker="o", markersize=4, capsize=3)
     axes.set_xscale("log")
+    if numbers:
+        axes.set_xlim(numbers[0] / 1.3, numbers[-1] * 1.3)
     axes.xaxis.set_major_locator(FixedLocator(numbers))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(ScalarFormatter())

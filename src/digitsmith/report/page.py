@@ -154,7 +154,7 @@ def _protocol(result: Result) -> dict[str, str]:
         label = key.capitalize().replace("_sha256", ", sha256").replace("_", " ")
         if isinstance(value, Record) and not isinstance(value, Versions):
             value = ", ".join(f"{name} {setting}" for name, setting in value)
-        facts[label] = str(value)
+        facts[label] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     return facts
 
 
