@@ -21,7 +21,7 @@ def test_no_distortion_changes_nothing() -> None:
 def test_each_kind_moves_ink_and_leaves_paper_dark() -> None:
     for kind in (
         Distortion(30, 0, 0, 0), Distortion(0, 0.3, 0, 0), Distortion(0, 0, 0.1, 0), Distortion(0, 0, 0, 0.4),
-        Distortion(0, 0, 0, 0, elastic=0.1),
+        Distortion(0, 0, 0, 0, elastic=0.1), Distortion(0, 0, 0, 0, thickness=1),
     ):  # fmt: skip
         torch.manual_seed(0)
         moved = distort(image(64), kind)

@@ -95,7 +95,18 @@ def test_a_killed_study_goes_on_with_what_is_finished(micro_residual: Run, monke
     page = digitsmith.write_report("cut/scarce.json").read_text()
     assert "with digits of the model adapted to the examples" in page
     with refused(OutputError, "holds a study of other images", "out"):
-        digitsmith.scarce("digits", "cut", **(options | {"seeds": 3}))
+        digitsmith.scarce("digits", "cut", **(options | {"model": "mnist"}))
+
+
+def test_numbers_arms_and_seeds_are_added_to_a_study() -> None:
+    first = digitsmith.scarce("digits", "study", per_class=[1], seeds=2, arms=["real"], progress=False)
+    more = digitsmith.scarce("digits", "study", per_class=[2], seeds=3, arms=["box"], progress=False)
+    assert [(row.per_class, row.arm, row.seeds) for row in more.rows] == [
+        (1, "real", 3), (1, "box", 3), (2, "real", 3), (2, "box", 3)
+    ]  # fmt: skip
+    assert set(first.cells) <= set(more.cells)
+    assert more.complete
+    assert digitsmith.scarce("digits", "study", per_class=[1], seeds=2, arms=["real"], progress=False) == more
 
 
 def test_what_cannot_be_studied(digits: Dataset) -> None:

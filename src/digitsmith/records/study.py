@@ -24,6 +24,7 @@ class ClassifierRecord(Record):
     shift: float
     shear: float
     elastic: float = 0.0
+    thickness: float = 0.0
 
 
 class StudyProtocol(Record):

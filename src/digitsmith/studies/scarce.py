@@ -35,9 +35,9 @@ ARMS: tuple[ArmKey, ...] = get_args(ArmKey)
 
 RECIPE = Recipe(
     layers=((32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_size=64, rotation=18.0, scale=0.2, shift=0.07,
-    shear=0.3, elastic=0.08,
+    shear=0.3, elastic=0.08, thickness=0.5,
 )  # fmt: skip
-"""Of every classifier. Its distortions were tuned on MNIST with ten examples of each class (docs/scarce-data.md)."""
+"""Of every classifier. Distortions were tuned on MNIST with ten examples of each class (benchmarks/distortions.py)."""
 
 _PARTS: dict[ArmKey, tuple[str, ...]] = {
     "real": (), "box": ("box",), "scratch": ("scratch",), "adapted": ("adapted",), "both": ("box", "adapted"),
@@ -64,7 +64,8 @@ def scarce(
 ) -> Scarce:
     """Measure what generated digits are worth beside few real examples.
 
-    Each finished classifier is kept in `out`: the same call goes on after a kill. The generators are run folders there.
+    Each finished classifier is kept in `out`: the same call goes on after a kill, and one with other numbers, arms or
+    seeds adds these. The generators are run folders there.
 
     Args:
         source: the data set. Examples are drawn from its training split and tested on its test split; halves of it
@@ -157,11 +158,11 @@ class _Study:
             )
         return numbers
 
-    def run(self, empty: Scarce) -> Scarce:
+    def run(self, asked: Scarce) -> Scarce:
         """Do what is missing, and keep it as it comes."""
         place = self.folder / "scarce.json"
-        result = _taken_up(place, empty)
-        protocol = empty.protocol
+        result = _taken_up(place, asked)
+        protocol = result.protocol
         plan = [
             (number, seed, arm)
             for seed in range(protocol.seeds)
@@ -174,16 +175,7 @@ class _Study:
             self.progress.update("scarce data", i, len(plan), f"{number} of each class, seed {seed}, {arm}")
             if (number, seed, arm) not in done:
                 done[number, seed, arm] = self._cell(number, seed, arm)
-                cells = tuple(done[key] for key in plan if key in done)
-                rows = rows_of(cells)
-                result = empty.model_copy(
-                    update={
-                        "cells": cells,
-                        "rows": rows,
-                        "verdicts": verdicts_of(rows),
-                        "complete": len(cells) == len(plan),
-                    }
-                )
+                result = _with_cells(result, [done[key] for key in plan if key in done], len(plan))
                 result.save(place)
         return result
 
@@ -265,27 +257,38 @@ def _notes(data: RealData) -> tuple[str, ...]:
     return (f"{data.record.source} has no test split: examples are drawn from one half, and tested on the other.",)
 
 
-def _taken_up(place: Path, empty: Scarce) -> Scarce:
-    """What was done of a study before.
+def _with_cells(study: Scarce, cells: Sequence[Cell], planned: int) -> Scarce:
+    rows = rows_of(cells)
+    found = {"cells": tuple(cells), "rows": rows, "verdicts": verdicts_of(rows), "complete": len(cells) == planned}
+    return study.model_copy(update=found)
+
+
+def _taken_up(place: Path, asked: Scarce) -> Scarce:
+    """A study with what was done of it before, in the same folder; its numbers, seeds and arms are those of both.
 
     Raises:
         OutputError: it was another one.
     """
     if not place.exists():
-        return empty
+        return asked
     before = load_result(place)
-    if not isinstance(before, Scarce) or _identity(before) != _identity(empty):
-        raise OutputError(
-            f"{place.parent} holds a study of other images, numbers or versions: choose another folder.",
-            parameter="out",
-        )
-    return before
+    if not isinstance(before, Scarce) or _identity(before) != _identity(asked):
+        message = f"{place.parent} holds a study of other images, settings or versions: choose another folder."
+        raise OutputError(message, parameter="out")
+    new, old = asked.protocol, before.protocol
+    union = {
+        "per_class": tuple(sorted({*old.per_class, *new.per_class})),
+        "seeds": max(old.seeds, new.seeds),
+        "arms": tuple(arm for arm in ARMS if arm in (*old.arms, *new.arms)),
+    }
+    return before.model_copy(update={"protocol": new.model_copy(update=union)})
 
 
 def _identity(study: Scarce) -> tuple[object, ...]:
     """What must be the same for cells to be of one study; a commit of other code may come between them."""
     versions = study.protocol.versions.model_copy(update={"git": ""})
-    return study.reference.sha256, study.held_out.sha256, study.protocol.model_copy(update={"versions": versions})
+    fixed = study.protocol.model_copy(update={"versions": versions, "per_class": (), "seeds": 0, "arms": ()})
+    return study.reference.sha256, study.held_out.sha256, fixed
 
 
 def _check_arms(arms: Sequence[str] | None) -> tuple[ArmKey, ...]:

@@ -33,6 +33,7 @@ class Recipe:
         shift: largest shift, as a share of the side.
         shear: largest shear.
         elastic: standard deviation of smooth shifts, as a share of half the side.
+        thickness: largest growth or loss of strokes, in pixels on each side.
     """
 
     layers: tuple[tuple[int, int], ...]
@@ -45,11 +46,12 @@ class Recipe:
     shift: float = 0.07
     shear: float = 0.15
     elastic: float = 0.0
+    thickness: float = 0.0
 
     @property
     def distortion(self) -> Distortion:
         """Of the images in training."""
-        return Distortion(self.rotation, self.scale, self.shift, self.shear, self.elastic)
+        return Distortion(self.rotation, self.scale, self.shift, self.shear, self.elastic, self.thickness)
 
 
 class Classifier(nn.Module):

@@ -24,6 +24,7 @@ class Distortion:
         shear: largest shear.
         elastic: standard deviation of smooth shifts of each part by itself, as a share of half the side (Simard et al.
             2003).
+        thickness: how much thicker or thinner strokes become: 1 is a whole pixel on each side.
     """
 
     rotation: float
@@ -31,6 +32,7 @@ class Distortion:
     shift: float
     shear: float
     elastic: float = 0.0
+    thickness: float = 0.0
 
 
 USUAL = Distortion(rotation=12.0, scale=0.12, shift=0.07, shear=0.15, elastic=0.08)
@@ -38,7 +40,7 @@ USUAL = Distortion(rotation=12.0, scale=0.12, shift=0.07, shear=0.15, elastic=0.
 
 
 def distort(images: Tensor, distortion: Distortion) -> Tensor:
-    """Turn, scale, shear, shift and bend each image by a random amount.
+    """Turn, scale, shear, shift and bend each image, and thicken or thin its strokes, by a random amount.
 
     What comes in at the edges is background: black in grey images, the colour of the border in others.
 
@@ -70,7 +72,13 @@ def distort(images: Tensor, distortion: Distortion) -> Tensor:
         bend = functional.interpolate(knots, size=images.shape[2:], mode="bicubic", align_corners=True)
         grid = grid + bend.permute(0, 2, 3, 1)
     padding = "zeros" if images.shape[1] == 1 else "border"
-    return functional.grid_sample(images + 1, grid, padding_mode=padding, align_corners=False) - 1
+    moved = functional.grid_sample(images + 1, grid, padding_mode=padding, align_corners=False) - 1
+    if not distortion.thickness:
+        return moved
+    growth = amount(distortion.thickness)[:, None, None, None]
+    brightest = functional.max_pool2d(moved, 3, stride=1, padding=1)
+    darkest = -functional.max_pool2d(-moved, 3, stride=1, padding=1)
+    return moved.lerp(torch.where(growth > 0, brightest, darkest), growth.abs())
 
 
 def distort_some(images: Tensor, probability: float) -> Tensor:
