@@ -18,7 +18,7 @@ import digitsmith
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import SPLITS
-from digitsmith.data.grid import save_png, tile
+from digitsmith.data.images.grid import save_png, tile
 
 SIDE = 32
 LEAST_CONTRAST = 110  # of ink and paper in brightness, on a scale of 255

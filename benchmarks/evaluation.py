@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from digitsmith.data.cache import at_hand
+from digitsmith.data.downloads.cache import at_hand
 from digitsmith.data.sources import Source
 from digitsmith.evaluation.metrics import precision_recall
 from digitsmith.evaluation.real import load_real_images

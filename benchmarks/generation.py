@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from digitsmith.data.formats import Header, idx
-from digitsmith.data.pixels import to_uint8
+from digitsmith.data.images.pixels import to_uint8
 from digitsmith.generation.generate import generate
 from digitsmith.models import generator
 from digitsmith.models.generator import DEFAULT, load, shipped

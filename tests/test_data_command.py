@@ -13,7 +13,7 @@ from PIL import Image
 import digitsmith
 from digitsmith.cli import main
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.grid import GAP
+from digitsmith.data.images.grid import GAP
 from digitsmith.records.run import Run
 
 Show = Callable[..., str]

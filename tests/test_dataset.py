@@ -5,7 +5,7 @@ import pytest
 
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.pixels import to_planes, to_uint8, to_unit
+from digitsmith.data.images.pixels import to_planes, to_uint8, to_unit
 from digitsmith.errors import DataError
 from digitsmith.records.base import check_class_names
 

@@ -5,7 +5,7 @@ import pytest
 
 import digitsmith
 from conftest import Told
-from digitsmith.data.ink import to_ink
+from digitsmith.data.images.ink import to_ink
 from digitsmith.models.digitnet import digit_net, usual_scale
 
 

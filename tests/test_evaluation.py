@@ -41,7 +41,7 @@ from tiny_models import TRAINING, a_model
 N = 2000
 
 needs_mnist = pytest.mark.skipif(
-    not digitsmith.data.cache.at_hand("mnist"),
+    not digitsmith.data.downloads.cache.at_hand("mnist"),
     reason="needs MNIST: `digitsmith train cgan --data mnist` downloads it, or set DIGITSMITH_DATA_HOME",
 )
 

@@ -13,7 +13,7 @@ from torch import nn
 import digitsmith
 from conftest import micro, refused
 from digitsmith.config.loading import to_values
-from digitsmith.data.pixels import to_uint8
+from digitsmith.data.images.pixels import to_uint8
 from digitsmith.errors import ModelError, RunError
 from digitsmith.models.noise import noise
 from digitsmith.records.run import Run

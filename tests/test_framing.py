@@ -10,8 +10,8 @@ from PIL import Image
 
 import digitsmith
 from digitsmith.data import formats
-from digitsmith.data.even_light import even_light
-from digitsmith.data.framing import INK, SIDE, frame
+from digitsmith.data.images.even_light import even_light
+from digitsmith.data.images.framing import INK, SIDE, frame
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import load_dataset
 from digitsmith.records.base import ReadOptions

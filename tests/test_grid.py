@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digitsmith.data.grid import GAP, save_png, tile, untile
+from digitsmith.data.images.grid import GAP, save_png, tile, untile
 
 GREY = np.arange(1, 5 * 6 * 7 + 1, dtype=np.uint8).reshape(5, 6, 7)
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=3)

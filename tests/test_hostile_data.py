@@ -23,7 +23,7 @@ from digitsmith.data import formats, limits
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import FORMATS
 from digitsmith.data.formats.parquet_layout import columns, pages
-from digitsmith.data.images import decode
+from digitsmith.data.images.decoding import decode
 from digitsmith.data.sources import load_dataset
 from digitsmith.errors import ConfigError, DataError
 

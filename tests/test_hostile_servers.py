@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from digitsmith.data import download as module
-from digitsmith.data.download import alone, download
+from digitsmith.data.downloads import download as module
+from digitsmith.data.downloads.download import alone, download
 from digitsmith.errors import DataError, DownloadError
 from digitsmith.progress import Silent
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from digitsmith.data import limits
-from digitsmith.data.image_files import decode_all
-from digitsmith.data.images import decode, decode_picture, encode
+from digitsmith.data.images.decoding import decode, decode_picture, encode
+from digitsmith.data.images.many import decode_all
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import load_dataset
 from digitsmith.errors import DataError

@@ -8,7 +8,7 @@ import digitsmith
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import Header
-from digitsmith.data.ink import settle_ink
+from digitsmith.data.images.ink import settle_ink
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import load_dataset
 from digitsmith.errors import DataError

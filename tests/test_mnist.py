@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import digitsmith
-from digitsmith.data.cache import at_hand
+from digitsmith.data.downloads.cache import at_hand
 
 pytestmark = pytest.mark.skipif(
     not at_hand("mnist"),

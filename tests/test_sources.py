@@ -19,9 +19,10 @@ import sklearn.datasets
 
 import digitsmith
 import digitsmith.cli
-from digitsmith.data import cache, formats
-from digitsmith.data.catalogue import REMOTES, Remote
+from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.downloads import cache
+from digitsmith.data.downloads.catalogue import REMOTES, Remote
 from digitsmith.data.sources import Source, load_dataset
 from digitsmith.errors import ConfigError, DataError, DownloadError, ModelError, OutputError
 from digitsmith.progress import Silent

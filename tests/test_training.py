@@ -16,7 +16,7 @@ from conftest import MICRO, Told, micro, refused
 from digitsmith.config.loading import load_config
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.grid import untile
+from digitsmith.data.images.grid import untile
 from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError, RunError
 from digitsmith.records.run import Run, RunRecord, find_record
 from digitsmith.training import samples

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from digitsmith.data.framing import SIDE
+from digitsmith.data.images.framing import SIDE
 from digitsmith.data.sources import load_dataset
 from digitsmith.evaluation.real import shipped_arrays
 from digitsmith.files import staged_file

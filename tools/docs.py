@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from digitsmith.cli.app import app
 from digitsmith.config.loading import describe_keys, flatten, load_config, presets
-from digitsmith.data.catalogue import TITLES
+from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.records import base, dataset, evaluation, model, run, scarce, study
 
 ROOT = Path(__file__).parent.parent

@@ -20,7 +20,7 @@ from digitsmith.config.loading import load_config, presets
 from digitsmith.config.schema import TrainConfig
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.images import encode
+from digitsmith.data.images.decoding import encode
 from digitsmith.records.base import DataRecord, ReadOptions, Versions
 from digitsmith.records.dataset import DatasetRecord, GenerationRecord
 from digitsmith.records.evaluation import ReferenceRecord

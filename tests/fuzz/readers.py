@@ -17,12 +17,12 @@ from digitsmith.cli.generate import _parse_labels, _parse_shard
 from digitsmith.cli.reading import parse_size
 from digitsmith.config.loading import load_config
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.download import download
+from digitsmith.data.downloads.download import download
 from digitsmith.data.formats import Split
 from digitsmith.data.formats.idx import read_array
-from digitsmith.data.framing import frame
-from digitsmith.data.images import decode
-from digitsmith.data.ink import settle_ink, to_ink
+from digitsmith.data.images.decoding import decode
+from digitsmith.data.images.framing import frame
+from digitsmith.data.images.ink import settle_ink, to_ink
 from digitsmith.data.reading import Reading
 from digitsmith.evaluation.images import open_subject
 from digitsmith.evaluation.reference import choose_reference

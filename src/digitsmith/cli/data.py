@@ -41,7 +41,7 @@ def data(
     if source is None:
         _list()
         return
-    from digitsmith.data.grid import save_png
+    from digitsmith.data.images.grid import save_png
     from digitsmith.data.sheet import sheet as contact_sheet
     from digitsmith.data.sources import read_options
     from digitsmith.data.summary import examine
@@ -82,8 +82,8 @@ def _show(summary: "Summary") -> None:
 
 
 def _list() -> None:
-    from digitsmith.data.cache import data_home
-    from digitsmith.data.catalogue import TITLES
+    from digitsmith.data.downloads.cache import data_home
+    from digitsmith.data.downloads.catalogue import TITLES
     from digitsmith.errors import DataError
 
     for name, title in TITLES.items():

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from digitsmith.data import limits
 from digitsmith.data.dataset import Dataset, scale
-from digitsmith.data.even_light import even_light
-from digitsmith.data.framing import frame
-from digitsmith.data.ink import Images, settle_ink, to_ink
+from digitsmith.data.images.even_light import even_light
+from digitsmith.data.images.framing import frame
+from digitsmith.data.images.ink import Images, settle_ink, to_ink
 from digitsmith.data.labels import index_labels
 from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from digitsmith.data import limits
-from digitsmith.data.images import ENDINGS
+from digitsmith.data.images.decoding import ENDINGS
 from digitsmith.data.labels import natural
 from digitsmith.data.names import PARTS, Part
 from digitsmith.data.reading import listed

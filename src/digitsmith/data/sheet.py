@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data.grid import tile
-from digitsmith.data.images import encode
+from digitsmith.data.images.decoding import encode
+from digitsmith.data.images.grid import tile
 
 if TYPE_CHECKING:
     from digitsmith.data.dataset import Dataset

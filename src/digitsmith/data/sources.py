@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from digitsmith.data import formats
 from digitsmith.data.assemble import fit
-from digitsmith.data.cache import data_home, fetch
-from digitsmith.data.catalogue import REMOTES, TITLES
 from digitsmith.data.dataset import Dataset, check_image_size
+from digitsmith.data.downloads.cache import data_home, fetch
+from digitsmith.data.downloads.catalogue import REMOTES, TITLES
 from digitsmith.data.formats import SPLITS, Split, check_split
 from digitsmith.data.formats.idx import read_array
-from digitsmith.data.ink import settle_ink
+from digitsmith.data.images.ink import settle_ink
 from digitsmith.data.labels import index_labels
 from digitsmith.data.reading import Reading
 from digitsmith.errors import ConfigError, DataError, reason

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from digitsmith.data.catalogue import TITLES
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.data.formats import SPLITS, Split
 from digitsmith.data.reading import Reading
 from digitsmith.data.sheet import UNKNOWN, counts

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data.catalogue import TITLES
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.data.formats import read_record
-from digitsmith.data.framing import SIDE
+from digitsmith.data.images.framing import SIDE
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import Source, frame_of, read_source
 from digitsmith.errors import DataError, blaming

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data.cache import data_home
-from digitsmith.data.download import alone, download
-from digitsmith.data.pixels import to_planes
+from digitsmith.data.downloads.cache import data_home
+from digitsmith.data.downloads.download import alone, download
+from digitsmith.data.images.pixels import to_planes
 from digitsmith.errors import DataError, DependencyError, DownloadError, install, reason
 from digitsmith.progress import Progress, Silent
 from digitsmith.untrusted import read_bytes

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitsmith.data.grid import tile
+from digitsmith.data.images.grid import tile
 from digitsmith.data.labels import DIGITS
 from digitsmith.evaluation.real import RealSplit
 from digitsmith.evaluation.samples import Sample

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data.cache import at_hand
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.downloads.cache import at_hand
 from digitsmith.data.formats import Split
-from digitsmith.data.framing import SIDE
+from digitsmith.data.images.framing import SIDE
 from digitsmith.data.labels import DIGITS
 from digitsmith.data.sources import Source
 from digitsmith.evaluation.images import DEFAULT

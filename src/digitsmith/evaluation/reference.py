@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from digitsmith.data import formats
-from digitsmith.data.catalogue import TITLES
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import Source, read_like, read_source
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, blaming

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitsmith.data.grid import save_png, tile, untile
+from digitsmith.data.images.grid import save_png, tile, untile
 from digitsmith.errors import RunError
 from digitsmith.figures.curves import KINDS, draw_curves, read_history
 from digitsmith.files import staged_file

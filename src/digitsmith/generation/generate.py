@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data.catalogue import TITLES
+from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.data.formats import Format, Header, Split, format_module, write_record
-from digitsmith.data.grid import save_png, tile
+from digitsmith.data.images.grid import save_png, tile
 from digitsmith.errors import ConfigError
 from digitsmith.files import staged_folder
 from digitsmith.generation.batches import WORK, Plan, batches, plan

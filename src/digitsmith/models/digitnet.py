@@ -12,10 +12,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.framing import INK, SIDE
-from digitsmith.data.ink import to_ink
+from digitsmith.data.images.framing import INK, SIDE
+from digitsmith.data.images.ink import to_ink
+from digitsmith.data.images.pixels import to_planes, to_unit
 from digitsmith.data.labels import DIGITS
-from digitsmith.data.pixels import to_planes, to_unit
 from digitsmith.progress import Progress
 
 FEATURES = 128

@@ -11,7 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from digitsmith.data.pixels import to_uint8
+from digitsmith.data.images.pixels import to_uint8
 from digitsmith.errors import ConfigError, ModelError, reason
 from digitsmith.models.check import Tensor, check_graph, parse
 from digitsmith.models.noise import BLOCK, MAX_INDEX, Span, check_seed, noise_block, spans, whole

@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.pixels import to_planes, to_unit
+from digitsmith.data.images.pixels import to_planes, to_unit
 from digitsmith.progress import Progress
 from digitsmith.training.distortion import Distortion, distort
 from digitsmith.training.learner import bfloat16_is_fast

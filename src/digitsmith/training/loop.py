@@ -12,7 +12,7 @@ from torch import Tensor
 from digitsmith import interrupts
 from digitsmith.config.schema import TrainConfig
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.pixels import to_planes, to_unit
+from digitsmith.data.images.pixels import to_planes, to_unit
 from digitsmith.errors import DivergedError
 from digitsmith.progress import Progress
 from digitsmith.records.run import MetricsLine, Run

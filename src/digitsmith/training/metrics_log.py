@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch.utils.tensorboard import SummaryWriter
 
-from digitsmith.data.pixels import to_planes
+from digitsmith.data.images.pixels import to_planes
 from digitsmith.errors import RunError
 from digitsmith.files import staged_file, writing
 from digitsmith.records.run import MetricsLine, Run

@@ -9,8 +9,8 @@ from torch import nn
 
 from digitsmith.config.schema import TrainConfig
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.grid import save_png, tile
-from digitsmith.data.pixels import to_uint8
+from digitsmith.data.images.grid import save_png, tile
+from digitsmith.data.images.pixels import to_uint8
 from digitsmith.models.noise import noise
 from digitsmith.records.run import Run
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, distributed
 from torch.utils.data import IterableDataset, get_worker_info
 
-from digitsmith.data.pixels import to_planes
+from digitsmith.data.images.pixels import to_planes
 from digitsmith.errors import ConfigError
 from digitsmith.generation.stream import Stream
 

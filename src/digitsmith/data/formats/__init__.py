@@ -27,7 +27,7 @@ from digitsmith.data.folders import SPLITS as SPLITS
 from digitsmith.data.folders import Place, places
 from digitsmith.data.folders import Split as Split
 from digitsmith.data.reading import Reading
-from digitsmith.data.text_tables import is_stylegan
+from digitsmith.data.tables.text import is_stylegan
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError
 from digitsmith.files import is_unfinished, staged_folder
 from digitsmith.records.base import Channels, check_class_names

@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 
 from digitsmith.data.assemble import assemble
-from digitsmith.data.columns import FileColumn, Values, find_files, find_labels, find_split, is_row, tells_split
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place, chosen_part, look_like_digits, part_of
 from digitsmith.data.formats import decoding
-from digitsmith.data.image_files import decode_files
-from digitsmith.data.image_index import ImageIndex
+from digitsmith.data.images.many import decode_files
 from digitsmith.data.labels import class_titles, natural
 from digitsmith.data.names import Part
 from digitsmith.data.reading import Reading, listed
-from digitsmith.data.text_tables import ENDINGS, STYLEGAN, Table, is_stylegan, open_table
+from digitsmith.data.tables.columns import FileColumn, Values, find_files, find_labels, find_split, is_row, tells_split
+from digitsmith.data.tables.image_index import ImageIndex
+from digitsmith.data.tables.text import ENDINGS, STYLEGAN, Table, is_stylegan, open_table
 from digitsmith.errors import DataError, MissingSplitError
 
 _USUAL = ("metadata", "labels", "dataset", "annotations")

@@ -22,8 +22,8 @@ from digitsmith.data.folders import Place
 from digitsmith.data.formats import Header, as_classes, decoding, write_record
 from digitsmith.data.formats.parquet_columns import Chosen, choose_columns, labels_of, pixels_of
 from digitsmith.data.formats.parquet_layout import Column, columns, pages
-from digitsmith.data.image_files import decode_all
-from digitsmith.data.images import encode
+from digitsmith.data.images.decoding import encode
+from digitsmith.data.images.many import decode_all
 from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError, DependencyError, install
 

@@ -23,7 +23,7 @@ from digitsmith.data.folders import Place
 from digitsmith.data.formats import decoding
 from digitsmith.data.labels import natural
 from digitsmith.data.reading import Reading, listed, unclear
-from digitsmith.data.text_tables import Table, open_table
+from digitsmith.data.tables.text import Table, open_table
 from digitsmith.errors import DataError
 from digitsmith.records.base import SIDES
 

@@ -20,10 +20,10 @@ from digitsmith.data.class_folders import UNLABELLED_FOLDER, has_images, labelle
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import Header, write_record
-from digitsmith.data.image_files import decode_files
-from digitsmith.data.images import encode
+from digitsmith.data.images.decoding import encode
+from digitsmith.data.images.many import decode_files
 from digitsmith.data.reading import Reading
-from digitsmith.data.text_tables import ENDINGS
+from digitsmith.data.tables.text import ENDINGS
 from digitsmith.errors import DataError
 
 

@@ -22,8 +22,8 @@ from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.folders import Place, counts, is_image
 from digitsmith.data.formats import Header, decoding, write_record
-from digitsmith.data.image_files import decode_all
-from digitsmith.data.images import encode
+from digitsmith.data.images.decoding import encode
+from digitsmith.data.images.many import decode_all
 from digitsmith.data.labels import values_of
 from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError

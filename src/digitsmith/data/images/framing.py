@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitsmith.data.even_light import even_light
+from digitsmith.data.images.even_light import even_light
 from digitsmith.records.base import Frame
 
 SIDE = 28

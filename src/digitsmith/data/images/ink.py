@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data.even_light import even_light
+from digitsmith.data.images.even_light import even_light
 from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data import limits
-from digitsmith.data.images import CHANGES, decode_picture
+from digitsmith.data.images.decoding import CHANGES, decode_picture
 from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError, reason
 from digitsmith.untrusted import read_bytes

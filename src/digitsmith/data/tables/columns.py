@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from digitsmith.data.folders import is_image, part_of
-from digitsmith.data.image_index import ImageIndex
 from digitsmith.data.names import FILES, LABELS, PARTS, plain
 from digitsmith.data.reading import Reading, listed
-from digitsmith.data.text_tables import Row, Table
+from digitsmith.data.tables.image_index import ImageIndex
+from digitsmith.data.tables.text import Row, Table
 from digitsmith.errors import DataError
 
 _WEAK_LABELS = frozenset(["y", "number", "value", "text"])

@@ -13,8 +13,8 @@ from typing import IO, cast
 import platformdirs
 
 from digitsmith.data import limits
-from digitsmith.data.catalogue import REMOTES, Remote
-from digitsmith.data.download import alone, download
+from digitsmith.data.downloads.catalogue import REMOTES, Remote
+from digitsmith.data.downloads.download import alone, download
 from digitsmith.errors import DataError, DownloadError, OutputError
 from digitsmith.files import staged_file
 from digitsmith.progress import Progress

@@ -1,0 +1,1 @@
+"""Tables that name images and their labels: their text, their columns, and the files that they name."""
