@@ -11,9 +11,12 @@ import pytest
 from PIL import Image
 
 import digitsmith
+from conftest import refused
 from digitsmith.cli import main
+from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.images.grid import GAP
+from digitsmith.errors import DataError
 from digitsmith.records.run import Run
 
 Show = Callable[..., str]
@@ -218,3 +221,13 @@ def test_another_size_than_the_pairs_is_refused(digits: Dataset, run, micro_resi
     assert code == 2
     assert "28x28" in err
     assert not Path("run").exists()
+
+
+def test_the_name_of_a_column_is_refused_where_there_are_none(digits: Dataset) -> None:
+    for format, layout in (("png", "class folders"), ("idx", "IDX.*"), ("webdataset", "WebDataset, 1 shard")):
+        formats.write(digits.take(slice(40)), Path(format), format)
+        message = rf"digit: labels are in no column of {format} \({layout}\): leave this out"
+        with refused(DataError, message, "label_column"):
+            digitsmith.load_dataset(format, label_column="digit")
+    with refused(DataError, "picture: images are in no column of digits", "image_column"):
+        digitsmith.load_dataset("digits", image_column="picture")

@@ -106,7 +106,7 @@ def test_of_several_that_may_be_it_one_has_to_be_named(path) -> None:
         read(path, image_column="images")
     assert caught.value.parameter == "label_column"
     assert_all(read(path, image_column="images", label_column="label")[0])
-    with pytest.raises(DataError, match="no array pictures, only images, x, label, digit") as caught:
+    with pytest.raises(DataError, match="no array 'pictures', only images, x, label, digit") as caught:
         read(path, image_column="pictures")
     assert caught.value.parameter == "image_column"
 

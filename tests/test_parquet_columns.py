@@ -105,8 +105,8 @@ def test_of_several_that_may_be_it_one_has_to_be_named(tmp_path) -> None:
     for options, message, parameter in (
         ({}, "may be the images, image, img: say which", "image_column"),
         ({"image_column": "image"}, "may be the labels, label, digit: say which", "label_column"),
-        ({"image_column": "label"}, "no column 'label' of images, only image, img", "image_column"),
-        ({"image_column": "img", "label_column": "no"}, "no column 'no' of labels", "label_column"),
+        ({"image_column": "label"}, "no column of images 'label', only image, img", "image_column"),
+        ({"image_column": "img", "label_column": "no"}, "no column of labels 'no'", "label_column"),
     ):
         with pytest.raises(DataError, match=message) as caught:
             read(path, **options)

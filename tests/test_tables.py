@@ -175,7 +175,7 @@ class TestColumns:
     @pytest.mark.parametrize("option", ["image_column", "label_column"])
     def test_a_column_that_is_not_there(self, four, option) -> None:
         (four / "labels.csv").write_text(f"image,label\n{ROWS}")
-        with refused(DataError, "no column 'lable': its columns are image, label", option):
+        with refused(DataError, "no column 'lable', only image, label", option):
             read(four, **{option: "lable"})
 
     def test_labels_sorted_in_a_long_table_are_found(self, tmp_path) -> None:

@@ -13,6 +13,9 @@ from digitsmith.progress import Progress, Silent
 from digitsmith.records.base import ReadOptions
 from digitsmith.records.dataset import DatasetRecord
 
+Column = Literal["image_column", "label_column"]
+"""The options that name a column, or an array, of images or labels."""
+
 
 class Reading:
     """What is asked for, and what is found.
@@ -40,10 +43,29 @@ class Reading:
         self.examples: dict[tuple[int, int], str] = {}
         self.ignored: Counter[str] = Counter()
         self.ink: Literal["", "dark", "bright"] = ""
+        self._looked_up: set[Column] = set()
 
     def count_pixels(self, kind: object, shape: Sequence[int]) -> None:
         """Count images of one kind of numbers and one shape, [n, h, w] or [n, h, w, 3], among `modes`."""
         self.modes[f"{'colour' if len(shape) == 4 else 'grey'}, {kind}"] += shape[0]
+
+    def column(self, option: Column) -> str:
+        """What the user calls the column of images or labels; empty if that is left open."""
+        self._looked_up.add(option)
+        return str(getattr(self.options, option))
+
+    def require_columns_looked_up(self, where: str) -> None:
+        """Refuse the name of a column of files that have none.
+
+        Raises:
+            DataError: it names the option.
+        """
+        options: tuple[Column, ...] = ("image_column", "label_column")
+        for option in options:
+            if (asked := getattr(self.options, option)) and option not in self._looked_up:
+                kind = "images" if option == "image_column" else "labels"
+                what = f"{where} ({self.layout})" if self.layout else where
+                raise DataError(f"{asked}: {kind} are in no column of {what}: leave this out.", parameter=option)
 
     def note(self, text: str) -> None:
         """Say a sentence that the user should read, once."""
@@ -58,9 +80,14 @@ def listed(names: Sequence[object], most: int = 5) -> str:
     return ", ".join(map(str, names[:most])) + (f" and {more:,} more" if more > 0 else "")
 
 
+def no_such(where: object, kind: str, asked: str, there: Sequence[str], option: Column) -> DataError:
+    """What is raised if the user names a column, or an array, that is not there, or is of another kind."""
+    return DataError(f"{where} has no {kind} {asked!r}, only {listed(there, 20)}.", parameter=option)
+
+
 def unclear(where: object, kind: str, what: Literal["images", "labels"], found: Sequence[str]) -> DataError:
     """What is raised if several arrays, or columns, may be the images or the labels: the user says which."""
-    parameter = {"images": "image_column", "labels": "label_column"}[what]
+    option: Column = "image_column" if what == "images" else "label_column"
     return DataError(
-        f"{where} has several {kind} that may be the {what}, {listed(found)}: say which.", parameter=parameter
+        f"{where} has several {kind} that may be the {what}, {listed(found)}: say which.", parameter=option
     )

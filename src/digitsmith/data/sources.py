@@ -155,6 +155,7 @@ def read_like(record: DataRecord) -> ReadOptions:
 def read_source(source: Source, reading: Reading) -> Dataset:
     """Load a split; `reading` says how, and is told what is found."""
     data = _load(source, reading)
+    reading.require_columns_looked_up(source.name)
     check_image_size(data, source.name)
     return data
 

@@ -113,7 +113,7 @@ def _collect(table: Table, index: ImageIndex, reading: Reading) -> _Rows:
         order = sorted(range(len(index.files)), key=lambda i: natural(index.files[i]))
         return _Rows(dict.fromkeys(order, (None, None)))
     files = FileColumn(0, 0) if table.path.name == STYLEGAN else None
-    files = find_files(table, index, reading.options.image_column) or files
+    files = find_files(table, index, reading.column("image_column")) or files
     if files is None:
         raise DataError(
             f"{table.path} has no column that names images below {table.path.parent}: its columns are "

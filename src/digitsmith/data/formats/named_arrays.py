@@ -14,7 +14,7 @@ from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place, chosen_part, is_image, part_of, subfolders
 from digitsmith.data.formats import Split, as_classes
-from digitsmith.data.reading import Reading, listed, unclear
+from digitsmith.data.reading import Column, Reading, listed, no_such, unclear
 from digitsmith.errors import DataError, MissingSplitError
 
 _NUMBERS, _TEXTS = "buif", "US"  # kinds of dtypes
@@ -139,7 +139,7 @@ def choose(path: Path, claims: Mapping[str, Claim], split: Split, reading: Readi
 
 
 def _choose_images(path: Path, claims: Mapping[str, Claim], split: Split, reading: Reading) -> str:
-    if asked := reading.options.image_column:
+    if asked := reading.column("image_column"):
         _asked(path, asked, claims, "image_column")
         if claims[asked].dtype.kind in _NUMBERS:
             return asked
@@ -166,7 +166,7 @@ def _choose_images(path: Path, claims: Mapping[str, Claim], split: Split, readin
 
 
 def _choose_labels(path: Path, images: str, claims: Mapping[str, Claim], rest: Sequence[str], reading: Reading) -> str:
-    if asked := reading.options.label_column:
+    if asked := reading.column("label_column"):
         return _asked(path, asked, claims, "label_column")
     called = [name for name in rest if names.parts(name)[0] in names.LABELS]
     if len(called) > 1:
@@ -184,9 +184,9 @@ def _choose_labels(path: Path, images: str, claims: Mapping[str, Claim], rest: S
     return ""
 
 
-def _asked(path: Path, name: str, claims: Mapping[str, Claim], parameter: str) -> str:
+def _asked(path: Path, name: str, claims: Mapping[str, Claim], option: Column) -> str:
     if name not in claims:
-        raise DataError(f"{path} has no array {name}, only {listed([*claims], 20)}.", parameter=parameter)
+        raise no_such(path, "array", name, [*claims], option)
     return name
 
 

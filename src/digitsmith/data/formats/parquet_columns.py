@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from digitsmith.data import names
 from digitsmith.data.labels import natural
-from digitsmith.data.reading import Reading, listed, unclear
+from digitsmith.data.reading import Reading, listed, no_such, unclear
 from digitsmith.errors import DataError
 
 try:
@@ -59,11 +59,9 @@ def choose_columns(path: Path, schema: Any, reading: Reading) -> Chosen:
     fields = {name: schema.field(name).type for name in unique}
     images, encoded = _choose_images(path, fields, reading)
     others = [name for name in fields if name not in {*images}]
-    if asked := reading.options.label_column:
+    if asked := reading.column("label_column"):
         if asked not in others:
-            raise DataError(
-                f"{path} has no column {asked!r} of labels, only {listed(others)}.", parameter="label_column"
-            )
+            raise no_such(path, "column of labels", asked, others, "label_column")
         return Chosen(images, asked, encoded)
     found = [name for name in others if names.parts(name)[0] in names.LABELS]
     if len(found) > 1:
@@ -77,11 +75,9 @@ def choose_columns(path: Path, schema: Any, reading: Reading) -> Chosen:
 def _choose_images(path: Path, fields: dict[str, Any], reading: Reading) -> tuple[tuple[str, ...], bool]:
     """Columns of images, and whether these are encoded."""
     possible = [name for name, kind in fields.items() if _is_encoded(kind) or _is_pixels(kind)]
-    if asked := reading.options.image_column:
+    if asked := reading.column("image_column"):
         if asked not in possible:
-            raise DataError(
-                f"{path} has no column {asked!r} of images, only {listed(possible)}.", parameter="image_column"
-            )
+            raise no_such(path, "column of images", asked, possible, "image_column")
         return (asked,), _is_encoded(fields[asked])
     usual = [name for name in possible if names.parts(name)[0] in names.IMAGES]
     found = usual or [name for name in possible if names.parts(name)[0] not in names.LABELS]

@@ -22,7 +22,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import decoding
 from digitsmith.data.labels import natural
-from digitsmith.data.reading import Reading, listed, unclear
+from digitsmith.data.reading import Reading, listed, no_such, unclear
 from digitsmith.data.tables.text import Table, open_table
 from digitsmith.errors import DataError
 from digitsmith.records.base import SIDES
@@ -139,10 +139,9 @@ def _is_square(count: float) -> bool:
 
 def _find_label(table: Table, reading: Reading) -> int | None:
     """The column of the label, by its name."""
-    if asked := reading.options.label_column:
+    if asked := reading.column("label_column"):
         if asked not in table.columns:
-            shown = listed([table.columns[0], "…", table.columns[-1]])
-            raise DataError(f"{table.path} has no column {asked!r}, only {shown}.", parameter="label_column")
+            raise no_such(table.path, "column", asked, [table.columns[0], "…", table.columns[-1]], "label_column")
         return table.columns.index(asked)
     found = [i for i, name in enumerate(table.columns) if table.has_names and names.parts(name)[0] in names.LABELS]
     if len(found) > 1:

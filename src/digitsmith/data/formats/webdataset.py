@@ -25,7 +25,7 @@ from digitsmith.data.formats import Header, decoding, write_record
 from digitsmith.data.images.decoding import encode
 from digitsmith.data.images.many import decode_all
 from digitsmith.data.labels import values_of
-from digitsmith.data.reading import Reading, listed
+from digitsmith.data.reading import Reading, listed, no_such
 from digitsmith.errors import DataError
 
 SAMPLES_PER_SHARD = 10_000
@@ -121,8 +121,10 @@ def _of_json(value: object, what: str, reading: Reading) -> object:
     """The label in an object, by its key."""
     if not isinstance(value, dict):
         return value
-    if asked := reading.options.label_column:
-        return value.get(asked)
+    if asked := reading.column("label_column"):
+        if asked not in value:
+            raise no_such(what, "key", asked, [*value], "label_column")
+        return value[asked]
     found = [key for key in value if names.parts(key)[0] in names.LABELS]
     if len(found) > 1:
         raise DataError(f"{what} may have labels in {listed(found)}: say which.", parameter="label_column")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from digitsmith.data.folders import is_image, part_of
 from digitsmith.data.names import FILES, LABELS, PARTS, plain
-from digitsmith.data.reading import Reading, listed
+from digitsmith.data.reading import Column, Reading, listed, no_such
 from digitsmith.data.tables.image_index import ImageIndex
 from digitsmith.data.tables.text import Row, Table
 from digitsmith.errors import DataError
@@ -116,8 +116,8 @@ def find_labels(table: Table, files: FileColumn, values: Sequence[Values], readi
     Raises:
         DataError: several may be, or none; the message lists the columns.
     """
-    if reading.options.label_column:
-        return _place(table, reading.options.label_column, "label_column")
+    if asked := reading.column("label_column"):
+        return _place(table, asked, "label_column")
     others = [i for i in range(len(table.columns)) if i not in (files.place, find_split(table, values))]
     if len(others) == 1 and not table.has_names:
         return others[0]
@@ -169,11 +169,9 @@ def _first_of_alike(table: Table, usual: Sequence[int], weak: Sequence[int], rea
     return first
 
 
-def _place(table: Table, name: str, parameter: str) -> int:
+def _place(table: Table, name: str, parameter: Column) -> int:
     if name not in table.columns:
-        raise DataError(
-            f"{table.path} has no column {name!r}: its columns are {listed(table.columns, 20)}.", parameter=parameter
-        )
+        raise no_such(table.path, "column", name, table.columns, parameter)
     return table.columns.index(name)
 
 
