@@ -111,18 +111,21 @@ class TestLevels:
         values[29] = 77.5
         assert converted(values)[0].max() == 78
 
-    @pytest.mark.parametrize("kind", [bool, np.uint8, np.int64, np.float32])
-    def test_black_and_white_are_stretched_and_it_is_said(self, kind) -> None:
-        images, notes = converted((GREY > 99).astype(kind))
-        assert np.array_equal(images, np.where(GREY > 99, 255, 0))
-        assert notes == ["x: its numbers are 0 and 1 and are stretched to levels from 0 to 255."]
+    @pytest.mark.parametrize(("top", "kinds"), [(1, "?Bqf"), (7, "Bd"), (15, "Bq"), (16, "Bd"), (63, "Bf")])
+    def test_whole_numbers_of_few_bits_are_stretched_and_it_is_said(self, top, kinds) -> None:
+        levels = np.clip(GREY // (255 // top), 0, top)
+        for kind in kinds:
+            images, notes = converted(levels.astype(kind))
+            assert np.array_equal(images, np.rint(levels * (255 / top)))
+            assert notes == [f"x: its numbers run from 0 to {top}; 0 to {top} is stretched to levels from 0 to 255."]
 
-    @pytest.mark.parametrize("kind", [np.uint8, np.float64])
-    def test_seventeen_levels_are_stretched_and_it_is_said(self, kind) -> None:
-        levels = np.clip(GREY // 14, 0, 16)
-        images, notes = converted(levels.astype(kind))
-        assert np.array_equal(images, np.rint(levels * (255 / 16)))
-        assert "0 to 16" in notes[0]
+    def test_one_that_is_missing_at_the_top_changes_nothing(self) -> None:
+        assert np.array_equal(converted(np.minimum(GREY // 16, 13))[0], np.minimum(GREY // 16, 13) * 17)
+
+    def test_levels_of_which_half_are_not_used_are_said(self) -> None:
+        images, notes = converted(GREY // 255 * 100)
+        assert images.max() == 100
+        assert notes == ["x: no number is above 100; they are taken for levels from 0 to 255, as they are."]
 
     def test_exact_bytes_stay(self) -> None:
         assert quiet(GREY // 255, exact=True).max() == 1

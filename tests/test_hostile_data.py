@@ -367,7 +367,7 @@ class TestParquet:
             ([png(), png()], [float("inf"), 1.0]),
             ([png(), png()], ["../a", "b"]),
             ([png(), png()], ["a" * 10_000, "b"]),
-            ([png(), png()], [[0], [1]]),
+            ([png(), png()], [[0, 2], [1, 0]]),
             ([png(), png()], pa.array([2**64 - 1, 1], pa.uint64())),
             ([png(), png()], pa.array([2**62, 1])),
             ([png(), None], [0, 1]),

@@ -105,12 +105,27 @@ class TestNames:
         assert quiet(np.array([b"one", b"two"])) == ([0, 1], ("one", "two"))
 
     def test_numbers_as_text_are_numbers(self) -> None:
-        assert quiet(["07", "10", "9.0"]) == ([0, 2, 1], ("7", "9", "10"))
+        assert quiet(["7", "10", "9.0"]) == ([0, 2, 1], ("7", "9", "10"))
+
+    @pytest.mark.parametrize("labels", [["1e3", "7"], ["\u0660", "\u0661"], ["\u00b2", "2"]])
+    def test_other_spellings_of_numbers_are_names_as_they_are_written(self, labels) -> None:
+        assert set(quiet(labels)[1]) == set(labels)
+
+    def test_zeros_before_numbers_go_and_this_is_said(self) -> None:
+        indices, classes, notes = indexed(["07", "10", "7"])
+        assert (indices, classes) == ([0, 1, 0], ("7", "10"))
+        assert notes == ["Labels such as 07 are taken for numbers: 7."]
+
+    def test_marks_for_nothing_among_numbers_are_unlabelled_and_this_is_said(self) -> None:
+        indices, classes, notes = indexed(["3", "NA", "", "?"])
+        assert (indices, classes) == ([0, -1, -1, -1], ("3",))
+        assert notes == ["Labels ?, NA stand among numbers, and are taken for none."]
+        assert quiet(["a", "NA", "?"])[1] == ("?", "NA", "a")
 
     def test_numbers_as_text_are_names_where_there_are_such(self) -> None:
         assert quiet(["6", "9"], NO_FIVE) == ([5, 8], NO_FIVE)
         assert quiet(np.array(["2", "10"]), ("1", "2", "10")) == ([1, 2], ("1", "2", "10"))
-        assert quiet(["06", "9.0"], NO_FIVE) == ([5, 8], NO_FIVE)
+        assert quiet(["6.0", "9.0"], NO_FIVE) == ([5, 8], NO_FIVE)
         assert quiet(["1", "0"], ("a", "b")) == ([1, 0], ("a", "b"))
 
     def test_one_that_the_source_does_not_have_is_refused(self) -> None:
@@ -123,6 +138,11 @@ class TestTitles:
         notes: list[str] = []
         assert class_titles(["digit_10", "digit_9"], notes.append) == {"digit_9": "9", "digit_10": "10"}
         assert notes == ["Classes digit_9 to digit_10 are called 9 to 10."]
+
+    def test_zeros_before_all_numbers_go_and_this_is_said(self) -> None:
+        notes: list[str] = []
+        assert class_titles(["01", "09", "10"], notes.append) == {"01": "1", "09": "9", "10": "10"}
+        assert notes == ["Classes 01 to 09 are called 1 to 9."]
 
     def test_the_codes_of_nist_are_digits_and_this_is_said(self) -> None:
         notes: list[str] = []

@@ -97,6 +97,13 @@ def test_what_looks_like_labels_and_is_none_is_named(path) -> None:
     assert "writer may be labels, but are not called so, and are not read" in notes[0]
 
 
+def test_what_is_not_used_beside_labels_is_named(path) -> None:
+    np.savez(path, images=IMAGES, labels=LABELS, writer=LABELS)
+    data, notes = read(path)
+    assert_all(data)
+    assert notes == [f"{path}: the labels are labels; not used: writer."]
+
+
 def test_of_several_that_may_be_it_one_has_to_be_named(path) -> None:
     np.savez(path, images=IMAGES, x=IMAGES[::-1], label=LABELS, digit=LABELS[::-1])
     with pytest.raises(DataError, match="may be the images, images, x: say which") as caught:
@@ -124,12 +131,82 @@ def test_a_file_without_images_says_what_it_has(path) -> None:
         read(path)
 
 
-def test_arrays_beside_images_are_not_the_data(path) -> None:
-    for name in "01":
-        (path.parent / name).mkdir()
-        Image.fromarray(IMAGES[0]).save(path.parent / name / "a.png")
+def put_images(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(IMAGES[0]).save(folder / name)
+
+
+@pytest.mark.parametrize("names", [("0/a.png", "1/a.png"), ("train/0/a.png", "train/1/a.png"), ("a.png", "b.png")])
+def test_arrays_beside_images_that_are_a_data_set_are_left_out_and_it_is_said(path, names) -> None:
+    put_images(path.parent, *names)
+    if names[0] == "a.png":
+        (path.parent / "labels.csv").write_text("file,label\na.png,0\nb.png,1\n")
     np.savez(path, images=IMAGES)
-    assert len(read(path.parent)[0]) == 2
+    data, notes = read(path.parent)
+    assert data.classes == ("0", "1")
+    assert "in folders or in a table: some.npz" in notes[0]
+
+
+@pytest.mark.parametrize("beside", ["example.png", "plots/loss.png"])
+def test_a_few_images_beside_arrays_are_left_out_and_it_is_said(path, beside) -> None:
+    np.savez(path, images=IMAGES, labels=LABELS)
+    put_images(path.parent, beside)
+    (path.parent / "notebooks").mkdir()
+    data, notes = read(path.parent)
+    assert_all(data)
+    assert notes == [f"{path.parent}: images beside some.npz are left out: {beside}."]
+
+
+def test_many_images_beside_arrays_may_be_the_data_too(path) -> None:
+    np.savez(path, images=IMAGES, labels=LABELS)
+    put_images(path.parent, *(f"{i}.png" for i in range(12)))
+    with pytest.raises(DataError, match=r"has some\.npz and 12 images, such as 0\.png: give the path"):
+        read(path.parent)
+
+
+def test_files_that_tell_no_split_beside_those_that_do_are_said(path) -> None:
+    for name in ("train", "test", "more"):
+        np.savez(path.with_name(f"{name}.npz"), images=IMAGES, labels=LABELS)
+    data, notes = read(path.parent)
+    assert_all(data)
+    assert "only the names of others tell their split: more.npz" in notes[0]
+
+
+@pytest.mark.parametrize("names", [("x_#", "y_#"), ("x_#_noisy", "y_#"), ("#_set_x", "#_set_y"), ("#Scans", "#Digits")])
+def test_arrays_that_are_named_for_one_split_are_found_for_the_other(path, names) -> None:
+    parts = {"train": slice(15), "test": slice(15, None)}
+    arrays = {name.replace("#", split): array[part] for split, part in parts.items()
+              for name, array in zip(names, (IMAGES, LABELS), strict=True)}  # fmt: skip
+    np.savez(path, x_train=IMAGES[::-1], **arrays) if "x_#" not in names else np.savez(path, **arrays)
+    asked = {"image_column": names[0].replace("#", "train"), "label_column": names[1].replace("#", "train")}
+    for split, part in parts.items():
+        data, notes = read(path, split, **asked)
+        assert np.array_equal(data.images, IMAGES[part])
+        assert data.labels is not None
+        assert data.labels.tolist() == LABELS[part].tolist()
+        assert len(notes) == (2 if split == "test" else 0)
+    np.savez(path, **{name: array for name, array in arrays.items() if "test" not in name})
+    with pytest.raises(MissingSplitError, match="has no test split of"):
+        read(path, "test", **asked)
+
+
+def test_words_for_splits_tell_which_images_are_of_one(path) -> None:
+    words = np.array(["train", "test", "train", "Test"] * 5)
+    np.savez(path, images=IMAGES, labels=LABELS, split=words)
+    for split, part in (("train", slice(None, None, 2)), ("test", slice(1, None, 2))):
+        data, notes = read(path, split)
+        assert np.array_equal(data.images, IMAGES[part])
+        assert data.labels is not None
+        assert [data.classes[i] for i in data.labels] == LABELS[part].astype(str).tolist()
+        assert f"10 of 20 images are of the {split} split, as split says" in notes[0]
+    np.savez(path, images=IMAGES, labels=LABELS, split=words[:1].repeat(20))
+    with pytest.raises(MissingSplitError, match="only train"):
+        read(path, "test")
+    np.savez(path, images=IMAGES, labels=LABELS, split=LABELS.astype(str))
+    data, notes = read(path)
+    assert_all(data)
+    assert "split is not used: it has no names of splits" in notes[0]
 
 
 def test_what_was_understood_is_told(path) -> None:

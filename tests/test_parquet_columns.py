@@ -60,7 +60,7 @@ def assert_all(data: Dataset, classes=("4", "5", "6")) -> None:
 )
 def test_usual_names_need_no_word(tmp_path, image, label) -> None:
     for cells in (CELLS, [cell["bytes"] for cell in CELLS]):
-        data, notes = read(write(tmp_path / "a.parquet", {image: cells, label: LABELS, "writer": LABELS}))
+        data, notes = read(write(tmp_path / "a.parquet", {image: cells, label: LABELS, "mean": LABELS / 2}))
         assert_all(data)
         assert notes == []
 
@@ -79,6 +79,7 @@ def test_one_column_of_images_by_another_name_is_taken_and_it_is_said(tmp_path) 
         (pa.array(np.array(["ga", "ka", "kha"])[LABELS - 4]).dictionary_encode(), ("ga", "ka", "kha")),
         (LABELS.astype(float), ("4", "5", "6")),
         (LABELS.astype(str), ("4", "5", "6")),
+        (np.eye(3, dtype=int)[LABELS - 4].tolist(), ("0", "1", "2")),
     ],
 )
 def test_labels_of_other_types(tmp_path, labels, classes) -> None:
@@ -93,11 +94,39 @@ def test_class_names_of_hugging_face_belong_to_the_column_that_is_read(tmp_path)
     assert read(tmp_path / "a.parquet")[0].classes == tuple("abcdefg")
 
 
+def test_other_class_names_in_another_file_are_refused(tmp_path) -> None:
+    for i, names in enumerate(("abcdefg", "gfedcba")):
+        metadata = {"huggingface": json.dumps({"info": {"features": {"label": {"names": list(names)}}}})}
+        table = pa.table({"image": CELLS, "label": LABELS}).replace_schema_metadata(metadata)
+        pq.write_table(table, tmp_path / f"train-{i}.parquet")
+    with pytest.raises(DataError, match=r"train-1\.parquet beside .*train-0\.parquet has other class names"):
+        read(tmp_path)
+
+
 def test_what_looks_like_labels_and_is_none_is_named(tmp_path) -> None:
     data, notes = read(write(tmp_path / "a.parquet", {"image": CELLS, "writer": LABELS}))
     assert data.labels is None
     assert "writer may be labels, but are not called so" in notes[0]
     assert_all(read(tmp_path / "a.parquet", label_column="writer")[0])
+
+
+def test_what_is_not_used_beside_labels_is_named(tmp_path) -> None:
+    columns = {"image": CELLS, "label": LABELS, "writer": LABELS, "__index_level_0__": LABELS}
+    path = write(tmp_path / "a.parquet", columns)
+    assert read(path)[1] == [f"{path}: the labels are label; not used: writer."]
+
+
+@pytest.mark.parametrize("images", [CELLS, IMAGES.reshape(12, 64).tolist()])
+def test_words_for_splits_tell_which_rows_are_of_one(tmp_path, images) -> None:
+    words = ["train", "test", "train", "validation"] * 3
+    for i, part in enumerate((slice(5), slice(5, 12))):
+        write(tmp_path / f"train-{i}.parquet", {"image": images[part], "label": LABELS[part], "split": words[part]})
+    for path, split, wanted in ((tmp_path, "train", slice(None, None, 2)), (tmp_path / "train-0.parquet", "test", [1])):
+        data, notes = read(path, split)
+        assert np.array_equal(data.images, IMAGES[wanted])
+        assert data.labels is not None
+        assert [data.classes[i] for i in data.labels] == LABELS[wanted].astype(str).tolist()
+        assert any(f"images are of the {split} split, as split says" in note for note in notes)
 
 
 def test_of_several_that_may_be_it_one_has_to_be_named(tmp_path) -> None:
@@ -123,6 +152,15 @@ def test_shards_as_hugging_face_names_them(tmp_path, place) -> None:
     (tmp_path / "README.md").write_text("a card")
     assert_all(read(tmp_path)[0])
     assert len(read(tmp_path, "test")[0]) == 2
+
+
+def test_missing_shards_and_files_of_no_split_are_said(tmp_path) -> None:
+    for name in ("train-00000-of-00003", "train-00002-of-00003", "extra"):
+        write(tmp_path / f"{name}.parquet", {"image": CELLS, "label": LABELS})
+    data, notes = read(tmp_path)
+    assert len(data) == 24
+    assert "only the names of others tell their split: extra.parquet" in notes[0]
+    assert "of the 3 files train-…-of-00003.parquet only 2 are there" in notes[1]
 
 
 def test_a_shard_without_the_columns_is_named(tmp_path) -> None:

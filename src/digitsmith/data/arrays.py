@@ -16,7 +16,8 @@ from digitsmith.errors import DataError
 from digitsmith.records.base import SIDES
 
 _BLOCK = 2**23  # bytes of an array that are converted at once
-_TOPS = {1: "0 and 1", 16: "0 to 16"}  # the highest numbers of other ranges than 0 to 255, which are stretched
+_TOPS = (1, 3, 7, 15, 16, 31, 63)  # of whole numbers of 1 to 6 bits, and those of scikit-learn's digits
+_HALF = 127  # levels up to here only are not usual
 _NEARLY = 1e-3  # how far rounding may take a number out of its range
 
 
@@ -55,8 +56,8 @@ def to_images(
     """Convert an array of images, a few at a time.
 
     Args:
-        array: whole numbers from 0 to 255; or floats from 0 to 1, from -1 to 1 or from 0 to 255. If all are 0 and 1, or
-            run from 0 to 16 and are whole, as those of scikit-learn's digits, they are stretched.
+        array: whole numbers from 0 to 255; or floats from 0 to 1, from -1 to 1 or from 0 to 255. Whole numbers that go
+            no higher than 63 are of fewer bits, or run from 0 to 16, as scikit-learn's digits do: they are stretched.
         layout: of it, which is of a size that may be read.
         what: names it.
         note: told what is guessed or stretched.
@@ -181,9 +182,10 @@ def _range(array: Array, layout: Layout, what: object, note: Callable[[str], Non
             whole = whole and bool((block == np.rint(block)).all())
         least, most = min(least, float(block.min())), max(most, float(block.max()))
     is_float = array.dtype.kind == "f"
-    if most in _TOPS and least == 0 and whole:
-        note(f"{what}: its numbers are {_TOPS[int(most)]} and are stretched to levels from 0 to 255.")
-        return 255 / most, 0.0
+    if whole and least >= 0 and 0 < most <= _TOPS[-1]:
+        top = next(top for top in _TOPS if top >= most)
+        note(f"{what}: its numbers run from {least:g} to {most:g}; 0 to {top} is stretched to levels from 0 to 255.")
+        return 255 / top, 0.0
     if is_float and least >= -_NEARLY and most <= 1 + _NEARLY:
         note(f"{what}: floats from 0 to 1 become levels from 0 to 255.")
         return 255.0, 0.0
@@ -193,6 +195,8 @@ def _range(array: Array, layout: Layout, what: object, note: Callable[[str], Non
     if most == -math.inf or (least >= 0 and most <= 255 and (whole or most > 16)):
         if not whole:
             note(f"{what}: floats from {least:g} to {most:g} are rounded to levels.")
+        if 0 < most <= _HALF:
+            note(f"{what}: no number is above {most:g}; they are taken for levels from 0 to 255, as they are.")
         return 1.0, 0.0
     allowed = "from 0 to 1, from -1 to 1 or from 0 to 255" if is_float else "from 0 to 255"
     raise DataError(

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 
 _JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini", "preview.png", "dataset.json"})
 _DIGIT = re.compile(r"(digit|class|label|cls)[ _-]*\d+|0*(\d|10)|3\d|zero|one|two|three|four|five|six|seven|eight|nine")
+_SHARD = re.compile(r"(.*?)[0-9]+-of-([0-9]{1,9})(.*)")  # one of several files, as Hugging Face names them
 _DEPTH = 16  # of folders in folders
 _OUTER = 6  # folders around the data
 
@@ -121,7 +123,7 @@ class Place:
         """Whether what tells no split is of the one that is asked for."""
         return self.whole or (self.split == "train" and not self.splits)
 
-    def files(self, *endings: str, untold: bool = False) -> list[Path]:
+    def files(self, *endings: str, untold: bool = False, tell: bool = False) -> list[Path]:
         """The files of the split whose names have one of the endings, in natural order; not those in folders.
 
         Where names tell splits, they are obeyed. Where none does, all files are of the place's split if it is whole,
@@ -130,6 +132,7 @@ class Place:
         Args:
             endings: such as ".npz", in lower case; those of the files may be in any.
             untold: take files whose names tell no split for any: they may hold several.
+            tell: say which files are left out, and of how many that there should be some are not there.
         """
         if self.path.is_file():
             return [self.path] if self.path.name.lower().endswith(endings) else []
@@ -141,6 +144,8 @@ class Place:
         told = any(part in SPLITS for part in parts.values())
         if not found and (untold or (self.takes_all and (self.whole or not told))):
             found = [name for name, part in parts.items() if part is None or self.whole]
+        if tell and found:
+            self._tell_left_out(found, [name for name, part in parts.items() if part is None and name not in found])
         return [self.path / name for name in found]
 
     def inner(self) -> "Place | None":
@@ -156,6 +161,20 @@ class Place:
         if len(inside) != 1 or look_like_digits(inside):  # a class
             return None
         return Place(self.path / inside[0], self.split, self.whole, self.note)
+
+    def _tell_left_out(self, found: list[str], untold: list[str]) -> None:
+        """Say which files beside those of splits tell none, and of which series some are missing."""
+        if untold:
+            self.note(
+                f"{self.path}: left out, as only the names of others tell their split: {listed(untold)}. Give its path "
+                f"to read it."
+            )
+        shards = Counter(match.groups() for name in found if (match := _SHARD.fullmatch(name)))
+        for (start, total, end), count in shards.items():
+            if count < int(total):
+                self.note(
+                    f"{self.path}: of the {int(total):,} files {start}…-of-{total}{end} only {count:,} are there."
+                )
 
     def _tell_others(self) -> None:
         """Say which images lie beside the folders of splits."""

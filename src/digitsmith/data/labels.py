@@ -8,12 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data.dataset import UNLABELLED
+from digitsmith.data.reading import listed
 from digitsmith.records.base import MOST_CLASSES
 
 DIGITS = tuple("0123456789")
 """The names of classes that are digits."""
 
 _HIGHEST = 2**31 - 1
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
+"""A number in text. `1e3` and the digits of other scripts are names, as they are written."""
+
+_NOTHING = frozenset(["", "nan", "na", "n/a", "null", "none", "?", "-"])
+"""What stands among numbers where there is none."""
+
 _ASCII_DIGITS = tuple(f"{code:02x}" for code in range(0x30, 0x3A))
 """What NIST calls the classes of digits: the codes of their characters."""
 
@@ -29,8 +36,7 @@ def index_labels(
 
     Args:
         labels: of n images: whole numbers, [n] or [n, 1]; names; or one-hot rows, [n, classes]. -1, NaN, None and the
-            empty name are unlabelled. (One-hot rows may
-            have -1 for 0.)
+            empty name are unlabelled, and so are NA, ? and the like among numbers. (One-hot rows may have -1 for 0.)
         names: of the classes, in the order of their numbers, where the source has them.
         note: told what is not as everybody would expect.
         by_value: where all names are digits, a label of 9 is the class "9" wherever that stands; so it always is of
@@ -44,7 +50,7 @@ def index_labels(
         ValueError: labels that are neither, or that have no name among `names`.
     """
     given = labels if isinstance(labels, np.ndarray) else np.fromiter(labels, object, len(labels))
-    values = _plain(given, set(names))
+    values = _plain(given, set(names), note)
     if values.dtype.kind == "U":
         return _of_names(values, tuple(names), note)
     of_text = given.dtype.kind in "SU" or (
@@ -73,46 +79,52 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
 
 
 def class_titles(folders: Sequence[str], note: Callable[[str], None]) -> dict[str, str]:
-    """The class names that stand for names of folders: `digit_7` is 7, where all are so; NIST's `37` is 7."""
+    """The class names that stand for names of folders: `digit_7` and `07` are 7, where all are so; NIST's `37` is 7."""
     ordered = sorted(folders, key=natural)
     if set(folders) == set(_ASCII_DIGITS):
         note("Folders 30 to 39 are taken for the digits 0 to 9, by the codes of their characters, as NIST names them.")
         return {folder: chr(int(folder, 16)) for folder in ordered}
-    prefixed = {folder: re.fullmatch(r"(\D+?)[ _-]*(\d+)", folder) for folder in ordered}
+    prefixed = {folder: re.fullmatch(r"(?:(\D+?)[ _-]*)?([0-9]+)", folder) for folder in ordered}
     matches = [match for match in prefixed.values() if match is not None]
     if len(matches) == len(ordered) > 1 and len({match[1] for match in matches}) == 1:
         titles = {folder: str(int(match[2])) for folder, match in zip(ordered, matches, strict=True)}
         if len(set(titles.values())) == len(titles):
-            note(f"Classes {ordered[0]} to {ordered[-1]} are called {titles[ordered[0]]} to {titles[ordered[-1]]}.")
+            if changed := [folder for folder in ordered if titles[folder] != folder]:
+                note(f"Classes {changed[0]} to {changed[-1]} are called {titles[changed[0]]} to {titles[changed[-1]]}.")
             return titles
     return {folder: folder for folder in ordered}
 
 
-def _as_array(labels: Sequence[object], names: set[str]) -> NDArray[Any]:
+def _as_array(labels: Sequence[object], names: set[str], note: Callable[[str], None]) -> NDArray[Any]:
     """Numbers if all are, and are no names; else names."""
     if all(label is None or (isinstance(label, int | float) and not isinstance(label, bool)) for label in labels):
         return np.array([UNLABELLED if label is None else label for label in labels])
     texts = np.array(["" if label is None else str(label).strip() for label in labels], np.str_)
     if names and set(texts.tolist()) - {""} <= names:
         return texts
-    try:
-        numbers = np.where(texts == "", str(UNLABELLED), texts).astype(np.float64)
-    except ValueError:
+    found = set(texts.tolist())
+    rest = {text for text in found if not _NUMBER.fullmatch(text)}
+    other = sorted(text for text in rest if text.lower() not in ("", "nan"))
+    if not {text.lower() for text in rest} <= _NOTHING or (other and rest == found):
         return texts
-    return numbers
+    if other:
+        note(f"Labels {listed(other)} stand among numbers, and are taken for none.")
+    if padded := sorted(text for text in found - rest if re.match(r"[+-]?0[0-9]", text)):
+        note(f"Labels such as {padded[0]} are taken for numbers: {float(padded[0]):g}.")
+    return np.where(np.isin(texts, [*rest]), str(UNLABELLED), texts).astype(np.float64)
 
 
 def _text(value: object) -> object:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _plain(values: NDArray[Any], names: set[str]) -> NDArray[Any]:
+def _plain(values: NDArray[Any], names: set[str], note: Callable[[str], None]) -> NDArray[Any]:
     """Labels one by one, as whole numbers or names."""
     if values.dtype.kind in "SU":
         texts, places = np.unique(values, return_inverse=True)
-        values = _as_array([_text(text) for text in texts.tolist()], names)[places].reshape(values.shape)
+        values = _as_array([_text(text) for text in texts.tolist()], names, note)[places].reshape(values.shape)
     elif values.dtype.kind == "O":
-        values = _as_array([_text(value) for value in values.ravel().tolist()], names).reshape(values.shape)
+        values = _as_array([_text(value) for value in values.ravel().tolist()], names, note).reshape(values.shape)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim == 2 and values.dtype.kind in "biuf":

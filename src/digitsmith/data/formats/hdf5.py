@@ -13,8 +13,9 @@ from digitsmith.data.arrays import Array
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import Split, decoding
+from digitsmith.data.formats.array_file import file_of
 from digitsmith.data.formats.arrays_by_class import joined
-from digitsmith.data.formats.named_arrays import Claim, file_of, read_arrays
+from digitsmith.data.formats.named_arrays import Claim, read_arrays
 from digitsmith.data.reading import Reading
 from digitsmith.errors import DependencyError, install
 

@@ -18,8 +18,9 @@ from digitsmith.data import limits
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import decoding, hdf5
+from digitsmith.data.formats.array_file import file_of
 from digitsmith.data.formats.arrays_by_class import joined
-from digitsmith.data.formats.named_arrays import Claim, file_of, read_arrays
+from digitsmith.data.formats.named_arrays import Claim, read_arrays
 from digitsmith.data.reading import Reading
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"

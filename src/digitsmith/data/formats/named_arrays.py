@@ -1,10 +1,11 @@
 """Files of named arrays, such as NPZ, MATLAB's and HDF5: which of them are images, which labels, which class names."""
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -12,12 +13,14 @@ from digitsmith.data import limits, names
 from digitsmith.data.arrays import Array, find_layout, may_be_images, to_images
 from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.folders import Place, chosen_part, is_image, part_of, subfolders
+from digitsmith.data.folders import chosen_part, part_of
 from digitsmith.data.formats import Split, as_classes
+from digitsmith.data.formats.row_splits import SPLIT_COLUMNS, rows_of_split
 from digitsmith.data.reading import Column, Reading, listed, no_such, unclear
 from digitsmith.errors import DataError, MissingSplitError
 
 _NUMBERS, _TEXTS = "buif", "US"  # kinds of dtypes
+_SPLIT_WORD = re.compile("|".join(sorted(names.PARTS, key=len, reverse=True)))
 
 
 @dataclass(frozen=True)
@@ -57,29 +60,13 @@ class Choice:
         images: of the images.
         labels: of their labels; empty without any.
         classes: of the class names; empty without any.
+        splits: of the words that tell the split of each image; empty without any.
     """
 
     images: str
     labels: str = ""
     classes: str = ""
-
-
-def file_of(place: Place, *endings: str) -> Path | None:
-    """The file of a split; one whose name tells none only where no images or folders lie beside it.
-
-    Raises:
-        DataError: several.
-    """
-    found = place.files(*endings, untold=True)
-    if (
-        found
-        and place.path.is_dir()
-        and (subfolders(place.path) or any(is_image(p.name) for p in place.path.iterdir()))
-    ):
-        found = [file for file in found if part_of(file.name)]
-    if len(found) > 1:
-        raise DataError(f"{place.path} has several files of arrays, {listed([file.name for file in found])}: give one.")
-    return found[0] if found else None
+    splits: str = ""
 
 
 def read_arrays(path: Path, arrays: Arrays, split: Split, reading: Reading, *, reverse: bool = False) -> Dataset:
@@ -105,13 +92,23 @@ def read_arrays(path: Path, arrays: Arrays, split: Split, reading: Reading, *, r
         values = np.asarray(arrays.read(chosen.labels)[...])
         labels = (values if first else values.T).reshape(count, -1)
         labels = labels[:, 0] if labels.shape[1] == 1 else labels
+    kept = None
+    if chosen.splits:
+        claim = arrays.claims[chosen.splits]
+        limits.check_images(path, (claim.shape[0], 1, claim.dtype.itemsize), stored)
+        words = np.asarray(arrays.read(chosen.splits)[...]).tolist()
+        kept, count = rows_of_split(words, chosen.splits, split, path, reading.note), count or len(words)
     claim, what = arrays.claims[chosen.images], f"{path}, {chosen.images}"
     exact = reading.record is not None and claim.dtype == np.uint8  # our writers leave such files
     layout = find_layout(claim.shape, what, count, reverse=reverse, exact=exact)
     limits.check_images(what, layout.shape, stored)
     images = to_images(arrays.read(chosen.images), layout, what, reading.note, exact=exact)
+    if kept is not None:
+        if len(kept) != len(images):
+            raise DataError(f"{path}: {chosen.splits} is for {len(kept):,} images, but there are {len(images):,}.")
+        images, labels = images[kept], labels if labels is None else labels[kept]
     reading.layout = f"arrays of {path.name}: images {chosen.images}, labels {chosen.labels or 'none'}"
-    reading.count_pixels(claim.dtype, layout.shape)
+    reading.count_pixels(claim.dtype, images.shape)
     classes: tuple[str, ...] = ()
     if chosen.classes:
         if (size := arrays.claims[chosen.classes].nbytes) > limits.MAX_RECORD:
@@ -123,31 +120,32 @@ def read_arrays(path: Path, arrays: Arrays, split: Split, reading: Reading, *, r
 def choose(path: Path, claims: Mapping[str, Claim], split: Split, reading: Reading) -> Choice:
     """Which arrays are what, by their names and shapes; what looks like labels and is none is noted."""
     images = _choose_images(path, claims, split, reading)
-    of = names.parts(images)[1]
-    rest = {name: claim for name, claim in claims.items() if name != images and names.parts(name)[1] in ("", of)}
+    of = _told(images)
+    rest = {name: claim for name, claim in claims.items() if name != images and _told(name) in ("", of)}
     classes = [
         name for name, claim in rest.items()
         if names.parts(name)[0] in names.CLASS_NAMES and claim.dtype.kind not in _NUMBERS
     ]  # fmt: skip
-    labels = _choose_labels(path, images, claims, [name for name in rest if name not in classes], reading)
+    splits = [name for name in rest if _tells_splits(name, claims[name], claims[images].shape)][:1]
+    labels = _choose_labels(path, images, claims, [name for name in rest if name not in classes + splits], reading)
     if not labels and len(classes) == 1 and len(claims[classes[0]].shape) == 1:  # names of images, not of classes
         of_images = claims[classes[0]].shape[0] in claims[images].shape
         labels, classes = (classes[0], []) if of_images else ("", classes)
     if len(classes) > 1:
         raise DataError(f"{path} has class names in {listed(classes)}: take all but one out.")
-    return Choice(images, labels, *classes)
+    return Choice(images, labels, *(classes or [""]), *splits)
 
 
 def _choose_images(path: Path, claims: Mapping[str, Claim], split: Split, reading: Reading) -> str:
     if asked := reading.column("image_column"):
-        _asked(path, asked, claims, "image_column")
-        if claims[asked].dtype.kind in _NUMBERS:
-            return asked
-        raise DataError(f"{path}: {asked} is {_shown(claims[asked])}: images are numbers.", parameter="image_column")
+        name = _asked(path, asked, claims, split, "image_column", reading)
+        if claims[name].dtype.kind in _NUMBERS:
+            return name
+        raise DataError(f"{path}: {name} is {_shown(claims[name])}: images are numbers.", parameter="image_column")
     possible = [n for n, claim in claims.items() if may_be_images(claim.shape) and claim.dtype.kind in _NUMBERS]
     called = [name for name in possible if names.parts(name)[0] in names.IMAGES | {""}]
     found = called or [name for name in possible if names.parts(name)[0] not in names.LABELS]
-    splits: dict[str, names.Part] = {name: part for name in found if (part := names.parts(name)[1])}
+    splits: dict[str, names.Part] = {name: part for name in found if (part := _told(name))}
     if splits:
         part = chosen_part(split, Counter(splits.values()), "arrays", str(path), reading.note)
         if part not in splits.values():
@@ -167,15 +165,17 @@ def _choose_images(path: Path, claims: Mapping[str, Claim], split: Split, readin
 
 def _choose_labels(path: Path, images: str, claims: Mapping[str, Claim], rest: Sequence[str], reading: Reading) -> str:
     if asked := reading.column("label_column"):
-        return _asked(path, asked, claims, "label_column")
+        return _asked(path, asked, claims, _told(images), "label_column", reading)
     called = [name for name in rest if names.parts(name)[0] in names.LABELS]
     if len(called) > 1:
         called = [name for name in called if {*claims[name].shape} & {*claims[images].shape}]
     if len(called) > 1:
         raise unclear(path, "arrays", "labels", called)
+    like = [name for name in rest if _like_labels(claims[name], claims[images].shape) and name not in called]
+    if called and like:
+        reading.note(f"{path}: the labels are {called[0]}; not used: {listed(like)}.")
     if called:
         return called[0]
-    like = [name for name in rest if _like_labels(claims[name], claims[images].shape)]
     if len(like) == 1 and like[0].startswith("arr_"):  # NumPy's for one without a name
         reading.note(f"{path}: {like[0]} is taken for the labels.")
         return like[0]
@@ -184,10 +184,44 @@ def _choose_labels(path: Path, images: str, claims: Mapping[str, Claim], rest: S
     return ""
 
 
-def _asked(path: Path, name: str, claims: Mapping[str, Claim], option: Column) -> str:
-    if name not in claims:
-        raise no_such(path, "array", name, [*claims], option)
-    return name
+def _asked(
+    path: Path, asked: str, claims: Mapping[str, Claim], of: names.Part | Literal[""], option: Column, reading: Reading
+) -> str:
+    """The array that the user names; if its name tells another split than `of`, the one of the same name for that.
+
+    Raises:
+        DataError: there is none.
+        MissingSplitError: only such of other splits.
+    """
+    kin = _kin(asked, claims)
+    if of and kin and (_told(asked) or len(kin) > 1):
+        part = chosen_part(of, dict.fromkeys(kin, 1), "arrays", str(path), reading.note) if of != "val" else of
+        if part not in kin:
+            there = ", ".join(sorted(kin.values()))
+            error = MissingSplitError if option == "image_column" else DataError
+            raise error(f"{path} has no {of} split of {asked}, only {there}.")
+        if kin[part] != asked:
+            reading.note(f"{path}: {kin[part]} is taken for the {part} split, as {asked} is asked for.")
+        return kin[part]
+    if asked not in claims:
+        raise no_such(path, "array", asked, [*claims], option)
+    return asked
+
+
+def _kin(asked: str, there: Iterable[str]) -> dict[names.Part, str]:
+    """The names that are equal to one but for the word for the split, by that."""
+    alike = [name for name in there if _SPLIT_WORD.sub("#", name.lower()) == _SPLIT_WORD.sub("#", asked.lower())]
+    return {names.PARTS[match[0]]: name for name in alike if (match := _SPLIT_WORD.search(name.lower()))}
+
+
+def _told(name: str) -> names.Part | Literal[""]:
+    """The split that a name tells: `x_train`, `xtrain`, `test/data`, `train_set_x`, `trainScans`."""
+    return names.parts(name)[1] or part_of(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)) or ""
+
+
+def _tells_splits(name: str, claim: Claim, images: tuple[int, ...]) -> bool:
+    texts = len(claim.shape) == 1 and claim.dtype.kind in _TEXTS
+    return texts and names.plain(name) in SPLIT_COLUMNS and claim.shape[0] in images
 
 
 def _shown(claim: Claim) -> str:

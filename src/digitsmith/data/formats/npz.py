@@ -21,7 +21,8 @@ from digitsmith.data import limits
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import Header, decoding, write_record
-from digitsmith.data.formats.named_arrays import Claim, file_of, read_arrays
+from digitsmith.data.formats.array_file import file_of
+from digitsmith.data.formats.named_arrays import Claim, read_arrays
 from digitsmith.data.reading import Reading
 
 _MAX_HEADER = 2**14  # bytes of what stands before an array's content

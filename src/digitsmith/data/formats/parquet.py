@@ -22,9 +22,10 @@ from digitsmith.data.folders import Place
 from digitsmith.data.formats import Header, as_classes, decoding, write_record
 from digitsmith.data.formats.parquet_columns import Chosen, choose_columns, labels_of, pixels_of
 from digitsmith.data.formats.parquet_layout import Column, columns, pages
+from digitsmith.data.formats.row_splits import rows_of_split
 from digitsmith.data.images.decoding import encode
 from digitsmith.data.images.many import decode_all
-from digitsmith.data.reading import Reading
+from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError, DependencyError, install
 
 try:
@@ -51,7 +52,7 @@ def holds(place: Place) -> bool:
 def read(place: Place, reading: Reading) -> Dataset:
     """Read a file, or all shards of the split in a folder. Of their columns only images and labels are read."""
     _require_pyarrow()
-    paths = place.files(".parquet")
+    paths = place.files(".parquet", tell=True)
     with contextlib.ExitStack() as stack:
         files = dict[Path, Any]()
         for path in paths:
@@ -60,26 +61,62 @@ def read(place: Place, reading: Reading) -> Dataset:
         first, stored = files[paths[0]].schema_arrow, sum(path.stat().st_size for path in paths)
         with decoding(paths[0]):
             columns = choose_columns(paths[0], first, reading)
-            classes = _classes(first.metadata or {}, columns.label)
-        labels: list[Any] = []
-        reading.layout = f"Parquet, {len(paths)} file{'s' * (len(paths) > 1)}, columns {columns}"
-        batches = (batch for path, file in files.items() for batch in _batches(path, file, columns, labels))
+            classes = _classes(files, columns.label)
+        for path, file in files.items():
+            _require_columns(path, file.schema_arrow, columns)
         what = paths[0] if len(paths) == 1 else place.path
+        reading.layout = f"Parquet, {len(paths)} file{'s' * (len(paths) > 1)}, columns {columns}"
+        labels: list[Any] = []
+        kept = _rows_of_split(files, columns, place, reading)
+        batches = (batch for path, file in files.items() for batch in _batches(path, file, columns, labels, kept[path]))
         if not columns.encoded:
             images: Any = _pixels(what, columns, batches, stored, reading)
         else:
             decoded = decode_all(_cells(batches, columns.images[0]), what, reading, stored)
             images, labels = decoded.images, [labels[i] for i in decoded.kept] if columns.label else []
-    return assemble(what, reading, images, labels if columns.label else None, classes)
+    one_hot = labels and isinstance(labels[0], list)
+    found = np.array(labels) if one_hot else labels
+    return assemble(what, reading, images, found if columns.label else None, classes)
 
 
-def _batches(path: Path, file: Any, columns: Chosen, labels: list[Any]) -> Iterator[tuple[str, int, Any]]:
-    """Some rows of a file after the other, with its name and the number of the first row; their labels are kept."""
+def _require_columns(path: Path, schema: Any, columns: Chosen) -> None:
+    names = (*columns.images, columns.label, columns.splits)
+    if missing := [name for name in names if name and name not in schema.names]:
+        raise DataError(f"{path} has no column {missing[0]}, as another file of the split has: take it out.")
+
+
+def _rows_of_split(files: dict[Path, Any], columns: Chosen, place: Place, reading: Reading) -> dict[Path, Any]:
+    """Which rows of each file are of the split: bool[rows], or None for all of them."""
+    if not columns.splits:
+        return dict.fromkeys(files)
+    words = {path: list[object]() for path in files}
+    for path, file in files.items():
+        for _, batch in _raw_batches(path, file, [columns.splits]):
+            words[path] += batch.column(columns.splits).to_pylist()
+    every = [word for some in words.values() for word in some]
+    kept = rows_of_split(every, columns.splits, place.split, place.path, reading.note)
+    ends = np.cumsum([len(some) for some in words.values()])[:-1]
+    return dict.fromkeys(files) if kept is None else dict(zip(files, np.split(kept, ends), strict=True))
+
+
+def _batches(
+    path: Path, file: Any, columns: Chosen, labels: list[Any], kept: NDArray[np.bool_] | None
+) -> Iterator[tuple[str, NDArray[np.int64], Any]]:
+    """Some of the rows that are kept after the other, with the file's name and their numbers; their labels are kept."""
     with decoding(path):
-        schema, stored, row = file.schema_arrow, path.stat().st_size, 0
-        if missing := [name for name in (*columns.images, columns.label) if name and name not in schema.names]:
-            raise DataError(f"{path} has no column {missing[0]}, as another file of the split has: take it out.")
-        wanted = columns.wanted(schema)
+        for row, batch in _raw_batches(path, file, columns.wanted(file.schema_arrow)):
+            rows = np.arange(row, row + len(batch))
+            if kept is not None:
+                batch, rows = batch.filter(pa.array(kept[rows])), rows[kept[rows]]
+            if columns.label:
+                labels.extend(labels_of(batch.column(columns.label)))
+            yield str(path), rows, batch
+
+
+def _raw_batches(path: Path, file: Any, wanted: list[str]) -> Iterator[tuple[int, Any]]:
+    """All rows of some columns of a file, a few at a time, each with the number of the first."""
+    with decoding(path):
+        stored, row = path.stat().st_size, 0
         paths = [file.schema.column(i).path for i in range(len(file.schema))]
         read = {i: name for i, name in enumerate(paths) if any(f"{name}.".startswith(f"{of}.") for of in wanted)}
         largest = max(1, _largest_page(path, read))
@@ -87,23 +124,25 @@ def _batches(path: Path, file: Any, columns: Chosen, labels: list[Any]) -> Itera
         for batch in file.iter_batches(rows_at_once, columns=wanted):
             if row + len(batch) > max(stored, 2**10):
                 raise ValueError(f"it has more rows than its {stored:,} bytes can hold")
-            if columns.label:
-                labels.extend(labels_of(batch.column(columns.label)))
-            yield str(path), row, batch
+            yield row, batch
             row += len(batch)
 
 
-def _cells(batches: Iterable[tuple[str, int, Any]], name: str) -> Iterator[tuple[str, bytes | None]]:
+def _cells(batches: Iterable[tuple[str, NDArray[np.int64], Any]], name: str) -> Iterator[tuple[str, bytes | None]]:
     """Name and content of each image."""
-    for path, row, batch in batches:
+    for path, rows, batch in batches:
         column = batch.column(name)
         contents = column.field("bytes") if pa.types.is_struct(column.type) else column
-        for i, content in enumerate(contents.to_pylist(), row):
-            yield f"{path}, row {i}", content
+        for row, content in zip(rows.tolist(), contents.to_pylist(), strict=True):
+            yield f"{path}, row {row}", content
 
 
 def _pixels(
-    what: Path, columns: Chosen, batches: Iterable[tuple[str, int, Any]], stored: int, reading: Reading
+    what: Path,
+    columns: Chosen,
+    batches: Iterable[tuple[str, NDArray[np.int64], Any]],
+    stored: int,
+    reading: Reading,
 ) -> NDArray[np.uint8]:
     """Images of pixels in lists or in columns of their own."""
     parts, size = list[NDArray[Any]](), 0
@@ -144,8 +183,19 @@ def _largest_page_of(column: Column, name: str) -> int:
     return largest
 
 
-def _classes(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...]:
-    if _METADATA not in metadata:
+def _classes(files: dict[Path, Any], label: str) -> tuple[str, ...]:
+    """The names of the classes, which are to be the same in all files: a label is a place among them."""
+    (first, names), *others = ((path, _classes_of(file.schema_arrow.metadata, label)) for path, file in files.items())
+    if different := [path.name for path, other in others if other != names]:
+        raise DataError(
+            f"{listed(different)} beside {first} has other class names than that, so that a label means another class: "
+            f"save them with the same names, or take one out."
+        )
+    return names
+
+
+def _classes_of(metadata: dict[bytes, bytes] | None, label: str) -> tuple[str, ...]:
+    if not metadata or _METADATA not in metadata:
         return ()
     about = json.loads(metadata[_METADATA])["info"]["features"].get(label, {})
     return as_classes(about["names"]) if "names" in about else ()

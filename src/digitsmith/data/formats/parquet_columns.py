@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data import names
+from digitsmith.data.formats.row_splits import SPLIT_COLUMNS
 from digitsmith.data.labels import natural
 from digitsmith.data.reading import Reading, listed, no_such, unclear
 from digitsmith.errors import DataError
@@ -23,6 +24,7 @@ except ImportError:  # the extra is not installed
 
 _LEAST_PIXELS = 64  # columns that are an image
 _MOST_AXES = 3
+_OF_PANDAS = "__index_level_"
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Chosen:
         images: one of encoded images or of lists of pixels, or one for each pixel.
         label: empty without labels.
         encoded: whether images are encoded, such as PNG.
+        splits: of the words that tell the split of each row; empty without any.
     """
 
     images: tuple[str, ...]
     label: str
     encoded: bool
+    splits: str = ""
 
     def __str__(self) -> str:
         images = self.images[0] if len(self.images) == 1 else f"{self.images[0]} to {self.images[-1]}"
@@ -58,18 +62,22 @@ def choose_columns(path: Path, schema: Any, reading: Reading) -> Chosen:
     unique = [name for name, count in Counter(schema.names).items() if count == 1]
     fields = {name: schema.field(name).type for name in unique}
     images, encoded = _choose_images(path, fields, reading)
-    others = [name for name in fields if name not in {*images}]
+    others = [name for name in fields if name not in {*images} and not name.startswith(_OF_PANDAS)]
+    words = [name for name in others if names.plain(name) in SPLIT_COLUMNS and _is_text(fields[name])]
+    splits = words[0] if words else ""
     if asked := reading.column("label_column"):
         if asked not in others:
             raise no_such(path, "column of labels", asked, others, "label_column")
-        return Chosen(images, asked, encoded)
+        return Chosen(images, asked, encoded, splits)
     found = [name for name in others if names.parts(name)[0] in names.LABELS]
     if len(found) > 1:
         raise unclear(path, "columns", "labels", found)
-    like = [name for name in others if _is_label(fields[name])]
-    if not found and like:
+    like = [name for name in others if _is_label(fields[name]) and name not in (*found, splits)]
+    if found and like:
+        reading.note(f"{path}: the labels are {found[0]}; not used: {listed(like)}.")
+    elif like:
         reading.note(f"{path}: {listed(like)} may be labels, but are not called so, and are not read: say which are.")
-    return Chosen(images, found[0] if found else "", encoded)
+    return Chosen(images, found[0] if found else "", encoded, splits)
 
 
 def _choose_images(path: Path, fields: dict[str, Any], reading: Reading) -> tuple[tuple[str, ...], bool]:
@@ -125,7 +133,13 @@ def _is_number(kind: Any) -> bool:
 def _is_label(kind: Any) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return bool(pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return bool(pa.types.is_integer(kind) or _is_text(kind))
+
+
+def _is_text(kind: Any) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def pixels_of(columns: Sequence[Any]) -> NDArray[Any]:
@@ -140,7 +154,7 @@ def pixels_of(columns: Sequence[Any]) -> NDArray[Any]:
     while _is_list(array.type):
         lengths = {array.type.list_size} if pa.types.is_fixed_size_list(array.type) else {*_lengths(array)}
         if array.null_count or len(lengths) > 1:
-            raise ValueError("its lists of pixels are not all of one length")
+            raise ValueError("its lists are not all of one length")
         shape.append(next(iter(lengths), 0))
         array = array.flatten()
     return np.asarray(array.to_numpy(zero_copy_only=False)).reshape(shape)
@@ -151,13 +165,15 @@ def _lengths(array: Any) -> list[int]:
 
 
 def labels_of(column: Any) -> list[Any]:
-    """Numbers, names or one-hot rows; None for a missing one.
+    """Numbers, names or one-hot rows, which are lists; None for a missing one.
 
     Raises:
         ValueError: something else.
     """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
+    if _is_pixels(column.type):
+        return list(pixels_of([column]).tolist())
     if not (_is_label(column.type) or _is_number(column.type) or pa.types.is_boolean(column.type)):
         raise ValueError(f"labels must be whole numbers or names; these are {column.type}")
     return [int(label) if isinstance(label, bool) else label for label in column.to_pylist()]

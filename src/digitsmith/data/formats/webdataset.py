@@ -45,7 +45,7 @@ def holds(place: Place) -> bool:
 
 def read(place: Place, reading: Reading) -> Dataset:
     """Read one shard, or all shards of a split in a folder."""
-    path, shards = place.path, place.files(".tar")
+    path, shards = place.path, place.files(".tar", tell=True)
     labels: list[object] = []
     left = Counter[str]()
 
