@@ -37,10 +37,11 @@ def assert_read(path: Path, split: formats.Split = "train") -> None:
         ("train-images-idx3-ubyte", "train-labels.idx1-ubyte"),
         ("train-images.idx3-ubyte", "train-labels-idx1-ubyte.gz"),
         ("train-images.idx3-ubyte.gz", "train-labels.idx1-ubyte.gz"),
-        ("emnist-digits-train-images-idx3-ubyte", "emnist-digits-train-labels-idx1-ubyte"),
+        ("my-digits-train-images-idx3-ubyte", "my-digits-train-labels-idx1-ubyte"),
         ("train_images.idx3", "train_labels.idx1"),
         ("Train-Images-IDX3-ubyte", "train-labels-idx1-ubyte"),
         ("MNIST/raw/train-images-idx3-ubyte", "MNIST/raw/train-labels-idx1-ubyte"),
+        ("train-images-idx3-ubyte/train-images.idx3-ubyte", "train-labels-idx1-ubyte/train-labels.idx1-ubyte"),
     ],
 )
 def test_names_of_downloads(tmp_path, images, labels) -> None:
@@ -48,6 +49,15 @@ def test_names_of_downloads(tmp_path, images, labels) -> None:
     idx(tmp_path / labels, LABELS)
     assert_read(tmp_path)
     assert_read(tmp_path / images)
+
+
+def test_those_of_emnist_lie_on_their_side_and_are_turned_and_this_is_said(tmp_path) -> None:
+    idx(tmp_path / "emnist-letters-test-images-idx3-ubyte.gz", IMAGES.swapaxes(1, 2))
+    idx(tmp_path / "emnist-letters-test-labels-idx1-ubyte.gz", LABELS)
+    assert_read(tmp_path, "test")
+    reading = Reading()
+    formats.read(tmp_path, "test", reading)
+    assert "were turned over their diagonal" in reading.notes[0]
 
 
 def test_each_split_has_its_own_labels(tmp_path) -> None:
@@ -76,11 +86,11 @@ def test_a_table_of_labels_beside_them_is_named(tmp_path) -> None:
 
 def test_several_files_are_not_chosen_between(tmp_path) -> None:
     for kind in ("digits", "letters"):
-        idx(tmp_path / f"emnist-{kind}-train-images-idx3-ubyte", IMAGES)
-        idx(tmp_path / f"emnist-{kind}-train-labels-idx1-ubyte", LABELS)
+        idx(tmp_path / f"my-{kind}-train-images-idx3-ubyte", IMAGES)
+        idx(tmp_path / f"my-{kind}-train-labels-idx1-ubyte", LABELS)
     with pytest.raises(DataError, match="give one by itself"):
         formats.read(tmp_path)
-    assert_read(tmp_path / "emnist-digits-train-images-idx3-ubyte")
+    assert_read(tmp_path / "my-digits-train-images-idx3-ubyte")
 
 
 def test_bytes_are_the_digits_themselves_whichever_are_missing(tmp_path) -> None:

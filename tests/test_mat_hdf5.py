@@ -71,6 +71,12 @@ class TestMat:
         assert [data.classes[label] for label in data.labels[::4]] == list("1234567890")
         assert "4 images each of the digits 1 to 9, then 0, as USPS has them" in notes
 
+    def test_ten_large_images_are_no_axis_for_the_class(self, tmp_path) -> None:
+        scipy.io.savemat(tmp_path / "a.mat", {"X": np.zeros((100, 120, 10), np.uint8)})
+        data, notes = read(tmp_path / "a.mat")
+        assert (data.images.shape, data.labels) == ((10, 100, 120), None)
+        assert "its last axis is taken for the number of the image" in notes
+
     def test_mnist_with_an_array_for_each_class(self, tmp_path) -> None:
         arrays = {f"{split}{digit}": FLAT[digit == LABELS] for split in ("train", "test") for digit in range(10)}
         arrays["test3"] = FLAT[:1]
@@ -93,9 +99,13 @@ class TestMat:
         scipy.io.savemat(tmp_path / "a.mat", {"X": np.array([{"a": 1}], object), "label": "text"})
         with pytest.raises(DataError, match="none of images"):
             read(tmp_path / "a.mat")
-        scipy.io.savemat(tmp_path / "a.mat", {"X": GREY, "label": np.array(["a", 1], object)})
-        with pytest.raises(DataError, match="label is pickled objects: labels are"):
+        scipy.io.savemat(tmp_path / "a.mat", {"dataset": {"images": FLAT}})  # as EMNIST has it
+        with pytest.raises(DataError, match=r"dataset \(a struct\), but none of images: save"):
             read(tmp_path / "a.mat")
+        for labels, kind in ((np.array(["a", 1], object), "a cell array"), (["a", "b"], "an array of characters")):
+            scipy.io.savemat(tmp_path / "a.mat", {"X": GREY, "label": labels})
+            with pytest.raises(DataError, match=f"label is {kind}: labels are"):
+                read(tmp_path / "a.mat")
 
     @pytest.mark.parametrize("change", [lambda b: b"", lambda b: b[:60], lambda b: b[:-500], lambda b: b"text" * 50])
     def test_damage_is_told_with_the_file(self, tmp_path, change) -> None:

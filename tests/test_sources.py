@@ -370,17 +370,17 @@ class TestLayouts:
 
     def test_an_archive_of_images_on_their_side(self, serve, offer, home) -> None:
         """As EMNIST comes."""
-        sides = {IMAGES[split]: gzip.compress(idx(data.images.swapaxes(1, 2).copy())) for split, data in SPLITS.items()}
-        archive = self.zipped({"other-file.gz": b"", **FILES, **sides})
+        names = {split: f"emnist-digits-{split}-images-idx3-ubyte.gz" for split in SPLITS}
+        sides = {names[split]: gzip.compress(idx(data.images.swapaxes(1, 2).copy())) for split, data in SPLITS.items()}
+        labels = {name: FILES[name] for name in LABELS.values()}
+        archive = self.zipped({"other-file.gz": b"", **labels, **sides})
         mirror = serve({"all.zip": archive})
-        offer(
-            mirror.url, sha256={}, md5={"all.zip": hashlib.md5(archive).hexdigest()}, archive="all.zip", transposed=True
-        )
+        offer(mirror.url, images=names, sha256={}, md5={"all.zip": hashlib.md5(archive).hexdigest()}, archive="all.zip")
         assert_same(load_dataset("tiny", "train"), TRAIN)
         assert_same(load_dataset("tiny", "test"), TEST)
         assert mirror.requests == [("all.zip", None)]
-        assert {file.name for file in (home / "tiny").iterdir()} == {*FILES, "SHA256SUMS"}
-        (home / "tiny" / IMAGE_FILE).write_bytes(FILES[IMAGE_FILE])  # as someone might replace it
+        assert {file.name for file in (home / "tiny").iterdir()} == {*labels, *sides, "SHA256SUMS"}
+        (home / "tiny" / names["train"]).write_bytes(FILES[IMAGE_FILE])  # as someone might replace it
         with pytest.raises(DataError, match="its SHA-256 is wrong"):
             load_dataset("tiny", "train")
         assert_same(load_dataset("tiny", "test"), TEST)

@@ -16,7 +16,7 @@ from digitsmith.data.dataset import Dataset, check_image_size
 from digitsmith.data.downloads.cache import data_home, fetch
 from digitsmith.data.downloads.catalogue import REMOTES, TITLES
 from digitsmith.data.formats import SPLITS, Split, check_split
-from digitsmith.data.formats.idx import read_array
+from digitsmith.data.formats.idx import read_array, read_images
 from digitsmith.data.images.ink import settle_ink
 from digitsmith.data.labels import index_labels
 from digitsmith.data.reading import Reading
@@ -219,9 +219,7 @@ def _load_embedded(split: Split) -> Dataset:
 def _load_remote(name: str, split: Split, progress: Progress) -> Dataset:
     remote = REMOTES[name]
     images_path, labels_path = fetch(name, [remote.images[split], remote.labels[split]], progress)
-    images = read_array(images_path, 3).astype(np.uint8, copy=False)
-    if remote.transposed:
-        images = images.swapaxes(1, 2).copy()
+    images = read_images(images_path, 3)
     if remote.label_column is None:
         labels = read_array(labels_path, 1, len(images)).astype(np.int64)
     else:

@@ -18,7 +18,6 @@ class Remote:
     md5: Mapping[str, str] = field(default_factory=dict)  # of files as the mirrors serve them, where only that is known
     most_bytes: int = 2**26  # that a download can have
     archive: str = ""  # the zip file that holds all of them, if they come in one
-    transposed: bool = False  # images lie on their side
     label_column: int | None = None  # of labels that are int32[n, k], which one is the class
     classes: tuple[str, ...] = ()  # names, if not 0 to 9
     framed: bool = False  # as MNIST is: nothing is to be done for the frame of that name
@@ -82,7 +81,6 @@ REMOTES: dict[str, Remote] = {
         md5={"gzip.zip": "58c8d27c78d21e728a6bc7b3cc06412e"},
         most_bytes=2**30,
         archive="gzip.zip",
-        transposed=True,
         framed=True,
     ),
     "qmnist": Remote(

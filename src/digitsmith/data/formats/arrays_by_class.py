@@ -1,6 +1,5 @@
 """Files in which each class has an array of its own, or an axis: Roweis' `mnist_all.mat` and `usps_all.mat`."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -13,8 +12,8 @@ from digitsmith.data.formats import Split
 from digitsmith.data.formats.named_arrays import Arrays, Claim
 from digitsmith.data.labels import natural
 from digitsmith.errors import MissingSplitError
-from digitsmith.records.base import SIDES
 
+_USPS = 16 * 16  # pixels of an image
 _NAME = re.compile(r"(train|test)[-_ ]?(\d{1,2})")
 
 
@@ -57,9 +56,8 @@ def joined(path: Path, arrays: Arrays, split: Split, note: Callable[[str], None]
 
 
 def _is_cube(claim: Claim) -> bool:
-    """Whether it is [pixels, images of a class, 10]."""
-    side = math.isqrt(claim.shape[0]) if len(claim.shape) == 3 else 0
-    return side in SIDES and side * side == claim.shape[0] and claim.shape[2] == 10 and side * side != claim.shape[1]
+    """Whether it is [256 pixels, images of a class, 10], as only USPS is: no image is as high as that."""
+    return len(claim.shape) == 3 and claim.shape[::2] == (_USPS, 10) and claim.shape[1] != _USPS
 
 
 def _unstacked(path: Path, arrays: Arrays, name: str, note: Callable[[str], None]) -> Arrays:

@@ -10,6 +10,7 @@ among those in `dataset.json`. An unlabelled image among labelled ones cannot be
 import gzip
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from digitsmith.data import limits, names
 from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.folders import Place, counts, part_of
+from digitsmith.data.folders import Place, counts, part_of, subfolders
 from digitsmith.data.formats import Header, decoding, write_record
 from digitsmith.data.labels import values_of
 from digitsmith.data.reading import Reading, listed
@@ -30,6 +31,9 @@ _TYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype("u1"), 0x0C: np.dtype(">i4")}
 _ENDINGS = tuple(f"{name}{zipped}" for name in ("ubyte", "idx3", "idx4") for zipped in ("", ".gz"))
 _IMAGES = re.compile(r"images?[-._]idx([34])([-._]ubyte)?(\.gz)?$", re.IGNORECASE)
 _LABELS = re.compile(r"labels?[-._]idx1([-._]ubyte)?(\.gz)?$", re.IGNORECASE)
+_ON_SIDE = re.compile(
+    r"emnist-(balanced|byclass|bymerge|digits|letters|mnist)-(train|test)-images-idx3-ubyte(\.gz)?", re.IGNORECASE
+)
 
 
 def read_array(path: Path, dimensions: int, count: int | None = None) -> NDArray[Any]:
@@ -50,6 +54,23 @@ def read_array(path: Path, dimensions: int, count: int | None = None) -> NDArray
         zipped = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         return _read(path, cast(IO[bytes], gzip.open(file)) if zipped else file, dimensions, count)
+
+
+def read_images(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """Read a file of images, and turn those of EMNIST (Cohen et al. 2017), which lie on their side, by its own names.
+
+    Args:
+        path: of the file.
+        dimensions: as for `read_array`, 3 or 4.
+
+    Returns:
+        uint8[n, h, w], or uint8[n, h, w, 3].
+
+    Raises:
+        DataError: as `read_array` does.
+    """
+    images = read_array(path, dimensions).astype(np.uint8, copy=False)
+    return images.swapaxes(1, 2).copy() if _ON_SIDE.fullmatch(path.name) else images
 
 
 def _read(path: Path, file: IO[bytes], dimensions: int, count: int | None) -> NDArray[Any]:
@@ -87,12 +108,14 @@ def holds(place: Place) -> bool:
 
 def read(place: Place, reading: Reading) -> Dataset:
     """Read images and, if there are any, labels: a folder, or the images' file of one."""
-    found = _images(place)
+    found = _images(place, tell=True)
     if len(found) > 1:
         files = " and ".join(path.name for path in found)
         raise DataError(f"{place.path} has several files of images, {files}: take one file out, or give one by itself.")
     ((path, dimensions),) = found.items()
-    images = read_array(path, dimensions).astype(np.uint8, copy=False)
+    images = read_images(path, dimensions)
+    if _ON_SIDE.fullmatch(path.name):
+        place.note(f"{path}: images were turned over their diagonal, as EMNIST's files have them on their side.")
     labels_path = _labels_of(path, place)
     labels = None if labels_path is None else read_array(labels_path, 1, len(images)).astype(np.int64)
     reading.layout = f"IDX, labels {'none' if labels_path is None else labels_path.name}"
@@ -100,9 +123,16 @@ def read(place: Place, reading: Reading) -> Dataset:
     return assemble(path, reading, images, labels, by_value=True)
 
 
-def _images(place: Place) -> dict[Path, int]:
-    """The files of images, and how many dimensions each has by its name."""
-    found = {path: _IMAGES.search(path.name) for path in place.files(*_ENDINGS)}
+def _images(place: Place, *, tell: bool = False) -> dict[Path, int]:
+    """The files of images, and how many dimensions each has by its name; `tell` as for `Place.files`.
+
+    Each may lie in a folder of its own name, to which some programs unpack it.
+    """
+    files = place.files(*_ENDINGS, tell=tell)
+    if not files and place.path.is_dir():
+        inner = [replace(place, path=place.path / name) for name in subfolders(place.path) if _IMAGES.search(name)]
+        files = [file for folder in inner for file in folder.files(*_ENDINGS)]
+    found = {path: _IMAGES.search(path.name) for path in files}
     return _plain_first({path: int(match[1]) for path, match in found.items() if match is not None})
 
 
@@ -113,7 +143,12 @@ def _labels_of(images: Path, place: Place) -> Path | None:
         DataError: several, or others only, which may be meant for them.
     """
     start = _start(_IMAGES, images)
-    files = [file for file in sorted(images.parent.iterdir()) if counts(file.name) and file.is_file()]
+    folders = [images.parent]
+    if _IMAGES.search(images.parent.name):  # a folder of its own
+        around = images.parent.parent
+        folders += [around / name for name in subfolders(around) if _LABELS.search(name)]
+    beside = [file for folder in folders for file in sorted(folder.iterdir())]
+    files = [file for file in beside if counts(file.name) and file.is_file()]
     labels = [file for file in files if _LABELS.search(file.name)]
     prefix = names.plain(images.name[:start])
     found = _plain_first({f: 1 for f in labels if names.plain(f.name[: _start(_LABELS, f)]) == prefix})

@@ -31,6 +31,7 @@ _TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8"
 """How the elements of version 5 have numbers: not always in the type of the array."""
 
 _NUMBERS, _COMPLEX = range(6, 16), 8  # classes of arrays, and a flag
+_OTHERS = {1: "a cell array", 2: "a struct", 3: "an object", 4: "an array of characters", 5: "a sparse array"}
 _TYPES_4 = ("f8", "f4", "i4", "i2", "u2", "u1")
 _START = 2**16  # bytes in which what an array says of itself must lie
 _MOST = 1000  # arrays, and letters of a name
@@ -137,7 +138,7 @@ def _matrix(content: memoryview, order: str, start: int, stored: int, skipped: i
     shape = struct.unpack(f"{order}{len(sides) // 4}i", sides[: len(sides) // 4 * 4])
     title = bytes(name[:_MOST]).decode("latin1")
     if kind & 255 not in _NUMBERS or kind >> 8 & _COMPLEX or min(shape, default=0) < 0:
-        return _Array(title, Claim((), np.dtype(object)))
+        return _Array(title, Claim((), np.dtype(object), _OTHERS.get(kind & 255, "no array of numbers")))
     of, length, place = _tag(content, place, order)
     claim = Claim(shape, np.dtype(f"{order}{_TYPES[of]}"))
     if claim.nbytes != length:
@@ -171,5 +172,6 @@ def _of_version_4(file: IO[bytes], size: int) -> Iterator[_Array]:
         length = claim.nbytes * (2 if is_complex else 1)
         if length > size - start:
             raise ValueError(f"{name} is cut short")
-        yield _Array(name, Claim((), np.dtype(object)) if is_complex or kind % 10 else claim, start)
+        other = Claim((), np.dtype(object), "an array of characters" if kind % 10 == 1 else "no array of numbers")
+        yield _Array(name, other if is_complex or kind % 10 else claim, start)
         file.seek(start + length)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digitsmith.data import limits, names
 from digitsmith.data.arrays import Array, find_layout, may_be_images, to_images
@@ -29,11 +30,13 @@ class Claim:
 
     Attributes:
         shape: of it.
-        dtype: of its numbers.
+        dtype: of its numbers; that of objects for what is no array of numbers or texts.
+        kind: what such a thing is called.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    kind: str = "pickled objects"
 
     @property
     def nbytes(self) -> int:
@@ -84,20 +87,10 @@ def read_arrays(path: Path, arrays: Arrays, split: Split, reading: Reading, *, r
         MissingSplitError: images of another split only.
     """
     chosen, stored = choose(path, arrays.claims, split, reading), path.stat().st_size
-    labels = count = None
-    if chosen.labels:
-        claim = arrays.claims[chosen.labels]
-        count, first = _count(claim, arrays.claims[chosen.images].shape, f"{path}, {chosen.labels}")
-        limits.check_images(path, (count, 1, claim.nbytes // max(1, count)), stored)
-        values = np.asarray(arrays.read(chosen.labels)[...])
-        labels = (values if first else values.T).reshape(count, -1)
-        labels = labels[:, 0] if labels.shape[1] == 1 else labels
-    kept = None
-    if chosen.splits:
-        claim = arrays.claims[chosen.splits]
-        limits.check_images(path, (claim.shape[0], 1, claim.dtype.itemsize), stored)
-        words = np.asarray(arrays.read(chosen.splits)[...]).tolist()
-        kept, count = rows_of_split(words, chosen.splits, split, path, reading.note), count or len(words)
+    labels = _one_each(path, arrays, chosen.labels, chosen.images) if chosen.labels else None
+    words = _one_each(path, arrays, chosen.splits, chosen.images) if chosen.splits else None
+    kept = None if words is None else rows_of_split(words.tolist(), chosen.splits, split, path, reading.note)
+    count = next((len(array) for array in (labels, words) if array is not None), None)
     claim, what = arrays.claims[chosen.images], f"{path}, {chosen.images}"
     exact = reading.record is not None and claim.dtype == np.uint8  # our writers leave such files
     layout = find_layout(claim.shape, what, count, reverse=reverse, exact=exact)
@@ -115,6 +108,16 @@ def read_arrays(path: Path, arrays: Arrays, split: Split, reading: Reading, *, r
             raise ValueError(f"class names of {size:,} bytes; at most {limits.MAX_RECORD:,} are read")
         classes = as_classes(np.asarray(arrays.read(chosen.classes)[...]).tolist())
     return assemble(path, reading, images, labels, classes)
+
+
+def _one_each(path: Path, arrays: Arrays, name: str, images: str) -> NDArray[Any]:
+    """Labels, or whatever there is one of for each image: [n], or [n, classes]."""
+    claim = arrays.claims[name]
+    count, first = _count(claim, arrays.claims[images].shape, f"{path}, {name}")
+    limits.check_images(path, (count, 1, claim.nbytes // max(1, count)), path.stat().st_size)
+    values = np.asarray(arrays.read(name)[...])
+    values = (values if first else values.T).reshape(count, -1)
+    return values[:, 0] if values.shape[1] == 1 else values
 
 
 def choose(path: Path, claims: Mapping[str, Claim], split: Split, reading: Reading) -> Choice:
@@ -155,7 +158,8 @@ def _choose_images(path: Path, claims: Mapping[str, Claim], split: Split, readin
         found = [name for name in found if len(claims[name].shape) > 2] or found
     shown = listed([f"{name} ({_shown(claim)})" for name, claim in claims.items()])
     if not found:
-        raise DataError(f"{path} has {f'the arrays {shown}' if claims else 'no arrays'}, but none of images.")
+        what = f"the arrays {shown}" if claims else "no arrays"
+        raise DataError(f"{path} has {what}, but none of images: save images and labels as arrays of numbers.")
     if len(found) > 1:
         raise unclear(path, "arrays", "images", found)
     if not called and len(claims) > 1:
@@ -225,13 +229,13 @@ def _tells_splits(name: str, claim: Claim, images: tuple[int, ...]) -> bool:
 
 
 def _shown(claim: Claim) -> str:
-    kind = "pickled objects" if claim.dtype.hasobject else str(claim.dtype)
+    kind = claim.kind if claim.dtype.hasobject else str(claim.dtype)
     return f"{kind[:40]} of {'x'.join(map(str, claim.shape))}" if claim.shape else kind[:40]
 
 
 def _like_labels(claim: Claim, images: tuple[int, ...]) -> bool:
     sides = [side for side in claim.shape if side != 1]
-    return len(sides) == 1 and sides[0] in images and claim.dtype.kind in _NUMBERS + _TEXTS
+    return len(sides) == 1 and sides[0] in images and claim.dtype.kind in _NUMBERS + _TEXTS + "O"
 
 
 def _count(claim: Claim, images: tuple[int, ...], what: str) -> tuple[int, bool]:
