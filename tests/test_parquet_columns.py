@@ -120,13 +120,22 @@ def test_what_is_not_used_beside_labels_is_named(tmp_path) -> None:
 def test_words_for_splits_tell_which_rows_are_of_one(tmp_path, images) -> None:
     words = ["train", "test", "train", "validation"] * 3
     for i, part in enumerate((slice(5), slice(5, 12))):
-        write(tmp_path / f"train-{i}.parquet", {"image": images[part], "label": LABELS[part], "split": words[part]})
-    for path, split, wanted in ((tmp_path, "train", slice(None, None, 2)), (tmp_path / "train-0.parquet", "test", [1])):
+        write(tmp_path / f"{i}.parquet", {"image": images[part], "label": LABELS[part], "split": words[part]})
+    for path, split, wanted in ((tmp_path, "train", slice(None, None, 2)), (tmp_path, "test", slice(1, None, 4))):
         data, notes = read(path, split)
         assert np.array_equal(data.images, IMAGES[wanted])
         assert data.labels is not None
         assert [data.classes[i] for i in data.labels] == LABELS[wanted].astype(str).tolist()
         assert any(f"images are of the {split} split, as split says" in note for note in notes)
+
+
+def test_other_words_tell_no_split(tmp_path) -> None:
+    write(tmp_path / "a.parquet", {"image": CELLS, "label": LABELS, "set": ["a", "b"] * 6})
+    data, notes = read(tmp_path)
+    assert_all(data)
+    assert "set is not used: it has no names of splits" in notes[0]
+    with pytest.raises(MissingSplitError):
+        read(tmp_path, "test")
 
 
 def test_of_several_that_may_be_it_one_has_to_be_named(tmp_path) -> None:

@@ -136,7 +136,7 @@ def choose(path: Path, claims: Mapping[str, Claim], split: Split, reading: Readi
         labels, classes = (classes[0], []) if of_images else ("", classes)
     if len(classes) > 1:
         raise DataError(f"{path} has class names in {listed(classes)}: take all but one out.")
-    return Choice(images, labels, *(classes or [""]), *splits)
+    return Choice(images, labels, *(classes or [""]), *(name for name in splits if name != labels))
 
 
 def _choose_images(path: Path, claims: Mapping[str, Claim], split: Split, reading: Reading) -> str:

@@ -20,13 +20,13 @@ from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import Place
 from digitsmith.data.formats import Header, as_classes, decoding, write_record
-from digitsmith.data.formats.parquet_columns import Chosen, choose_columns, labels_of, pixels_of
+from digitsmith.data.formats.parquet_columns import Chosen, choose_columns, labels_of, pixels_of, splits_column
 from digitsmith.data.formats.parquet_layout import Column, columns, pages
 from digitsmith.data.formats.row_splits import rows_of_split
 from digitsmith.data.images.decoding import encode
 from digitsmith.data.images.many import decode_all
 from digitsmith.data.reading import Reading, listed
-from digitsmith.errors import DataError, DependencyError, install
+from digitsmith.errors import DataError, DependencyError, MissingSplitError, install
 
 try:
     import pyarrow as pa
@@ -46,13 +46,26 @@ def _require_pyarrow() -> None:
 
 def holds(place: Place) -> bool:
     """Whether there is a Parquet file of this split."""
-    return bool(place.files(".parquet"))
+    return bool(_files(place))
+
+
+def _files(place: Place, *, tell: bool = False) -> list[Path]:
+    """The files of the split; where there are none, those of no split of which a column tells it."""
+    if (found := place.files(".parquet", tell=tell)) or pa is None:
+        return found
+    untold = place.files(".parquet", untold=True)
+    return [path for path in untold if splits_column(_schema(path))]
+
+
+def _schema(path: Path) -> Any:
+    with decoding(path):
+        return pq.read_schema(path)
 
 
 def read(place: Place, reading: Reading) -> Dataset:
     """Read a file, or all shards of the split in a folder. Of their columns only images and labels are read."""
     _require_pyarrow()
-    paths = place.files(".parquet", tell=True)
+    paths = _files(place, tell=True)
     with contextlib.ExitStack() as stack:
         files = dict[Path, Any]()
         for path in paths:
@@ -95,6 +108,8 @@ def _rows_of_split(files: dict[Path, Any], columns: Chosen, place: Place, readin
             words[path] += batch.column(columns.splits).to_pylist()
     every = [word for some in words.values() for word in some]
     kept = rows_of_split(every, columns.splits, place.split, place.path, reading.note)
+    if kept is None and not place.files(".parquet"):
+        raise MissingSplitError(f"{place.path} has no {place.split} split.")
     ends = np.cumsum([len(some) for some in words.values()])[:-1]
     return dict.fromkeys(files) if kept is None else dict(zip(files, np.split(kept, ends), strict=True))
 

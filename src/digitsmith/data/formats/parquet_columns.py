@@ -63,12 +63,11 @@ def choose_columns(path: Path, schema: Any, reading: Reading) -> Chosen:
     fields = {name: schema.field(name).type for name in unique}
     images, encoded = _choose_images(path, fields, reading)
     others = [name for name in fields if name not in {*images} and not name.startswith(_OF_PANDAS)]
-    words = [name for name in others if names.plain(name) in SPLIT_COLUMNS and _is_text(fields[name])]
-    splits = words[0] if words else ""
+    splits = splits_column(schema)
     if asked := reading.column("label_column"):
         if asked not in others:
             raise no_such(path, "column of labels", asked, others, "label_column")
-        return Chosen(images, asked, encoded, splits)
+        return Chosen(images, asked, encoded, splits if splits != asked else "")
     found = [name for name in others if names.parts(name)[0] in names.LABELS]
     if len(found) > 1:
         raise unclear(path, "columns", "labels", found)
@@ -78,6 +77,11 @@ def choose_columns(path: Path, schema: Any, reading: Reading) -> Chosen:
     elif like:
         reading.note(f"{path}: {listed(like)} may be labels, but are not called so, and are not read: say which are.")
     return Chosen(images, found[0] if found else "", encoded, splits)
+
+
+def splits_column(schema: Any) -> str:
+    """The column that has a word for the split of each row, by its name; empty without any."""
+    return next((f.name for f in schema if names.plain(f.name) in SPLIT_COLUMNS and _is_text(f.type)), "")
 
 
 def _choose_images(path: Path, fields: dict[str, Any], reading: Reading) -> tuple[tuple[str, ...], bool]:
