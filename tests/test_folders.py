@@ -47,7 +47,7 @@ def pairs(data: Dataset) -> list[tuple[int, str]]:
 class TestWhatCounts:
     def test_what_systems_leave_is_nothing(self, tmp_path) -> None:
         put(tmp_path, "0/a.png", "1/a.png", "__MACOSX/0/._a.png", "0/._a.png", "1/.DS_Store", "1/Thumbs.db")
-        put(tmp_path, "desktop.ini", "0/desktop.ini", ".git/a.png", "__MACOSX/._0")
+        put(tmp_path, "desktop.ini", "0/desktop.ini", ".git/a.png", "__MACOSX/._0", "1/@eaDir/a.png/THUMB.png")
         found, said = read(tmp_path)
         assert [name for _, name in found] == ["0", "1"]
         assert not said
@@ -57,6 +57,18 @@ class TestWhatCounts:
         found, said = read(tmp_path)
         assert found == [(1, "0"), (2, "1")]
         assert said == f"{tmp_path / '1'}: left out, as no images: notes.txt and 1 more."
+
+    def test_files_beside_images_that_may_hold_their_labels_are_said(self, tmp_path) -> None:
+        put(tmp_path, "a.png", "b.png", "labels.xlsx", "LICENSE")
+        found, said = read(tmp_path)
+        assert found == [(1, ""), (2, "")]
+        assert f"{tmp_path}: labels.xlsx is not read. Labels are read of a table" in said
+        assert f"{tmp_path}: left out, as no images: LICENSE." in said
+
+    @pytest.mark.parametrize("name", ["unlabelled", "Unlabeled"])
+    def test_images_without_a_label_have_a_folder(self, tmp_path, name) -> None:
+        put(tmp_path, "0/a.png", "1/a.png", f"{name}/a.png")
+        assert read(tmp_path)[0] == [(1, "0"), (2, "1"), (3, "")]
 
     def test_a_class_without_images_is_named(self, tmp_path) -> None:
         put(tmp_path, "0/a.png", "1/notes.txt", "2/a.png")
@@ -113,6 +125,38 @@ class TestSplits:
         with refused(MissingSplitError, f"has no {asked} split"):
             read(tmp_path, asked)
 
+    @pytest.mark.parametrize(
+        ("train", "test"),
+        [
+            ("training_set", "test_set"), ("train_images", "test_images"),
+            ("trainingSet/trainingSet", "testSet/testSet"),
+            ("MNIST/MNIST - JPG - training", "MNIST/MNIST - JPG - testing"),
+        ],
+    )  # fmt: skip
+    def test_folders_of_splits_as_downloads_call_them(self, tmp_path, train, test) -> None:
+        put(tmp_path, f"{train}/0/a.png", f"{train}/1/a.png", f"{test}/a.png", f"{test}/b.png")
+        assert read(tmp_path)[0] == [(1, "0"), (2, "1")]
+        assert read(tmp_path, "test")[0] == [(3, ""), (4, "")]
+
+    def test_a_folder_whose_name_says_more_than_the_split_is_left_out_and_said(self, tmp_path) -> None:
+        put(tmp_path, "trainingSet/0/a.png", "trainingSet/1/a.png", "testSet/0/a.png", "trainingSample/0/a.png")
+        found, said = read(tmp_path)
+        assert found == [(1, "0"), (2, "1")]
+        assert "1 images are left out, as they are in no folder of a split: trainingSample" in said
+
+    def test_a_class_that_is_called_so_among_others_is_no_split(self, tmp_path) -> None:
+        put(tmp_path, "train station/a.png", "port/a.png")
+        assert read(tmp_path)[0] == [(2, "port"), (1, "train station")]
+
+    def test_files_that_tell_no_split_beside_those_that_do_are_said(self, tmp_path) -> None:
+        data = Dataset(np.zeros((2, 8, 8), np.uint8), np.array([0, 1]), ("a", "b"))
+        formats.write(data, tmp_path, "npz")
+        (tmp_path / "train.npz").rename(tmp_path / "more.npz")
+        (tmp_path / "train.npz").write_bytes((tmp_path / "more.npz").read_bytes())
+        assert "left out, as only the names of others tell their split: more.npz" in read(tmp_path)[1]
+        with refused(MissingSplitError, "has no test split"):
+            read(tmp_path, "test")
+
     def test_two_folders_for_one_split(self, tmp_path) -> None:
         put(tmp_path, "train/0/a.png", "training/0/a.png")
         with refused(DataError, "two folders for train, train and training"):
@@ -141,6 +185,7 @@ class TestSplits:
         [
             ("Train", "train"), ("t10k-images-idx3-ubyte", "test"), ("mnist_test.csv", "test"), ("trainer.csv", None),
             ("validation-00000-of-00001.parquet", "val"), ("latest.npz", None), ("labels.csv", None),
+            ("trainLabels.csv", "train"), ("train_test.npz", None), ("dev", "val"), ("PrivateTest", "test"),
         ],
     )  # fmt: skip
     def test_names_tell_a_split(self, name, part) -> None:
@@ -197,6 +242,33 @@ class TestClasses:
         found, said = read(tmp_path)
         assert found == [(1, "0"), (3, "0"), (2, "1"), (4, "1"), (5, "1")]
         assert "The classes are the folders in writer1, writer2, writer3" in said
+
+    @pytest.mark.parametrize(
+        "files",
+        [
+            ("anna/0", "anna/1", "anna/2", "anna/3", "bob/0", "bob/1", "bob/2", "bob/3", "carl/1"),
+            ("anna/mon/0", "anna/mon/1", "anna/tue/0", "bob/wed/0", "bob/wed/1"),
+        ],
+        ids=["one writer has few", "in sessions of writers"],
+    )
+    def test_writers_are_no_classes_if_digits_are_in_their_folders(self, tmp_path, files) -> None:
+        put(tmp_path, *(f"{file}/x.png" for file in files))
+        found, said = read(tmp_path)
+        assert dict(found) == {i: file[-1] for i, file in enumerate(files, 1)}
+        assert "The classes are the folders in anna, bob" in said
+
+    @pytest.mark.parametrize(
+        "files",
+        [
+            ("1/0", "1/1", "1/2", "2/0", "2/1", "2/2", "3/0", "3/1"), ("a/A", "a/B", "a/C", "b/A", "b/B"),
+            ("cat/1", "cat/2", "dog/3"),
+        ],
+        ids=["digits", "letters", "numbers that are of one only"],
+    )  # fmt: skip
+    def test_folders_that_may_be_classes_or_writers_are_refused_even_if_one_lacks_some(self, tmp_path, files) -> None:
+        put(tmp_path, *(f"{file}/x.png" for file in files))
+        with refused(DataError, "may be read in two ways"):
+            read(tmp_path)
 
     def test_folders_of_classes_beside_other_things(self, tmp_path) -> None:
         put(tmp_path, "dataset/0/a.png", "dataset/1/a.png", "assets/logo.png")

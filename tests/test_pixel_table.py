@@ -130,8 +130,16 @@ def test_damage_is_told_with_the_line_or_the_column(tmp_path, change, message) -
 
 def test_text_of_two_bytes_and_blank_lines_are_read_as_of_any_table(tmp_path) -> None:
     path = table(tmp_path / "a.csv", LABELS, IMAGES, names=["label", *NAMES])
-    path.write_text(path.read_text() + "\n", "utf-16")
+    path.write_text(path.read_text().replace("\n3,", "\n \n3,") + "\n\n\n", "utf-16")
     assert_all(read(path)[0])
+    path.write_text(path.read_text("utf-16") + "3,1,2\n")
+    with pytest.raises(DataError, match="line 55: 3 cells"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["number", "value"])
+def test_names_of_labels_that_others_have_as_well(tmp_path, name) -> None:
+    assert_all(read(table(tmp_path / "a.csv", LABELS, IMAGES, names=[name, *NAMES]))[0])
 
 
 def test_large_images_whose_rows_are_long(tmp_path) -> None:

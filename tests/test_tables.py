@@ -86,6 +86,41 @@ class TestLayouts:
         (four / "labels.csv").write_text(f"image\tlabel\n{ROWS}".replace(",", "\t"), encoding="utf-16")
         assert read(four)[0] == RIGHT
 
+    @pytest.mark.parametrize("size", [0, 1])
+    @pytest.mark.parametrize("more", ["", "a\u2028b"])
+    def test_json_lines_of_any_length_with_any_characters(self, four, size, more) -> None:
+        rows = [{"file": name, "label": label, "more": more} for (_, label), name in zip(RIGHT, FOUR, strict=True)]
+        text = " " * size + "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        (four / "metadata.jsonl").write_text(text, encoding="utf-8")
+        assert read(four)[0] == RIGHT
+
+    def test_what_excel_writes_before_the_names_is_passed_over(self, four) -> None:
+        (four / "labels.csv").write_text(f"sep=;\nfile;label\n{ROWS}".replace(",", ";"))
+        assert read(four)[0] == RIGHT
+
+    def test_characters_in_another_encoding_count_where_they_are_needed(self, four) -> None:
+        text = "file;ziffer;gerät\n" + "".join(f"{row.replace(',', ';')};ö{i}\n" for i, row in enumerate(ROWS.split()))
+        (four / "labels.csv").write_bytes(text.encode("latin-1"))
+        assert read(four)[0] == RIGHT
+        (four / "labels.csv").write_bytes(text.replace(";7;", ";ö;").encode("latin-1"))
+        with refused(DataError, r"labels.csv, line 2 is no UTF-8: save the table as UTF-8"):
+            read(four)
+
+    def test_names_that_repeat_in_folders_are_told_apart_by_the_ends_of_their_paths(self, tmp_path) -> None:
+        put(tmp_path, "scans/0/0.png", "scans/0/1.png", "scans/1/0.png", "scans/1/1.png")
+        rows = [rf"C:\Users\me\project\digits\scans\{c}\{i}.png,{c + 5}" for c in (0, 1) for i in (0, 1)]
+        (tmp_path / "labels.csv").write_text("\n".join(["path,label", *rows]))
+        assert read(tmp_path)[0] == [(1, "5"), (2, "5"), (3, "6"), (4, "6")]
+
+    @pytest.mark.parametrize("none", ["NA", "?"])
+    def test_words_for_no_label_among_numbers_are_none_and_among_names_a_class(self, four, none) -> None:
+        (four / "labels.csv").write_text(f"a,7\nb,{none}\nc,7\nd,7\n")
+        found, said = read(four)
+        assert found == [(1, "7"), (2, ""), (3, "7"), (4, "7")]
+        assert f"Labels {none} stand among numbers, and are taken for none" in " ".join(said)
+        (four / "labels.csv").write_text(f"a,KA\nb,{none}\nc,KA\nd,KA\n")
+        assert read(four)[0][1] == (2, none)
+
     def test_one_hot_labels_of_stylegan(self, four) -> None:
         rows = [[name, [0, 1] if i in (0, 3) else [1, 0]] for i, name in enumerate(FOUR)]
         (four / "dataset.json").write_text(json.dumps({"labels": rows}))
@@ -124,7 +159,10 @@ class TestLayouts:
         (tmp_path / "README.txt").write_text("Digits, as they were.\nOne, two.\n")
         assert read(tmp_path) == (
             [(1, "3"), (2, "4")],
-            [f"{tmp_path / 'losses.csv'} is not used: none of its columns names images."],
+            [
+                f"{tmp_path / 'losses.csv'} is not used: none of its columns names images.",
+                f"{tmp_path}: left out, as no images: README.txt.",
+            ],
         )
 
     def test_epochs_are_no_names_of_images(self, tmp_path) -> None:
@@ -137,7 +175,69 @@ class TestLayouts:
         (four / "sample_submission.csv").write_text("id,label\nc.png,0\nd.png,0\n")
         found, said = read(four / "labels.csv")
         assert found == RIGHT[:2]
-        assert "2 images that sample_submission.csv names are left out" in " ".join(said)
+        assert "2 images that only sample_submission.csv names are left out" in " ".join(said)
+
+    def test_of_two_tables_the_one_that_names_more_is_taken_and_said(self, tmp_path) -> None:
+        put(tmp_path, *(f"{i}.png" for i in range(20)))
+        (tmp_path / "digits.csv").write_text("file,label\n" + "".join(f"{i}.png,{i % 2}\n" for i in range(20)))
+        (tmp_path / "classes.csv").write_text("id,name\n0,zero\n1,one\n")
+        found, said = read(tmp_path)
+        assert found == [(i + 1, str(i % 2)) for i in range(20)]
+        assert f"{tmp_path}: labels are those of digits.csv, of the tables classes.csv, digits.csv." in said
+
+    @pytest.mark.parametrize("name", ["log.csv", "README.txt"])
+    def test_a_table_of_something_else_may_be_damaged(self, tmp_path, name) -> None:
+        put(tmp_path, "3/a.png", "4/a.png")
+        text = "epoch,loss\n" + "".join(f"{i},{i / 7}\n" for i in range(20)) + "done, best, größte\n"
+        (tmp_path / name).write_bytes(text.encode("latin-1"))
+        assert read(tmp_path)[0] == [(1, "3"), (2, "4")]
+
+
+class TestClassFolders:
+    """A column that is called label comes before class folders, and these before other columns."""
+
+    @pytest.fixture
+    def classes(self, tmp_path) -> Path:
+        return put(tmp_path / "data", "0/a.png", "0/b.png", "1/a.png", "1/b.png")
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("metadata.csv", "file,writer\n0/a.png,x\n0/b.png,y\n1/a.png,x\n1/b.png,y\n"),
+            ("files.csv", "file,width,height\n0/a.png,8,9\n0/b.png,8,9\n1/a.png,8,8\n1/b.png,9,8\n"),
+            ("files.csv", "file\n0/a.png\n0/b.png\n1/a.png\n1/b.png\n"),
+            ("files.txt", "0/a\n0/b\n1/a\n1/b\n"),
+        ],
+    )
+    def test_a_table_without_labels_takes_them_of_the_folders(self, classes, name, text) -> None:
+        (classes / name).write_text(text)
+        found, said = read(classes)
+        assert found == [(1, "0"), (2, "0"), (3, "1"), (4, "1")]
+        assert f"{classes / name} has no column of labels: its images are of the classes whose" in " ".join(said)
+
+    @pytest.mark.parametrize("ending", [".txt", ".csv"])
+    def test_lists_of_splits(self, classes, ending) -> None:
+        (classes / f"train{ending}").write_text("0/a.png\n1/a.png\n")
+        (classes / f"test{ending}").write_text("0/b.png\n1/b.png\n")
+        assert read(classes)[0] == [(1, "0"), (3, "1")]
+        assert read(classes, "test")[0] == [(2, "0"), (4, "1")]
+
+    def test_another_column_is_taken_if_the_user_says_so(self, classes) -> None:
+        (classes / "metadata.csv").write_text("file,writer\n0/a.png,x\n0/b.png,y\n1/a.png,x\n1/b.png,y\n")
+        found, said = read(classes, label_column="writer")
+        assert [name for _, name in found] == ["x", "y", "x", "y"]
+        assert "its images lie in folders that look like other classes" in " ".join(said)
+
+    def test_what_models_say_and_what_is_to_be_handed_in_are_no_labels(self, classes) -> None:
+        (classes / "predictions.csv").write_text("file,label\n0/a.png,1\n0/b.png,1\n1/a.png,0\n1/b.png,0\n")
+        found, said = read(classes)
+        assert found == [(1, "0"), (2, "0"), (3, "1"), (4, "1")]
+        assert "predictions.csv is not used: by its name, it holds answers" in " ".join(said)
+        assert read(classes / "predictions.csv")[0] == [(1, "1"), (2, "1"), (3, "0"), (4, "0")]
+
+    def test_labels_that_are_all_the_same_are_said(self, four) -> None:
+        (four / "solution.csv").write_text("id,label\na,0\nb,0\nc,0\nd,0\n")
+        assert "all 4 images have the same label, 0" in " ".join(read(four)[1])
 
     def test_folders_that_say_otherwise_are_told(self, tmp_path) -> None:
         put(tmp_path, "0/a.png", "0/b.png", "1/c.png", "1/d.png")
@@ -159,6 +259,22 @@ class TestColumns:
         with refused(DataError, "column of labels may be label, class", "label_column"):
             read(four)
         assert read(four, label_column="class")[0] == [(1, "thin"), (2, "thin"), (3, "thick"), (4, "thick")]
+
+    def test_a_place_in_the_image_is_no_label(self, four) -> None:
+        (four / "labels.csv").write_text("file,x,y,ziffer\na,1,2,7\nb,2,2,3\nc,1,3,3\nd,2,3,7\n")
+        with refused(DataError, "column of labels may be x, y, ziffer", "label_column"):
+            read(four)
+
+    def test_a_name_that_others_have_as_well_is_said(self, four) -> None:
+        (four / "labels.csv").write_text("file,y\na,7\nb,3\nc,3\nd,7\n")
+        found, said = read(four)
+        assert found == RIGHT
+        assert "labels are taken from the column 'y'" in " ".join(said)
+
+    def test_a_column_of_images_is_found_by_its_name_alone(self, tmp_path) -> None:
+        put(tmp_path, *(f"{i}.png" for i in range(30)))
+        (tmp_path / "labels.csv").write_text("nr,label\n0,7\n1,3\n2,7\n")
+        assert read(tmp_path, image_column="nr", skip_bad=True)[0] == [(1, "7"), (2, "3"), (3, "7")]
 
     def test_no_column_of_labels(self, four) -> None:
         (four / "labels.csv").write_text("file,pen,ink\na,x,1\nb,y,1\nc,x,2\nd,y,2\n")
@@ -190,6 +306,32 @@ class TestSplits:
         (four / "labels.csv").write_text("file,label,split\na,7,train\nb,3,Test\nc,3,training\nd,7,test\n")
         assert read(four)[0] == [(1, "7"), (3, "3")]
         assert read(four, "test")[0] == [(2, "3"), (4, "7")]
+
+    @pytest.mark.parametrize(("name", "yes", "no"), [("is_train", "True", "False"), ("train", 1, 0), ("test", 0, 1)])
+    def test_a_column_of_yes_and_no_is_obeyed_and_said(self, four, name, yes, no) -> None:
+        (four / "labels.csv").write_text(f"file,label,{name}\na,7,{yes}\nb,3,{no}\nc,3,{yes}\nd,7,{no}\n")
+        found, said = read(four)
+        assert found == [(1, "7"), (3, "3")]
+        assert f"the column '{name}' tells which images are for training" in " ".join(said)
+        assert read(four, "test")[0] == [(2, "3"), (4, "7")]
+
+    @pytest.mark.parametrize("train", ["table", "class folders", "both tables"])
+    def test_a_sample_of_what_is_to_be_handed_in_is_no_test_split(self, tmp_path, train) -> None:
+        folders = ("train/7/", "train/3/") if train == "class folders" else ("train/", "train/")
+        put(tmp_path, f"{folders[0]}1.png", f"{folders[1]}2.png", "test/3.png", "test/4.png")
+        (tmp_path / "sample_submission.csv").write_text("id,label\n3,0\n4,0\n")
+        if train != "class folders":
+            (tmp_path / "train_labels.csv").write_text("id,label\n1,7\n2,3\n")
+        if train == "both tables":
+            (tmp_path / "test.csv").write_text("id\n3\n4\n")
+        assert sorted(read(tmp_path)[0]) == [(1, "7"), (2, "3")]
+        assert read(tmp_path, "test")[0] == [(3, ""), (4, "")]
+
+    def test_a_table_of_one_split_leaves_the_other_to_its_class_folders(self, tmp_path) -> None:
+        put(tmp_path, "train/7/a.png", "train/3/a.png", "test/7/b.png", "test/3/b.png")
+        (tmp_path / "results.csv").write_text("file,label\ntest/7/b.png,7\ntest/3/b.png,3\n")
+        assert read(tmp_path)[0] == [(2, "3"), (1, "7")]
+        assert read(tmp_path, "test")[0] == [(3, "7"), (4, "3")]
 
     def test_it_is_found_without_names(self, four) -> None:
         (four / "labels.csv").write_text("a.png,7,train\nb.png,3,test\nc.png,3,train\nd.png,7,test\n")
@@ -282,6 +424,11 @@ class TestWhatDoesNotFit:
         with refused(DataError, r"1 files come again with another label: img/a.png \(line 5\)"):
             read(four, skip_bad=True)
 
+    def test_one_file_in_two_splits(self, four) -> None:
+        (four / "labels.csv").write_text("file,label,split\na,7,train\nb,3,train\nc,3,test\nd,7,test\na,7,test\n")
+        with refused(DataError, r"1 files come again in another split: a \(line 6\)"):
+            read(four)
+
     def test_a_row_that_comes_twice(self, four) -> None:
         (four / "labels.csv").write_text(ROWS + "img/a.png,7\n")
         found, said = read(four)
@@ -308,7 +455,11 @@ class TestWhatDoesNotFit:
             ("dataset.json", '{"labels": "img/a.png"}', "no list of pairs"),
             ("dataset.json", '{"labels": ' + "[" * 100_000, "dataset.json"),
             ("dataset.json", '{"labels": [[{}, 3], [["a"], 3]]}', "none of the files"),
-            ("labels.csv", b"img/a.png,\xff\nimg/b.png,\xfe\n", "labels.csv cannot be read"),
+            (
+                "labels.csv",
+                b"img/a.png,\xff\nimg/b.png,\xfe\n",
+                "labels.csv, line 1 is no UTF-8: save the table as UTF-8",
+            ),
         ],
     )
     def test_a_table_that_is_damaged(self, four, name, text, message) -> None:

@@ -1,19 +1,23 @@
 """A folder for each class: which files are of which class."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from digitsmith.data.dataset import UNLABELLED
-from digitsmith.data.folders import counts, is_image, look_like_digits, splits_in, subfolders, walk
+from digitsmith.data.folders import counts, is_image, look_like_digits, part_of, splits_in, subfolders, walk
 from digitsmith.data.labels import class_titles, natural
 from digitsmith.data.reading import Reading, listed
+from digitsmith.data.tables.text import ENDINGS
 from digitsmith.errors import DataError
 
 UNLABELLED_FOLDER = "unlabelled"
 """Of images without a label, unless a class is called so."""
 
+_UNLABELLED = (UNLABELLED_FOLDER, "unlabeled")
+_TOLD = tuple(ending for ending in ENDINGS if ending != ".txt")
 _MOST_AT_ONCE = 3  # names in a message
 
 
@@ -38,14 +42,16 @@ def has_images(folder: Path) -> bool:
         return True
     inside = subfolders(folder)
     if len(inside) == 1 and not look_like_digits(inside):  # what a download was unpacked to is no class
-        return any(map(is_image, _files_in(folder / inside[0])))
+        is_again = part_of(inside[0]) is not None or inside[0].lower() == folder.name.lower()  # as in testSet/testSet
+        return not is_again and any(map(is_image, _files_in(folder / inside[0])))
     return any(is_image(file) for name in inside for file in walk(folder / name))
 
 
 def labelled_files(folder: Path, names: Sequence[str], reading: Reading) -> Labelled:
     """Find the images in class folders, however deep in them; or in a folder without any.
 
-    Where folders of writers, or of other things, hold the folders of the classes, those are taken.
+    Where folders of writers, or of other things, hold the folders of the classes, those are taken: the folders that
+    have names of digits, however deep they are.
 
     Args:
         folder: in which they are.
@@ -57,17 +63,21 @@ def labelled_files(folder: Path, names: Sequence[str], reading: Reading) -> Labe
     """
     found = {name: _images(folder / name, reading) for name in _class_folders(folder, names)}
     beside = sorted(filter(is_image, _files_in(folder)), key=natural)
-    unlabelled = [] if UNLABELLED_FOLDER in names else _within(UNLABELLED_FOLDER, found.pop(UNLABELLED_FOLDER, []))
+    bare = [name for name in found if name.lower() in _UNLABELLED and name not in names]
+    unlabelled = [file for name in bare for file in _within(name, found.pop(name))]
     if found and beside:
         raise DataError(
             f"{folder / beside[0]} lies beside the class folders: move it into one, or into a folder "
             f"{UNLABELLED_FOLDER}, or take it out."
         )
-    if _are_inner(folder, found, names):
+    _tell_others(folder, reading, labelled=bool(found))
+    classes = {name: _within(name, files) for name, files in found.items()}
+    if level := _level_of_classes(folder, found, names):
         reading.note(f"The classes are the folders in {listed([*found], _MOST_AT_ONCE)} of {folder}.")
-        classes = _inner(found)
-    else:
-        classes = {name: _within(name, files) for name, files in found.items()}
+        files = [file for some in classes.values() for file in some]
+        classes = {}
+        for file in files:
+            classes.setdefault(file.split("/")[level], []).append(file)
     titles = {name: name for name in names} or class_titles([*classes], reading.note)
     if unknown := sorted(classes.keys() - titles.keys(), key=natural):
         raise DataError(f"{folder} has folders that are no class of its dataset.json: {listed(unknown)}.")
@@ -114,41 +124,70 @@ def _within(folder: str, files: Sequence[str]) -> list[str]:
     return [f"{folder}/{file}" for file in files]
 
 
-def _are_inner(folder: Path, found: Mapping[str, Sequence[str]], names: Sequence[str]) -> bool:
-    """Whether the classes are the folders in the folders that were found, and not those."""
-    inner = [{file.partition("/")[0] for file in files if "/" in file} for files in found.values()]
-    holding = [name for name, some in zip(found, inner, strict=True) if len(some) > 1 and look_like_digits(some)]
-    mixed = holding and not all(some and look_like_digits(some) for some in inner)
-    if mixed and not names and not look_like_digits(found):
-        raise DataError(
-            f"{folder / holding[0]} holds folders that look like classes, but not all folders beside it do: give the "
-            f'path of that folder, or name the classes in {folder / "dataset.json"}: {{"classes": […]}}.'
+def _tell_others(folder: Path, reading: Reading, *, labelled: bool) -> None:
+    """Say which files lie beside images or class folders, and are neither images nor tables, of which others tell."""
+    others = [name for name in _files_in(folder) if not is_image(name) and not name.lower().endswith(_TOLD)]
+    if meant := [name for name in others if "label" in name.lower() and not labelled]:
+        reading.note(
+            f"{folder}: {listed(meant)} is not read. Labels are read of a table such as a CSV, with the name of a file "
+            f"in each row."
         )
-    if not found or not all(inner) or any("/" not in file for files in found.values() for file in files):
-        return False
-    every = set[str]().union(*inner)
+    if left := sorted(set(others) - set(meant)):
+        reading.note(f"{folder}: left out, as no images: {listed(left, _MOST_AT_ONCE)}.")
+    if others:
+        reading.ignored["no image"] += len(others)
+
+
+def digit_levels(files: Sequence[str]) -> list[int]:
+    """How deep the folders are that have names of digits, several of them, on the ways to all of some files."""
+    levels = zip(*(file.split("/")[:-1] for file in files), strict=False)
+    return [level for level, names in enumerate(map(set, levels)) if len(names) > 1 and look_like_digits(names)]
+
+
+def _level_of_classes(folder: Path, found: Mapping[str, Sequence[str]], names: Sequence[str]) -> int:
+    """How deep the classes are in the folders that were found: 0 if they are those.
+
+    Raises:
+        DataError: folders of two depths may be the classes.
+    """
+    files = [file for name, some in found.items() for file in _within(name, some)]
+    if len(found) < 2 or not all(found.values()):
+        return 0
+    depth = min(file.count("/") for file in files)
     if names:
-        return not found.keys() <= set(names) and every <= set(names)
-    if len(every) == 1 or len(found) == 1:
-        return False
-    outer_digits, inner_digits = look_like_digits(found), look_like_digits(every)
-    if inner_digits and not outer_digits:
-        return all(len(some) * 2 >= len(every) for some in inner)
-    if inner_digits == outer_digits and all(some == every for some in inner):
-        shown = sorted(every, key=natural)
-        outer, inside = listed([*found], _MOST_AT_ONCE), listed(shown, _MOST_AT_ONCE)
+        fits = [level for level in range(depth) if {file.split("/")[level] for file in files} <= set(names)]
+        return next(iter(fits), 0)
+    digits = digit_levels(files)
+    if not digits and not look_like_digits(found):
+        _require_no_digits(folder, found)
+    inner = next((level for level in digits if level), 1 if depth > 1 and not digits else 0)
+    if not inner or (0 in digits and not _is_shared(files, inner)):
+        return 0
+    if digits == [inner] and _is_shared(files, inner):
+        return inner
+    if digits == [inner] or _is_shared(files, inner):
+        inside = sorted({file.split("/")[inner] for file in files}, key=natural)
         raise DataError(
-            f"{folder} may be read in two ways: its classes are {outer}, or the folders in them, {inside}. Give those "
-            f"that are no classes other names than digits have, or name the classes in {folder / 'dataset.json'}: "
-            f'{{"classes": […]}}.'
+            f"{folder} may be read in two ways: its classes are {listed([*found], _MOST_AT_ONCE)}, or the folders in "
+            f"them, {listed(inside, _MOST_AT_ONCE)}. Give those that are no classes other names than digits have, or "
+            f'name the classes in {folder / "dataset.json"}: {{"classes": […]}}.'
         )
-    return False
+    return 0
 
 
-def _inner(found: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Files by the folders in folders."""
-    classes: dict[str, list[str]] = {}
-    for outer, files in found.items():
-        for file in files:
-            classes.setdefault(file.partition("/")[0], []).append(f"{outer}/{file}")
-    return classes
+def _is_shared(files: Sequence[str], level: int) -> bool:
+    """Whether most of the folders at a depth have names that come again in other folders, as classes of writers do."""
+    places = {tuple(file.split("/")[: level + 1]) for file in files}
+    counted = Counter(place[-1] for place in places)
+    return len(counted) > 1 and 2 * sum(count > 1 for count in counted.values()) >= len(counted)
+
+
+def _require_no_digits(folder: Path, found: Mapping[str, Sequence[str]]) -> None:
+    """Refuse folders some of which hold folders with names of digits, and others do not."""
+    for name, files in found.items():
+        inner = {file.partition("/")[0] for file in files if "/" in file}
+        if len(inner) > 1 and look_like_digits(inner):
+            raise DataError(
+                f"{folder / name} holds folders that look like classes, but not all folders beside it do: give the "
+                f'path of that folder, or name the classes in {folder / "dataset.json"}: {{"classes": […]}}.'
+            )

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +12,15 @@ from typing import Literal, get_args
 from digitsmith.data import limits
 from digitsmith.data.images.decoding import ENDINGS
 from digitsmith.data.labels import natural
-from digitsmith.data.names import PARTS, Part
-from digitsmith.data.reading import listed
+from digitsmith.data.names import Part, is_of_split
+from digitsmith.data.names import part_of as part_of
+from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-_JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini", "preview.png", "dataset.json"})
+_JUNK = frozenset({"__macosx", "@eadir", "#recycle", "thumbs.db", "desktop.ini", "preview.png", "dataset.json"})
 _DIGIT = re.compile(r"(digit|class|label|cls)[ _-]*\d+|0*(\d|10)|3\d|zero|one|two|three|four|five|six|seven|eight|nine")
 _SHARD = re.compile(r"(.*?)[0-9]+-of-([0-9]{1,9})(.*)")  # one of several files, as Hugging Face names them
 _DEPTH = 16  # of folders in folders
@@ -36,11 +37,6 @@ def is_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in ENDINGS  # noqa: PTH122  # a hundred thousand paths are slow
 
 
-def part_of(name: str) -> Part | None:
-    """The split that a name tells: `Train`, `mnist_test.csv`, `t10k-images-idx3-ubyte`, `validation-00000.parquet`."""
-    return next((PARTS[word] for word in re.split(r"[^a-z0-9]+", name.lower()) if word in PARTS), None)
-
-
 def look_like_digits(names: Collection[str]) -> bool:
     """Whether all names are such as people give to classes of digits: 7, digit_7, seven."""
     return all(_DIGIT.fullmatch(name.lower()) for name in names)
@@ -48,7 +44,7 @@ def look_like_digits(names: Collection[str]) -> bool:
 
 def splits_in(files: Iterable[str]) -> str:
     """The first folder in some paths that is called as a split is; empty if there is none."""
-    return next((name for file in files for name in file.split("/")[:-1] if name.lower() in PARTS), "")
+    return next((name for file in files for name in file.split("/")[:-1] if is_of_split(name)), "")
 
 
 def subfolders(folder: Path) -> list[str]:
@@ -96,57 +92,91 @@ class Place:
         path: of it.
         split: the one that is asked for.
         whole: whether all there is of that split, unless names say otherwise: a file, or a folder such as `Test`.
-        note: told what is chosen and left out.
+        reading: what is asked for; it is told what is chosen and left out.
     """
 
     path: Path
     split: Split
     whole: bool
-    note: Callable[[str], None]
+    reading: Reading
+
+    @property
+    def note(self) -> Callable[[str], None]:
+        """Tells the user a sentence."""
+        return self.reading.note
 
     @cached_property
     def splits(self) -> dict[Part, str]:
-        """The folders of splits in a folder that is not of one as a whole."""
+        """The folders of splits in a folder that is not of one as a whole.
+
+        A name that says more, such as `MNIST - JPG - training`, counts where there is no other, and another part.
+        """
         if self.whole or not self.path.is_dir():
             return {}
-        found: dict[Part, str] = {}
+        told: dict[Part, list[str]] = {}
         for name in subfolders(self.path):
-            part = PARTS.get(name.lower())
-            if part in found:
-                raise DataError(f"{self.path} has two folders for {part}, {found[part]} and {name}: take one out.")
-            if part:
-                found[part] = name
-        return found if found.keys() & set(SPLITS) else {}
+            if part := part_of(name):
+                told.setdefault(part, []).append(name)
+        chosen = {part: name for part, names in told.items() if (name := self._folder_of(part, names))}
+        if len(chosen) < 2:
+            chosen = {part: name for part, name in chosen.items() if is_of_split(name)}
+        return chosen if chosen.keys() & set(SPLITS) else {}
+
+    def _folder_of(self, part: Part, names: list[str]) -> str:
+        """Which of some folders holds a split; empty if none does."""
+        plain = [name for name in names if is_of_split(name)]
+        if len(plain or names) == 1:
+            return (plain or names)[0]
+        holding = [name for name in plain or names if any(map(is_image, walk(self.path / name)))]
+        if len(holding) == 1 or not (holding or plain):
+            return holding[0] if holding else ""
+        first, second, *_ = holding or plain
+        raise DataError(f"{self.path} has two folders for {part}, {first} and {second}: take one out.")
 
     @property
     def takes_all(self) -> bool:
         """Whether what tells no split is of the one that is asked for."""
         return self.whole or (self.split == "train" and not self.splits)
 
-    def files(self, *endings: str, untold: bool = False, tell: bool = False) -> list[Path]:
-        """The files of the split whose names have one of the endings, in natural order; not those in folders.
-
-        Where names tell splits, they are obeyed. Where none does, all files are of the place's split if it is whole,
-        and of the train split else.
+    def all_files(self, *endings: str) -> list[Path]:
+        """The files whose names have one of the endings, in natural order; not those in folders.
 
         Args:
             endings: such as ".npz", in lower case; those of the files may be in any.
-            untold: take files whose names tell no split for any: they may hold several.
-            tell: say which files are left out, and of how many that there should be some are not there.
         """
         if self.path.is_file():
             return [self.path] if self.path.name.lower().endswith(endings) else []
         with os.scandir(self.path) as entries:
             names = [e.name for e in entries if e.name.lower().endswith(endings) and counts(e.name) and e.is_file()]
-        parts = {name: part_of(name) for name in sorted(names, key=natural)}
-        wanted = self._part({part: sum(p == part for p in parts.values()) for part in parts.values() if part}, "files")
-        found = [name for name, part in parts.items() if part == wanted]
+        return [self.path / name for name in sorted(names, key=natural)]
+
+    def files(self, *endings: str, untold: bool = False, tell: bool = False) -> list[Path]:
+        """The files of the split whose names have one of the endings: `of_split` of `all_files`."""
+        return self.of_split(self.all_files(*endings), untold=untold, tell=tell)
+
+    def of_split(self, files: Sequence[Path], *, untold: bool = False, tell: bool = False) -> list[Path]:
+        """Those of some files of the place that are of the split.
+
+        Where names tell splits, they are obeyed. Where none does, all files are of the place's split if it is whole,
+        and of the train split else.
+
+        Args:
+            files: all that there are of a kind.
+            untold: take files whose names tell no split for any: they may hold several.
+            tell: say which files are left out, and of how many that there should be some are not there.
+        """
+        if self.path.is_file():
+            return [*files]
+        parts = {file: part_of(file.name) for file in files}
+        wanted = self._part(Counter(part for part in parts.values() if part), "files")
+        found = [file for file, part in parts.items() if part == wanted]
         told = any(part in SPLITS for part in parts.values())
-        if not found and (untold or (self.takes_all and (self.whole or not told))):
-            found = [name for name, part in parts.items() if part is None or self.whole]
+        if not found and (untold or self.takes_all) and (self.whole or not told):
+            found = [file for file, part in parts.items() if part is None or self.whole]
         if tell and found:
-            self._tell_left_out(found, [name for name, part in parts.items() if part is None and name not in found])
-        return [self.path / name for name in found]
+            left = [file.name for file, part in parts.items() if part is None and file not in found]
+            self._tell_left_out([file.name for file in found], left)
+        return found
 
     def inner(self) -> "Place | None":
         """Where to look next: the folder of the split, or the only folder; None if there is neither."""
@@ -156,11 +186,11 @@ class Place:
             self._tell_others()
             counted = {part: _count(self.path / name) if part == "val" else 1 for part, name in self.splits.items()}
             part = self._part(counted, "images")
-            return Place(self.path / self.splits[part], self.split, True, self.note) if part in self.splits else None
+            return Place(self.path / self.splits[part], self.split, True, self.reading) if part in self.splits else None
         inside = subfolders(self.path)
         if len(inside) != 1 or look_like_digits(inside):  # a class
             return None
-        return Place(self.path / inside[0], self.split, self.whole, self.note)
+        return Place(self.path / inside[0], self.split, self.whole, self.reading)
 
     def _tell_left_out(self, found: list[str], untold: list[str]) -> None:
         """Say which files beside those of splits tell none, and of which series some are missing."""
@@ -180,11 +210,12 @@ class Place:
         """Say which images lie beside the folders of splits."""
         with os.scandir(self.path) as entries:
             beside = {entry.name: 1 for entry in entries if is_image(entry.name) and counts(entry.name)}
-        beside |= {name: _count(self.path / name) for name in subfolders(self.path) if name.lower() not in PARTS}
-        if others := {name: count for name, count in beside.items() if count}:
+        others = set(subfolders(self.path)) - set(self.splits.values())
+        beside |= {name: _count(self.path / name) for name in sorted(others, key=natural)}
+        if left := {name: count for name, count in beside.items() if count}:
             self.note(
-                f"{self.path}: {sum(others.values()):,} images are left out, as they are in no folder of a split: "
-                f"{listed([*others])}."
+                f"{self.path}: {sum(left.values()):,} images are left out, as they are in no folder of a split: "
+                f"{listed([*left])}."
             )
 
     def _part(self, counted: dict[Part, int], what: str) -> Part:
@@ -213,11 +244,11 @@ def chosen_part(split: Split, counted: dict[Part, int], what: str, where: str, n
     return split
 
 
-def places(path: Path, split: Split, note: Callable[[str], None]) -> Iterator[Place]:
+def places(path: Path, split: Split, reading: Reading) -> Iterator[Place]:
     """Where the files of a split may be, outer folders first: at the path itself, in its folder of the split, in a
     folder that lies alone there.
     """
-    place: Place | None = Place(path, split, path.is_file(), note)
+    place: Place | None = Place(path, split, path.is_file(), reading)
     for _ in range(_OUTER):
         if place is None:
             return

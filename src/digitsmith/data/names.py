@@ -22,6 +22,9 @@ LABELS = frozenset(_LABELS.split())
 FILES = frozenset(_FILES.split())
 """Names of columns of image files."""
 
+WEAK_LABELS = frozenset(["y", "number", "value", "text"])
+"""Names of columns of labels where none has one of `LABELS` that is not among these."""
+
 CLASS_NAMES = frozenset(["classes", "classnames", "labelnames", "names"])
 """Names of the names of classes."""
 
@@ -30,15 +33,44 @@ Part = Literal["train", "test", "val"]
 
 PARTS: dict[str, Part] = {
     "training": "train", "train": "train", "testing": "test", "test": "test", "t10k": "test", "validation": "val",
-    "valid": "val", "val": "val",
+    "valid": "val", "val": "val", "dev": "val",
 }  # fmt: skip
 """Words for splits."""
+
+_BESIDE = frozenset(["set", "data", "image", "images", "img", "imgs"])
 _KNOWN = IMAGES | LABELS | CLASS_NAMES | {""}
 
 
 def plain(name: str) -> str:
     """A name without capitals and marks: `X_train` is `xtrain`."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def words(name: str) -> list[str]:
+    """The words of a name, in lower case.
+
+    Examples:
+        >>> words("MNIST - JPG - training"), words("testSet"), words("trainset")
+        (['mnist', 'jpg', 'training'], ['test', 'set'], ['train', 'set'])
+    """
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    return re.findall(r"[a-z0-9]+?(?=set(?![a-z0-9]))|[a-z0-9]+", spaced)
+
+
+def part_of(name: str) -> Part | None:
+    """The split that the name of a file or folder tells; None if it tells none, or several.
+
+    Examples:
+        >>> part_of("Train"), part_of("mnist_test.csv"), part_of("t10k-images-idx3-ubyte"), part_of("trainingSet")
+        ('train', 'test', 'test', 'train')
+    """
+    found = {PARTS[word] for word in words(name) if word in PARTS}
+    return found.pop() if len(found) == 1 else None
+
+
+def is_of_split(name: str) -> bool:
+    """Whether a name says which split it is of, and nothing else: `Test`, `train_images`, `testSet`."""
+    return part_of(name) is not None and all(word in PARTS or word in _BESIDE for word in words(name))
 
 
 def parts(name: str) -> tuple[str, Part | Literal[""]]:

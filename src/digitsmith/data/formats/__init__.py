@@ -12,7 +12,7 @@ found by `data.folders`, for all formats, and given to them as a `Place`. The fi
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,15 +168,20 @@ def _read(path: Path, split: Split, reading: Reading) -> Dataset:
         raise DataError(f"there is no file or folder {path}.")
     if path.is_dir() and is_unfinished(path):
         raise DataError(f"{path} is being written at this moment, or its writer was killed: wait, or make it again.")
-    for place, module in _held(path, split, reading.note):
+    other: Split = "train" if split == "test" else "test"
+    missing: MissingSplitError | None = None
+    for place, module in _held(path, split, reading):
         reading.record = _nearest_record(place.path, path)
-        data = module.read(place, reading)
+        try:
+            data = module.read(place, reading)
+        except MissingSplitError as error:  # as in a table of the other folder
+            missing = missing or error
+            continue
         if not len(data):
             raise DataError(f"{path} holds no image.")
         return data
-    other: Split = "train" if split == "test" else "test"
-    if any(_held(path, other, lambda _: None)):
-        raise MissingSplitError(f"{path} has no {split} split, only {other}.")
+    if missing or any(_held(path, other, Reading(reading.options))):
+        raise missing or MissingSplitError(f"{path} has no {split} split, only {other}.")
     raise DataError(
         f"{path} holds no images that Digitsmith can read: give a folder of IDX files, of images (PNG, JPEG, …) in "
         f"class folders or with a table of labels (CSV, …), or of tar shards, or an .npz, .parquet, .mat or .h5 file, "
@@ -184,9 +189,9 @@ def _read(path: Path, split: Split, reading: Reading) -> Dataset:
     )
 
 
-def _held(path: Path, split: Split, note: Callable[[str], None]) -> Iterator[tuple[Place, _FormatModule]]:
+def _held(path: Path, split: Split, reading: Reading) -> Iterator[tuple[Place, _FormatModule]]:
     """Places where there is something of a split, and the module that reads it."""
-    for place in places(path, split, note):
+    for place in places(path, split, reading):
         for module in map(_module, _READERS):
             if module.holds(place):
                 yield place, module

@@ -2,34 +2,63 @@
 
 The images lie anywhere below the table's folder, in whatever folders. Every row names one, and every image is named: a
 table that does not fit its folder would give wrong data, so it is refused, or what does not fit is left out on request.
+
+Labels are in a column that the user names, or that has a usual name of labels. Else they are the names of the class
+folders that the images lie in, so that a table may list their files, or say which of them are for the test. Else they
+are in the only other column that may be.
 """
 
-import contextlib
-import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from digitsmith.data.assemble import assemble
+from digitsmith.data.class_folders import digit_levels
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.folders import Place, chosen_part, look_like_digits, part_of
+from digitsmith.data.folders import Place, chosen_part, part_of
 from digitsmith.data.formats import decoding
 from digitsmith.data.images.many import decode_files
 from digitsmith.data.labels import class_titles, natural
 from digitsmith.data.names import Part
 from digitsmith.data.reading import Reading, listed
-from digitsmith.data.tables.columns import FileColumn, Values, find_files, find_labels, find_split, is_row, tells_split
+from digitsmith.data.tables.choice import ImageTable, around, choose_table, image_tables, named_elsewhere
+from digitsmith.data.tables.columns import (
+    FileColumn,
+    SplitColumn,
+    Values,
+    find_files,
+    find_labels,
+    find_split,
+    tells_split,
+)
 from digitsmith.data.tables.image_index import ImageIndex
-from digitsmith.data.tables.text import ENDINGS, STYLEGAN, Table, is_stylegan, open_table
+from digitsmith.data.tables.text import STYLEGAN, UNREADABLE, Table
 from digitsmith.errors import DataError, MissingSplitError
 
-_USUAL = ("metadata", "labels", "dataset", "annotations")
-"""Names of tables, without endings, that come before others."""
+
+@dataclass(frozen=True)
+class _Columns:
+    """What is where in a table.
+
+    Attributes:
+        files: the column of files.
+        label: place of the column of labels; None if there is none.
+        split: the column of splits.
+        titles: classes of images by their place in the index, if class folders give them.
+    """
+
+    files: FileColumn
+    label: int | None
+    split: SplitColumn | None = None
+    titles: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes that folders give, in their order."""
+        return sorted(set(self.titles.values()), key=natural)
 
 
 @dataclass
@@ -40,78 +69,41 @@ class _Rows:
         labels: label and split of each image that is named, by its place in the index, in the order of the rows.
         missing: names of files that are not there, each with its line.
         twice: those that come again with another label.
+        elsewhere: those that come again in another split.
         again: how many rows say what another one says.
     """
 
     labels: dict[int, tuple[Any, Part | None]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
     again: int = 0
 
 
 def holds(place: Place) -> bool:
     """Whether there is a table that names images."""
-    return any(
-        place.takes_all or place.splits or part_of(table.path.name) or tells_split(table) for table, _ in _tables(place)
-    )
+    tables = [found.table for found in image_tables(place)]
+    return any(place.takes_all or place.splits or part_of(table.path.name) or tells_split(table) for table in tables)
 
 
 def read(place: Place, reading: Reading) -> Dataset:
     """Read the images that a table names."""
-    table, index = _choose(place, _tables(place), reading)
+    found = choose_table(place, image_tables(place))
+    table, index = found.table, found.index
     with decoding(table.path):
-        rows = _collect(table, index, reading)
-        chosen = _of_split(place, table, index, rows, reading)
-        return _assembled(table, [index.files[i] for i in chosen], [rows.labels[i][0] for i in chosen], reading)
+        if table.path.name == STYLEGAN and not any(table.rows()):  # its labels are null
+            order = sorted(range(len(index.files)), key=lambda i: natural(index.files[i]))
+            columns, rows = _Columns(FileColumn(0, 0), None), _Rows(dict.fromkeys(order, (None, None)))
+        else:
+            columns = _find_columns(table, index, reading)
+            rows = _collect(table, index, columns)
+        chosen = _of_split(place, found, rows, reading)
+        labels = [rows.labels[i][0] for i in chosen]
+        return _assembled(table, [index.files[i] for i in chosen], labels, columns.classes, reading)
 
 
-def _tables(place: Place) -> list[tuple[Table, ImageIndex]]:
-    """Tables that name images, each with those that it may name."""
-    found, splits = [], _around(place).splits
-    for path in _files(place):
-        outer = splits.get(part_of(path.name) or "val")
-        index = ImageIndex(path.parent, [outer] if outer and part_of(path.name) else [])
-        table = open_table(path, partial(is_row, index=index))
-        if table and (place.path.is_file() or _names_images(table, index)):
-            found.append((table, index))
-    return found
-
-
-def _files(place: Place) -> list[Path]:
-    stylegan = place.path / STYLEGAN if place.path.is_dir() else place.path
-    if stylegan.name == STYLEGAN and is_stylegan(stylegan):
-        return [stylegan]
-    return place.files(*ENDINGS, untold=True)
-
-
-def _names_images(table: Table, index: ImageIndex) -> bool:
-    try:
-        return table.path.name == STYLEGAN or find_files(table, index) is not None
-    except DataError:  # which column it is must be said
-        return True
-
-
-def _around(place: Place) -> Place:
-    """The folder that a table is in, which may have folders of splits."""
-    return Place(place.path.parent, place.split, False, place.note) if place.path.is_file() else place
-
-
-def _choose(place: Place, tables: Sequence[tuple[Table, ImageIndex]], reading: Reading) -> tuple[Table, ImageIndex]:
-    if len(tables) == 1:
-        return tables[0]
-    names = [table.path.name for table, _ in tables]
-    usual = [found for found in tables if found[0].path.stem.lower() in _USUAL]
-    if len(usual) != 1:
-        raise DataError(f"{place.path} has several tables that name images, {listed(names)}: give the path of one.")
-    reading.note(f"{place.path}: labels are those of {usual[0][0].path.name}, of the tables {listed(names)}.")
-    return usual[0]
-
-
-def _collect(table: Table, index: ImageIndex, reading: Reading) -> _Rows:
-    """All that the rows say of images that are there, and those that are not."""
-    if table.path.name == STYLEGAN and not table.head(1):  # its labels are null
-        order = sorted(range(len(index.files)), key=lambda i: natural(index.files[i]))
-        return _Rows(dict.fromkeys(order, (None, None)))
+def _find_columns(table: Table, index: ImageIndex, reading: Reading) -> _Columns:
+    """Where files, labels and splits are; the layout is told."""
     files = FileColumn(0, 0) if table.path.name == STYLEGAN else None
     files = find_files(table, index, reading.column("image_column")) or files
     if files is None:
@@ -120,37 +112,70 @@ def _collect(table: Table, index: ImageIndex, reading: Reading) -> _Rows:
             f"{listed(table.columns, 20)}.",
             parameter="image_column",
         )
-    label, split = 1, None
+    columns = _Columns(files, 1)
     if table.path.name != STYLEGAN:
         values = Values.of_all(table)
-        label, split = find_labels(table, files, values, reading), find_split(table, values, reading.note)
-    reading.layout = f"images named in {table.path.name}, columns {table.columns[files.place]}, {table.columns[label]}"
+        found = (index.find(cells[files.place], files.passed) for _, cells in table.rows())
+        named = [i for i in dict.fromkeys(found) if i is not None]
+        paths = [index.files[i] for i in named]
+        in_classes = bool(_titles_of_folders(paths, lambda _: None))
+        label = find_labels(table, files, values, reading, in_classes=in_classes)
+        titles = _titles_of_folders(paths, reading.note) if label is None else []
+        columns = _Columns(
+            files, label, find_split(table, values, reading.note), dict(zip(named, titles, strict=bool(titles)))
+        )
+    own = "class folders" if columns.titles else "no labels"
+    if columns.label is None:
+        what = "its images are of the classes whose folders they lie in" if columns.titles else "its images have none"
+        reading.note(f"{table.path} has no column of labels: {what}.")
+    else:
+        own = table.columns[columns.label]
+    reading.layout = f"images named in {table.path.name}, columns {table.columns[files.place]}, {own}"
     if files.passed != 0:
         reading.note(f"{table.path}: images are found by the ends of their paths; it has other folders for them.")
+    return columns
+
+
+def _collect(table: Table, index: ImageIndex, columns: _Columns) -> _Rows:
+    """All that the rows say of images that are there, and those that are not."""
     rows = _Rows()
     for line, cells in table.rows():
-        said = cells[label]
-        i = index.find(cells[files.place], files.passed)
+        named, label = cells[columns.files.place], "" if columns.label is None else cells[columns.label]
+        if UNREADABLE in f"{named}{label}":
+            raise DataError(f"{table.path}, line {line} is no UTF-8: save the table as UTF-8 (in Excel: CSV UTF-8).")
+        i, shown = index.find(named, columns.files.passed), f"{str(named)[-100:]} (line {line})"
         if i is None:
-            rows.missing.append(_shown(line, cells[files.place]))
+            rows.missing.append(shown)
             continue
-        said = (said.strip() if isinstance(said, str) else said, None if split is None else part_of(str(cells[split])))
-        if rows.labels.setdefault(i, said) is not said:
-            if str(rows.labels[i]) != str(said):
-                rows.twice.append(_shown(line, cells[files.place]))
+        label = columns.titles.get(i, label)
+        part = columns.split.part(cells) if columns.split else None
+        said = (label.strip() if isinstance(label, str) else label, part)
+        first = rows.labels.setdefault(i, said)
+        if first is not said:
             rows.again += 1
+            if str(first[0]) != str(said[0]):
+                rows.twice.append(shown)
+            elif first[1] != said[1]:
+                rows.elsewhere.append(shown)
     if not rows.labels:
         raise DataError(f"{table.path}: none of the files that it names is there, such as {listed(rows.missing, 3)}.")
     return rows
 
 
-def _shown(line: int, named: object) -> str:
-    return f"{str(named)[-100:]} (line {line})"
+def _titles_of_folders(files: Sequence[str], note: Callable[[str], None]) -> list[str]:
+    """Names of the classes of files by the folders that they lie in; empty if those are no class folders."""
+    levels = digit_levels(files)
+    if len(levels) != 1:
+        return []
+    folders = [file.split("/")[levels[0]] for file in files]
+    titles = class_titles([*set(folders)], note)
+    return [titles[folder] for folder in folders]
 
 
-def _of_split(place: Place, table: Table, index: ImageIndex, rows: _Rows, reading: Reading) -> list[int]:
+def _of_split(place: Place, found: ImageTable, rows: _Rows, reading: Reading) -> list[int]:
     """Places of the images of the split; what does not fit its rows is refused or left out."""
-    of_folder: dict[str, Part] = {name: part for part, name in _around(place).splits.items()}
+    table, index = found.table, found.index
+    of_folder: dict[str, Part] = {name: part for part, name in around(place).splits.items()}
     folders = (
         [of_folder.get(file.partition("/")[0]) for file in index.files] if of_folder else [None] * len(index.files)
     )
@@ -163,29 +188,11 @@ def _of_split(place: Place, table: Table, index: ImageIndex, rows: _Rows, readin
     if not chosen:
         only = ", ".join(sorted({part or "train" for part in parts.values()}))
         raise MissingSplitError(f"{table.path} has no {place.split} split, only {only}.")
-    unnamed = [i for i, part in enumerate(folders) if i not in parts and part in (None, wanted)]
+    unnamed = {i for i, part in enumerate(folders) if i not in parts and part in (None, wanted)}
     if unnamed:
-        elsewhere = _named_elsewhere(table, index, reading)
-        unnamed = [i for i in unnamed if i not in elsewhere]
-    _require_fit(table, rows, [index.files[i][-100:] for i in unnamed], reading)
+        unnamed -= named_elsewhere(found, unnamed, place)
+    _require_fit(table, rows, [index.files[i][-100:] for i in sorted(unnamed)], reading)
     return chosen
-
-
-def _named_elsewhere(table: Table, index: ImageIndex, reading: Reading) -> set[int]:
-    """Images that other tables name: those of other splits, or such as samples of what is to be handed in."""
-    found = set[int]()
-    for path in table.path.parent.iterdir():
-        if path == table.path or not path.name.lower().endswith(ENDINGS) or not path.is_file():
-            continue
-        places = set[int | None]()
-        with contextlib.suppress(DataError, ValueError, csv.Error):  # it is not what is read
-            other = open_table(path, partial(is_row, index=index))
-            if other and (files := find_files(other, index)):
-                places = {index.find(cells[files.place], files.passed) for _, cells in other.rows()} - {None}
-        if places and part_of(path.name) is None:
-            reading.note(f"{table.path}: {len(places):,} images that {path.name} names are left out.")
-        found |= {i for i in places if i is not None}
-    return found
 
 
 def _require_fit(table: Table, rows: _Rows, unnamed: Sequence[str], reading: Reading) -> None:
@@ -194,6 +201,11 @@ def _require_fit(table: Table, rows: _Rows, unnamed: Sequence[str], reading: Rea
         raise DataError(
             f"{table.path}: {len(rows.twice):,} files come again with another label: {listed(rows.twice, 3)}. Say "
             f"there which one is right."
+        )
+    if rows.elsewhere:
+        raise DataError(
+            f"{table.path}: {len(rows.elsewhere):,} files come again in another split: {listed(rows.elsewhere, 3)}. "
+            f"Say there which one is right."
         )
     wrong = []
     if rows.missing:
@@ -213,18 +225,22 @@ def _require_fit(table: Table, rows: _Rows, unnamed: Sequence[str], reading: Rea
         reading.note(f"{table.path}: {rows.again:,} rows say again what others say; each image is taken once.")
 
 
-def _assembled(table: Table, files: Sequence[str], labels: Sequence[Any], reading: Reading) -> Dataset:
+def _assembled(
+    table: Table, files: Sequence[str], labels: Sequence[Any], classes: Sequence[str], reading: Reading
+) -> Dataset:
     """The images, with their labels; it is said which classes have hardly any."""
     decoded = decode_files(table.path.parent, files, reading)
     kept = [labels[i] for i in decoded.kept.tolist()]
     if any(isinstance(label, list) for label in kept):
         return assemble(table.path, reading, decoded.images, np.array(kept))
-    data = assemble(table.path, reading, decoded.images, kept)
+    data = assemble(table.path, reading, decoded.images, kept, () if reading.record else classes)
     if empty := len(data) - len(data.labelled()):
         reading.note(f"{table.path}: {empty:,} of {len(data):,} images have no label.")
     if data.labels is not None:
-        named = [data.classes[label] if label >= 0 else "" for label in data.labels.tolist()]
+        named = [data.classes[label] if label is not None else "" for label in data.labels.tolist()]
         _compare_with_folders(table, [files[i] for i in decoded.kept.tolist()], named, reading)
+        if len(named) > 1 == len(set(named)):
+            reading.note(f"{table.path}: all {len(named):,} images have the same label, {named[0]}.")
         counts = np.bincount(data.labels[data.labels >= 0], minlength=len(data.classes))
         if lone := [name for name, count in zip(data.classes, counts, strict=True) if count == 1]:
             reading.note(f"{table.path}: there is one image only of {listed(lone)}.")
@@ -233,14 +249,13 @@ def _assembled(table: Table, files: Sequence[str], labels: Sequence[Any], readin
 
 def _compare_with_folders(table: Table, files: Sequence[str], names: Sequence[str], reading: Reading) -> None:
     """Say it if images lie in folders of other classes than their labels."""
-    folders = [file.rpartition("/")[0].rpartition("/")[2] for file in files]
-    every = set(folders)
-    if table.path.name == STYLEGAN or len(every) < 2 or "" in every or not look_like_digits(every):
+    titles = [] if table.path.name == STYLEGAN else _titles_of_folders(files, lambda _: None)
+    pairs = {pair for pair in zip(titles, names, strict=bool(titles)) if pair[1]}
+    if len(pairs) == len({title for title, _ in pairs}) == len({name for _, name in pairs}):
         return
-    titles = class_titles([*every], lambda _: None)
-    wrong = [i for i, name in enumerate(names) if name and name != titles[folders[i]]]
-    if wrong and set(titles.values()) <= set(names):
-        reading.note(
-            f"{table.path}: {len(wrong):,} images lie in folders of another class than it gives them, such as "
-            f"{files[wrong[0]]}; its labels are taken."
-        )
+    wrong = [i for i, title in enumerate(titles) if names[i] not in ("", title)]
+    if set(titles) <= set(names):
+        shown = f"{len(wrong):,} images lie in folders of another class than it gives them, such as {files[wrong[0]]}"
+    else:
+        shown = f"its images lie in folders that look like other classes, such as {files[wrong[0]]}"
+    reading.note(f"{table.path}: {shown}; its labels are taken.")

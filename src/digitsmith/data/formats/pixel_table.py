@@ -41,12 +41,12 @@ class _Columns:
 
 def holds(place: Place) -> bool:
     """Whether there is a table of pixels."""
-    return any(_look(path) for path in place.files(*_ENDINGS))
+    return bool(_tables(place))
 
 
 def read(place: Place, reading: Reading) -> Dataset:
     """Read images and, if there are any, labels."""
-    tables = [table for path in place.files(*_ENDINGS) if (table := _look(path))]
+    tables = _tables(place)
     if len(tables) > 1:
         raise DataError(
             f"{place.path} has several tables of pixels, {listed([t.path.name for t in tables])}: give one."
@@ -69,6 +69,12 @@ def read(place: Place, reading: Reading) -> Dataset:
         reading.count_pixels("in text", shape)
         images = to_images(rows.reshape(shape), Layout((0, 1, 2), shape, guess), table.path, reading.note)
         return assemble(table.path, reading, images, None if columns.label is None else np.array(labels, np.str_))
+
+
+def _tables(place: Place) -> list[Table]:
+    """Those of the split."""
+    found = {path: table for path in place.all_files(*_ENDINGS) if (table := _look(path))}
+    return [found[path] for path in place.of_split([*found])]
 
 
 def _look(path: Path) -> Table | None:
@@ -143,7 +149,9 @@ def _find_label(table: Table, reading: Reading) -> int | None:
         if asked not in table.columns:
             raise no_such(table.path, "column", asked, [table.columns[0], "…", table.columns[-1]], "label_column")
         return table.columns.index(asked)
-    found = [i for i, name in enumerate(table.columns) if table.has_names and names.parts(name)[0] in names.LABELS]
+    called = {i: names.parts(name)[0] for i, name in enumerate(table.columns) if table.has_names}
+    found = [i for i, name in called.items() if name in names.LABELS - names.WEAK_LABELS]
+    found = found or [i for i, name in called.items() if name in names.WEAK_LABELS]
     if len(found) > 1:
         raise unclear(table.path, "columns", "labels", [table.columns[i] for i in found])
     return found[0] if found else None
@@ -176,8 +184,9 @@ def _may_be_labels(values: set[str]) -> bool:
 def _rows(table: Table, columns: _Columns) -> Iterator[tuple[NDArray[Any], list[str]]]:
     """Pixels, uint8 or float32[n, pixels], and labels of some rows after the other."""
     with table.path.open(encoding=table.encoding, newline=None) as file:
-        for first, lines in _lines(file, 1 + table.has_names):
-            for number, line in enumerate(lines, first):
+        for numbered in _lines(file, 1 + table.has_names):
+            lines = [*numbered.values()]
+            for number, line in numbered.items():
                 if line.count(table.mark) != len(table.columns) - 1:
                     raise DataError(
                         f"{table.path}, line {number}: {line.count(table.mark) + 1} cells, where there are "
@@ -195,20 +204,18 @@ def _rows(table: Table, columns: _Columns) -> Iterator[tuple[NDArray[Any], list[
                     quotechar='"',
                 )
             except ValueError as error:
-                raise ValueError(f"in the lines from {first}: {error}") from error
+                raise ValueError(f"in the lines from {next(iter(numbered))}: {error}") from error
             levels = pixels.astype(np.uint8) if ((pixels >= 0) & (pixels <= 255)).all() else pixels
             yield (levels if (levels == pixels).all() else pixels), labels
 
 
-def _lines(file: IO[str], first: int) -> Iterator[tuple[int, list[str]]]:
-    """Some lines after the other, with the number of the first; one of names before them is passed over."""
+def _lines(file: IO[str], first: int) -> Iterator[dict[int, str]]:
+    """Some lines after the other, by their numbers; empty ones, and one of names before them, are passed over."""
     for _ in islice(file, first - 1):
         pass
     while lines := file.readlines(_AT_ONCE):
-        if not lines[-1].strip():  # the end of the file
-            lines.pop()
-        if lines:
-            yield first, lines
+        if numbered := {number: line for number, line in enumerate(lines, first) if line.strip()}:
+            yield numbered
         first += len(lines)
 
 

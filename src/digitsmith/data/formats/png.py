@@ -23,7 +23,6 @@ from digitsmith.data.formats import Header, write_record
 from digitsmith.data.images.decoding import encode
 from digitsmith.data.images.many import decode_files
 from digitsmith.data.reading import Reading
-from digitsmith.data.tables.text import ENDINGS
 from digitsmith.errors import DataError
 
 
@@ -34,9 +33,6 @@ def holds(place: Place) -> bool:
 
 def read(place: Place, reading: Reading) -> Dataset:
     """Read class folders, or a folder of unlabelled images."""
-    for table in place.files(*ENDINGS):
-        if table.suffix.lower() != ".txt":
-            reading.note(f"{table} is not used: none of its columns names images.")
     found = labelled_files(place.path, reading.record.classes if reading.record else (), reading)
     decoded = decode_files(place.path, found.files, reading)
     labels = np.array(found.labels, np.int64)[decoded.kept]

@@ -4,15 +4,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from digitsmith.data.folders import is_image, part_of
-from digitsmith.data.names import FILES, LABELS, PARTS, plain
+from digitsmith.data.names import FILES, LABELS, PARTS, WEAK_LABELS, Part, plain
 from digitsmith.data.reading import Column, Reading, listed, no_such
 from digitsmith.data.tables.image_index import ImageIndex
 from digitsmith.data.tables.text import Row, Table
 from digitsmith.errors import DataError
 
-_WEAK_LABELS = frozenset(["y", "number", "value", "text"])
-_LABELS = LABELS - _WEAK_LABELS | {"classname", "labelname"}
+_LABELS = LABELS - WEAK_LABELS | {"classname", "labelname"}
 _SPLITS = ("split", "set", "subset", "partition", "usage", "fold", "phase")
+_FLAGS: dict[str, tuple[Part, Part]] = {
+    "train": ("train", "test"), "istrain": ("train", "test"), "istraining": ("train", "test"),
+    "test": ("test", "train"), "istest": ("test", "train"), "istesting": ("test", "train"),
+}  # fmt: skip
+_YES, _NO = frozenset(["1", "true", "yes"]), frozenset(["0", "false", "no"])
 _MANY = 1000  # different values: no classes any more
 _WIDE, _FEW_ROWS = 50, 20  # a table of so many columns is looked at in fewer rows
 
@@ -28,6 +32,24 @@ class FileColumn:
 
     place: int
     passed: int | None
+
+
+@dataclass(frozen=True)
+class SplitColumn:
+    """The column that says which split a row is of.
+
+    Attributes:
+        place: of it.
+        flag: the splits that its yes and its no stand for; None if its values are names of splits.
+    """
+
+    place: int
+    flag: tuple[Part, Part] | None = None
+
+    def part(self, row: Row) -> Part | None:
+        """What it says of a row; None if nothing."""
+        cell = str(row[self.place])
+        return part_of(cell) if self.flag is None else self.flag[cell.strip().lower() in _NO]
 
 
 @dataclass
@@ -73,6 +95,11 @@ class Values:
         """Whether they are names of splits, or nothing."""
         return all(part_of(value) or not value for value in self.different)
 
+    @property
+    def are_flags(self) -> bool:
+        """Whether they are yes and no."""
+        return {value.lower() for value in self.different} <= _YES | _NO
+
 
 def is_row(cells: Sequence[str], index: ImageIndex) -> bool:
     """Whether the first line of a table has no names of columns: it names an image, or has a number."""
@@ -99,56 +126,85 @@ def find_files(table: Table, index: ImageIndex, named: str = "") -> FileColumn |
     if not most:
         return next((FileColumn(i, 0) for i in range(len(table.columns)) if _look_like_files(head, i)), None)
     best = [i for i, (count, _) in enumerate(ways) if count * 10 >= most * 9]
-    best = [i for i in best if plain(table.columns[i]) not in _LABELS | _WEAK_LABELS] or best
+    best = [i for i in best if plain(table.columns[i]) not in _LABELS | WEAK_LABELS] or best
     usual = [i for i in best if plain(table.columns[i]) in FILES]
     if len(best) > 1 and len(usual or best) > 1 and not _same_files(head, index, {i: ways[i][1] for i in best}):
         raise _unclear(table, "files", "image_column", [table.columns[i] for i in best])
     place = (usual or best)[0]
-    numbers = table.has_names and not usual and not any(is_image(str(cells[place]).strip()) for cells in head)
-    if numbers and len(head) < min(_FEW_ROWS, len(index.files) // 2):  # as epochs are, which are names of no file
+    numbers = not usual and not any(is_image(str(cells[place]).strip()) for cells in head)
+    if numbers and table.has_names and len(head) < min(_FEW_ROWS, len(index.files) // 2):  # as epochs are
+        return None
+    if numbers and len(table.columns) == 1 and ways[place][0] * 2 < len(head):  # as labels are, one in each line
         return None
     return FileColumn(place, ways[place][1])
 
 
-def find_labels(table: Table, files: FileColumn, values: Sequence[Values], reading: Reading) -> int:
+def find_labels(
+    table: Table, files: FileColumn, values: Sequence[Values], reading: Reading, *, in_classes: bool
+) -> int | None:
     """The column of the labels: that which the user names, else that of a usual name, else the only one that may be.
+
+    Args:
+        table: in which it is.
+        files: another column of it.
+        values: of all columns.
+        reading: what is asked for; it is told what is guessed.
+        in_classes: whether the files lie in class folders. These come before columns of other names.
+
+    Returns:
+        Its place; None if there is none: the files are in class folders, or the table only lists them.
 
     Raises:
         DataError: several may be, or none; the message lists the columns.
     """
     if asked := reading.column("label_column"):
         return _place(table, asked, "label_column")
-    others = [i for i in range(len(table.columns)) if i not in (files.place, find_split(table, values))]
-    if len(others) == 1 and not table.has_names:
-        return others[0]
+    split = find_split(table, values)
+    others = [i for i in range(len(table.columns)) if i not in (files.place, split and split.place)]
+    if not others or (len(others) == 1 and not table.has_names):
+        return others[0] if others else None
     strong = [i for i in others if plain(table.columns[i]) in _LABELS]
-    strong = [i for i in strong if values[i].vary] or strong
-    weak = [i for i in others if plain(table.columns[i]) in _WEAK_LABELS and values[i].few and values[i].vary]
-    if strong or weak:
-        return _first_of_alike(table, strong or weak, weak, reading)
-    may_be = [i for i in others if values[i].few and (values[i].repeat or len(others) == 1)]
-    if len(may_be) != 1:
+    strong = [i for i in strong if values[i].vary] or ([] if in_classes else strong)
+    weak = [i for i in others if _is_weak(table, i) and values[i].few and values[i].vary]
+    if strong or in_classes:
+        return _first_of_alike(table, strong, weak, reading) if strong else None
+    may_be = weak or [i for i in others if values[i].few and (values[i].repeat or len(others) == 1)]
+    if len(may_be) != 1 and not weak:
         raise _unclear(table, "labels", "label_column", [table.columns[i] for i in may_be])
-    reading.note(f"{table.path}: the labels are taken from the column {table.columns[may_be[0]]!r}.")
-    return may_be[0]
+    place = _first_of_alike(table, may_be, [], reading)
+    reading.note(f"{table.path}: the labels are taken from the column {table.columns[place]!r}.")
+    return place
+
+
+def _is_weak(table: Table, place: int) -> bool:
+    """Whether a column has a name that labels may have, and others as well; y beside x is a place in an image."""
+    name = plain(table.columns[place])
+    return name in WEAK_LABELS and not (name == "y" and "x" in map(plain, table.columns))
 
 
 def tells_split(table: Table) -> bool:
     """Whether a column is for splits, as it seems."""
     if table.has_names:
-        return any(plain(name) in _SPLITS for name in table.columns)
+        return any(plain(name) in _SPLITS or plain(name) in _FLAGS for name in table.columns)
     return any(map(_are_words_for_splits, zip(*table.head(), strict=True)))
 
 
-def find_split(table: Table, values: Sequence[Values], note: Callable[[str], None] = lambda _: None) -> int | None:
+def find_split(
+    table: Table, values: Sequence[Values], note: Callable[[str], None] = lambda _: None
+) -> SplitColumn | None:
     """The column that says which split a row is of; None if there is none. One that says something else is noted."""
     if not table.has_names:
-        return next((i for i, some in enumerate(values) if _are_words_for_splits(some.different)), None)
+        return next((SplitColumn(i) for i, some in enumerate(values) if _are_words_for_splits(some.different)), None)
     named = [i for i, name in enumerate(table.columns) if plain(name) in _SPLITS]
     for i in named:
         if not values[i].are_parts:
             note(f"{table.path}: the column {table.columns[i]!r} is not used: it has no names of splits.")
-    return next((i for i in named if values[i].are_parts), None)
+    found = [SplitColumn(i) for i in named if values[i].are_parts]
+    for i, name in enumerate(table.columns):
+        if not found and plain(name) in _FLAGS and values[i].are_flags:
+            found = [SplitColumn(i, _FLAGS[plain(name)])]
+            note(f"{table.path}: the column {name!r} tells which images are for training and which for the test.")
+    return next(iter(found), None)
 
 
 def _are_words_for_splits(values: Iterable[object]) -> bool:

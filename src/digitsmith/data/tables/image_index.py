@@ -7,7 +7,7 @@ from pathlib import Path
 from digitsmith.data.folders import is_image, walk
 
 _AMBIGUOUS = -1
-_WAYS: tuple[int | None, ...] = (0, 1, 2, 3, None)
+_WAYS: tuple[int | None, ...] = (*range(20), None)
 
 
 class ImageIndex:

@@ -1,6 +1,8 @@
 """Tables as text: CSV with any usual mark between its cells, JSON lines, and the list of files in StyleGAN's JSON."""
 
+import contextlib
 import csv
+import io
 import json
 import re
 from collections import Counter
@@ -20,6 +22,9 @@ ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson")
 STYLEGAN = "dataset.json"
 """What StyleGAN calls its list of files and labels."""
 
+UNREADABLE = "\ufffd"
+"""Stands for characters in another encoding."""
+
 Row = Sequence[Any]
 """Cells: texts, or what JSON has."""
 
@@ -37,7 +42,7 @@ class Table:
         columns: their names; `column 1`, … where the table has none.
         has_names: whether it has.
         mark: between cells; empty for JSON.
-        encoding: of the text.
+        encoding: of the text; what is not in it is read as `UNREADABLE`.
     """
 
     path: Path
@@ -58,12 +63,20 @@ class Table:
         yield from self._rows()
 
     def head(self, most: int = _SHOWN) -> list[Row]:
-        """The cells of its first rows, however large it is."""
-        return [cells for _, cells in islice(self._rows(), most)]
+        """The cells of its first rows that are whole, however large it is: it may be no table of what is looked for."""
+        found = list[Row]()
+        with contextlib.suppress(DataError, ValueError, csv.Error, RecursionError):
+            for _, cells in islice(self._raw_rows(), most):
+                if len(cells) == len(self.columns):
+                    found.append(cells)
+        return found
+
+    def _raw_rows(self) -> Iterator[tuple[int, Row]]:
+        rows = _raw_rows(self.path, self.mark, self.encoding, self.columns)
+        yield from islice(rows, 1 if self.has_names and self.mark else 0, None)
 
     def _rows(self) -> Iterator[tuple[int, Row]]:
-        rows = _raw_rows(self.path, self.mark, self.encoding, self.columns)
-        for line, cells in islice(rows, 1 if self.has_names and self.mark else 0, None):
+        for line, cells in self._raw_rows():
             if len(cells) != len(self.columns):
                 raise DataError(
                     f"{self.path}, line {line}: {len(cells)} cells, where there are {len(self.columns)} columns. "
@@ -84,19 +97,19 @@ def open_table(path: Path, is_row: Callable[[Sequence[str]], bool]) -> Table | N
     with path.open("rb") as file:
         start = file.read(_HEAD)
     encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    text = start[: len(start) // 2 * 2].decode(encoding, "ignore")
+    text = (start[: len(start) // 2 * 2] if encoding == "utf-16" else start).decode(encoding, "replace")
     if not text.strip() or "\0" in text:
         return None
-    lines = text.splitlines()
+    lines = io.StringIO(text, newline="").readlines()
     lines = [line for line in lines[: len(lines) if len(start) < _HEAD else -1] or lines if line.strip()][:_SHOWN]
     try:
         if path.suffix.lower() in (".jsonl", ".ndjson"):
             return _of_objects(path, lines, encoding)
         mark = _find_mark(lines, path.suffix.lower() == ".txt")
-        first = [] if mark is None else next(cells for _, cells in _cut(iter(lines), mark))
+        first = next(cells for _, cells in _cut(iter(lines), mark))
     except (ValueError, csv.Error, RecursionError, StopIteration):
         return None
-    return None if mark is None else _of_lines(path, [cell.strip() for cell in first], mark, encoding, is_row)
+    return _of_lines(path, [cell.strip() for cell in first], mark, encoding, is_row)
 
 
 def _of_lines(path: Path, names: list[str], mark: str, encoding: str, is_row: Callable[[Sequence[str]], bool]) -> Table:
@@ -116,7 +129,7 @@ def is_stylegan(path: Path) -> bool:
         return False
 
 
-def _find_mark(lines: Sequence[str], by_space: bool) -> str | None:
+def _find_mark(lines: Sequence[str], by_space: bool) -> str:
     """What stands between cells: what divides all lines into the same number of them, the more the better."""
     best, most = None, 1
     first = next(iter(lines), "")
@@ -125,7 +138,7 @@ def _find_mark(lines: Sequence[str], by_space: bool) -> str | None:
         alike = bool(widths) and widths.count(widths[0]) * 10 >= len(widths) * 9
         if alike and widths[0] > most and (mark != " " or best is None):
             best, most = mark, widths[0]
-    return best if best or by_space else ","
+    return best or ","
 
 
 def _of_objects(path: Path, lines: Sequence[str], encoding: str) -> Table | None:
@@ -141,7 +154,7 @@ def _raw_rows(path: Path, mark: str, encoding: str, columns: Sequence[str]) -> I
     if path.name == STYLEGAN:
         yield from enumerate(_listed_labels(path), 1)
         return
-    with path.open(encoding=encoding, newline="") as file:
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
         if mark:
             yield from _cut(file, mark, len(columns))
             return
@@ -159,6 +172,8 @@ def _raw_rows(path: Path, mark: str, encoding: str, columns: Sequence[str]) -> I
 def _cut(lines: Iterator[str], mark: str, width: int = 0) -> Iterator[tuple[int, Row]]:
     reader = csv.reader(lines, delimiter=mark, skipinitialspace=mark == " ")
     for cells in reader:
+        if reader.line_num == 1 and cells and cells[0].lower() == "sep=":  # Excel's
+            continue
         if len(cells) > width > 0:
             while len(cells) > width and not cells[-1].strip():
                 cells.pop()
