@@ -103,6 +103,23 @@ class TestAlpha:
         picture = decode_picture(saved(clear((0, 0, 0, 0), (0, 0, 0, 127)), "PNG"))
         assert picture.pixels[3, 3] == 128
 
+    def test_a_scan_with_clear_corners_keeps_its_paper(self) -> None:
+        scan = np.full((20, 20, 4), (200, 190, 180, 255), np.uint8)
+        scan[5:15, 9:11, :3] = 20
+        scan[:4, :4] = scan[-4:, -4:] = 0
+        picture = decode_picture(saved(Image.fromarray(scan), "PNG"))
+        assert picture.pixels[0, 0].tolist() == [200, 190, 180]
+        assert picture.changes == ("own",)
+
+    @pytest.mark.parametrize(("mode", "clear"), [("L", 250), ("RGB", (250, 250, 250))])
+    def test_one_colour_that_is_called_transparent_stays(self, mode, clear) -> None:
+        image = Image.new(mode, (8, 8), clear)
+        image.paste(0, (2, 2, 5, 5)) if mode == "L" else image.paste((0, 0, 0), (2, 2, 5, 5))
+        picture = decode_picture(saved(image, "PNG", transparency=clear))
+        assert picture.pixels[0, 0] == 250
+        assert picture.pixels[3, 3] == 0
+        assert picture.changes == ("opaque",)
+
     def test_a_transparent_palette(self) -> None:
         image = Image.new("P", (8, 8), 0)
         image.putpalette([9, 9, 9, 30, 30, 30])
@@ -214,6 +231,10 @@ class TestMany:
         assert data.labels is not None
         assert data.labels.tolist() == [0, 0, 0, 1, 1, 2, 2, 2]
         assert data.images[3, 0, 0] == 9 * ord("b") % 256
+        for i in range(3):
+            (tmp_path / "b" / f"{i}.png").write_bytes(b"no image")
+        with pytest.raises(DataError, match="of class b no image can be read: replace one"):
+            load_dataset(tmp_path, skip_bad=True, progress=False)
 
     def test_what_is_done_is_said_once_with_how_many(self) -> None:
         exif = Image.Exif()

@@ -59,8 +59,21 @@ class TestRecognition:
         _, reading = settled(np.concatenate([noise, blank, DARK]))
         assert reading.notes == [INVERTED]
 
-    def test_what_cannot_be_told_is_left_and_said(self) -> None:
-        noise = np.random.default_rng(0).integers(0, 256, (300, 28, 28)).astype(np.uint8)
+    def test_nearly_black_images_are_said(self) -> None:
+        _, reading = settled(np.concatenate([BRIGHT[:100] // 16, BRIGHT[:20]]))
+        assert reading.notes == [
+            "it: 100 of 120 images are empty, or nearly so: their levels, of 0 to 255, differ by less than 48."
+        ]
+
+    def test_grey_images_among_which_one_has_a_colour_are_said(self) -> None:
+        red = np.repeat(DARK[0][..., None], 3, axis=2)
+        red[0, 0] = 255, 0, 0
+        _, reading = settled([*DARK[1:40], red])
+        assert "1 of 40 images are in colour; all were taken for colour images" in reading.notes[0]
+
+    @pytest.mark.parametrize("count", [5, 300])
+    def test_what_cannot_be_told_is_left_and_said(self, count) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (count, 28, 28)).astype(np.uint8)
         images, reading = settled(noise)
         assert images is noise
         assert "cannot be told" in reading.notes[0]

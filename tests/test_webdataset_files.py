@@ -85,6 +85,7 @@ def test_of_several_labels_the_one_that_is_read_is_named(tmp_path) -> None:
     path = shard(tmp_path / "a.tar", ("a.png", image()), ("a.cls", b"3"), ("a.json", b'{"label": 4}'))
     assert labels_of(path) == ["3"]
     assert read(path)[1] == ["Labels are read from .cls, not from .json."]
+    assert labels_of(path, label_column="label") == ["4"]
 
 
 def test_keys_of_objects(tmp_path) -> None:
@@ -107,6 +108,7 @@ def test_keys_of_objects(tmp_path) -> None:
         ([("a.png", image()), ("a.PNG", image())], r"a\.png comes twice"),
         ([("a.cls", b"1"), ("b.cls", b"2"), ("a.png", image()), ("b.png", image())], "2 of 2 images have no label"),
         ([("a.png", image()), ("a.cls", b"1"), ("b.png", image())], "1 of 2 images have no label"),
+        ([("0/a.png", image()), ("1/b.png", image())], "but lie in folders, 0, 1: unpack the archive"),
         ([("a.png", image()), ("a.json", b"[1]")], r"a\.json holds no number and no name"),
         ([("a.png", image()), ("a.json", b"[" * 5000)], "cannot be read"),
         ([("a.png", image()), ("a.txt", b"x" * 5000)], "that is no label"),

@@ -13,7 +13,7 @@ from digitsmith.data.images.even_light import even_light
 from digitsmith.data.images.framing import frame
 from digitsmith.data.images.ink import Images, settle_ink, to_ink
 from digitsmith.data.labels import index_labels
-from digitsmith.data.reading import Reading, listed
+from digitsmith.data.reading import UNREADABLE, Reading, listed
 from digitsmith.errors import DataError
 from digitsmith.records.base import ReadOptions
 
@@ -52,6 +52,10 @@ def assemble(
         indices, found = (None, ()) if labels is None else index_labels(labels, names, reading.note, by_value=by_value)
     except ValueError as error:
         raise DataError(f"{path}: {error}.") from error
+    if indices is not None and reading.ignored[UNREADABLE]:
+        counts = np.bincount(indices[indices >= 0], minlength=len(found))
+        if empty := [name for name, count in zip(found, counts, strict=True) if not count]:
+            raise DataError(f"{path}: of class {listed(empty)} no image can be read: replace one.")
     if not reading.sizes:
         reading.sizes.update(image.shape[:2] for image in images)
     _require_one_size(path, reading)

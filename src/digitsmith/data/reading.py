@@ -16,6 +16,9 @@ from digitsmith.records.dataset import DatasetRecord
 Column = Literal["image_column", "label_column"]
 """The options that name a column, or an array, of images or labels."""
 
+UNREADABLE = "unreadable image"
+"""What images that cannot be read are called among what is ignored."""
+
 
 class Reading:
     """What is asked for, and what is found.

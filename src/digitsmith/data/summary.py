@@ -1,17 +1,16 @@
 """What was understood of a data set: for people who try it on their own files."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.downloads.catalogue import TITLES
-from digitsmith.data.formats import SPLITS, Split
+from digitsmith.data.formats import Split
 from digitsmith.data.reading import Reading
 from digitsmith.data.sheet import UNKNOWN, counts
-from digitsmith.data.sources import Source, read_source
-from digitsmith.errors import MissingSplitError
+from digitsmith.data.sources import Source
+from digitsmith.data.splits import read_splits
 from digitsmith.progress import Progress
 from digitsmith.records.base import ReadOptions
 
@@ -37,17 +36,22 @@ class Summary:
 
     def facts(self) -> dict[str, str]:
         """What there is to say, line by line."""
-        reading = next(iter(self.readings.values()))
+        first, *_ = readings = [*self.readings.values()]
+        modes, sizes, ignored = Counter[str](), Counter[tuple[int, int]](), Counter[str]()
+        for reading in readings:
+            modes.update(reading.modes)
+            sizes.update(reading.sizes)
+            ignored.update(reading.ignored)
         height, width = self.first.image_size
         facts = {
-            "layout": reading.layout or ("a named data set" if self.source in TITLES else ""),
+            "layout": first.layout or ("a named data set" if self.source in TITLES else ""),
             "images": "; ".join(f"{len(data):,} to {_USES[split]}" for split, data in self.splits.items()),
             "size": f"{height}x{width}, {'grey' if self.first.channels == 1 else 'colour'}",
-            "as files": _sizes(reading),
-            "pixels": ", ".join(f"{count:,} {mode}" for mode, count in reading.modes.most_common()),
-            "ink": _INKS[reading.ink],
-            "frame": _FRAMES[reading.options.frame],
-            "ignored": "; ".join(f"{what}: {count:,}" for what, count in reading.ignored.items()),
+            "as files": _sizes(sizes, first.options),
+            "pixels": ", ".join(f"{count:,} {mode}" for mode, count in modes.most_common()),
+            "ink": _INKS[first.ink],
+            "frame": _FRAMES[first.options.frame],
+            "ignored": "; ".join(f"{what}: {count:,}" for what, count in ignored.items()),
         }
         return {title: text for title, text in facts.items() if text}
 
@@ -77,27 +81,12 @@ def examine(source: str | Path, options: ReadOptions, progress: Progress) -> Sum
         DownloadError: a named data set that could not be fetched.
     """
     chosen = Source.parse(str(source))
-    splits: dict[Split, Dataset] = {}
-    readings: dict[Split, Reading] = {}
-    for split in (chosen.split, *(other for other in SPLITS if other != chosen.split)):
-        readings[split] = Reading(options, progress)
-        try:
-            splits[split] = read_source(Source(chosen.name, split), readings[split])
-        except MissingSplitError:
-            if len(readings) == len(SPLITS) and not splits:
-                raise
-    if len(splits) == len(SPLITS) and _same(*splits.values()):  # a file without splits gives all for either
-        splits.popitem()
-    return Summary(chosen.name, splits, {split: readings[split] for split in splits})
+    splits = read_splits(chosen, options, progress)
+    return Summary(chosen.name, splits.images, splits.readings)
 
 
-def _same(first: Dataset, second: Dataset) -> bool:
-    return np.array_equal(first.images, second.images)
-
-
-def _sizes(reading: Reading) -> str:
-    sizes = reading.sizes.most_common()
+def _sizes(sizes: Counter[tuple[int, int]], options: ReadOptions) -> str:
     if len(sizes) > 1:
-        heights, widths = ([size[side] for size, _ in sizes] for side in (0, 1))
+        heights, widths = ([size[side] for size in sizes] for side in (0, 1))
         return f"{len(sizes)} sizes from {min(heights)}x{min(widths)} to {max(heights)}x{max(widths)}"
-    return f"{sizes[0][0][0]}x{sizes[0][0][1]}" if sizes and (reading.options.frame or reading.options.resize) else ""
+    return "".join(f"{height}x{width}" for height, width in sizes) if options.frame or options.resize else ""

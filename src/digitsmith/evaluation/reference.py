@@ -8,8 +8,8 @@ import numpy as np
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.downloads.catalogue import TITLES
-from digitsmith.data.reading import Reading
-from digitsmith.data.sources import Source, read_like, read_source
+from digitsmith.data.sources import Source, read_like
+from digitsmith.data.splits import read_splits
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, blaming
 from digitsmith.evaluation.images import DEFAULT, Subject
 from digitsmith.models.generator import Model
@@ -99,13 +99,12 @@ def load_real(chosen: Source, read: ReadOptions, progress: Progress) -> RealData
     """
     source, split, other = chosen.name, chosen.split, chosen.other.split
     with blaming("reference"):
-        reference = read_source(chosen, Reading(read, progress))
-    try:
-        held_out = read_source(chosen.other, Reading(read, progress))
-        parted = not np.array_equal(reference.images, held_out.images)  # a file without splits gives all for either
-    except MissingSplitError:
-        parted = False
-    if parted:
+        splits = read_splits(chosen, read, progress).images
+    if split not in splits:
+        raise MissingSplitError(f"{source} has no {split} split, only {other}.", parameter="reference")
+    reference = splits[split]
+    if parted := other in splits:
+        held_out = splits[other]
         kind = reference.image_size, reference.channels
         require_same_kind(held_out, f"{source}:{other}", kind, f"{source}:{split}")
         parts: tuple[Part, Part] = ("whole", "whole")

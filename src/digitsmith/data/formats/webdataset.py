@@ -47,6 +47,7 @@ def read(place: Place, reading: Reading) -> Dataset:
     """Read one shard, or all shards of a split in a folder."""
     path, shards = place.path, place.files(".tar", tell=True)
     labels: list[object] = []
+    folders = set[str]()
     left = Counter[str]()
 
     def files() -> Iterator[tuple[str, bytes]]:
@@ -55,6 +56,7 @@ def read(place: Place, reading: Reading) -> Dataset:
                 for sample in _samples(shard, left):
                     if image := _image(sample):
                         labels.append(_label(sample, reading))
+                        folders.add(sample.folder)
                         yield f"{sample.title}.{image}", sample.parts[image]
                     else:
                         left[_alone(sample)] += 1
@@ -69,6 +71,11 @@ def read(place: Place, reading: Reading) -> Dataset:
             f"{path}: {missing} of {len(images)} images have no label (.cls) next to them in their shard: add them, or "
             f'say that they are meant to be unlabelled, in dataset.json: {{"classes": […], "unlabelled": true}}.'
         )
+    if missing and not meant and len(folders) > 1:
+        raise DataError(
+            f"{path}: images have no label (.cls) next to them, but lie in folders, {listed(sorted(folders), 3)}: "
+            f"unpack the archive if these are the classes, or add labels."
+        )
     reading.layout = f"WebDataset, {len(shards)} shard{'s' * (len(shards) > 1)}"
     for what, count in left.items():
         reading.ignored[what] += count
@@ -81,6 +88,7 @@ class _Sample:
     """Files of one name: their contents by their endings."""
 
     title: str
+    folder: str
     parts: dict[str, bytes]
 
 
@@ -102,6 +110,8 @@ def _label(sample: _Sample, reading: Reading) -> object:
     found = [ending for ending in _LABELS if ending in sample.parts]
     if not found:
         return None
+    if "json" in found and reading.column("label_column"):  # whose key it is
+        found = ["json"]
     if len(found) > 1:
         reading.note(f"Labels are read from .{found[0]}, not from {listed([f'.{ending}' for ending in found[1:]])}.")
     what, content = f"{sample.title}.{found[0]}", sample.parts[found[0]].decode().strip()
@@ -165,7 +175,7 @@ def _samples(shard: Path, left: Counter[str]) -> Iterator[_Sample]:
             stem, _, ending = file.partition(".")
             stem, ending = f"{folder}/{stem}", ending.lower()
             if stem != key and parts:
-                yield _Sample(_title(shard, key), parts)
+                yield _Sample(_title(shard, key), key.rpartition("/")[0], parts)
             if stem != key:
                 key, parts = stem, {}
             if ending in parts:
@@ -174,7 +184,7 @@ def _samples(shard: Path, left: Counter[str]) -> Iterator[_Sample]:
             parts[ending] = _content(tar, member) if used else b""
         _check_end(shard, tar)
     if parts:
-        yield _Sample(_title(shard, key), parts)
+        yield _Sample(_title(shard, key), key.rpartition("/")[0], parts)
 
 
 def _title(shard: Path, key: str) -> str:

@@ -30,6 +30,7 @@ _MAX_PHOTO = 2**26  # pixels of a JPEG, which is decoded at an eighth of its siz
 _PHOTO = 2**18  # pixels that are enough of it
 _MAX_SCANNED = 2**30  # pixels of all its scans together
 _MOST_PAGES = 100  # that are counted
+_MOSTLY = 0.5  # of an image: ink covers less, so that what is opaque beyond that is paper
 _WITH_ALPHA = {"1": "LA", "L": "LA", "LA": "LA", "La": "LA"}  # all others: RGBA
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # modes of more than 8 bits
 
@@ -55,6 +56,8 @@ CHANGES = {
     "pixels",
     "white": "laid on white paper, as they are transparent and their ink is dark",
     "black": "laid on black paper, as they are transparent and their ink is bright",
+    "own": "made opaque with the colour of their own paper, as parts of them are transparent",
+    "opaque": "taken for opaque, though their files call one colour transparent",
     "few levels": "taken for images of 8 bits: their files have 16 or more, but no level above 255",
 }
 """What may be done with images, as the end of "3 images were …"."""
@@ -168,6 +171,10 @@ def _count_pages(image: Image.Image) -> int:
 
 def _levels(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """An image of any mode as uint8[h, w] or uint8[h, w, 3], and what was done to it."""
+    if image.mode in ("1", "L", "RGB") and "transparency" in image.info:  # of one colour, which is that of the paper
+        del image.info["transparency"]
+        pixels, change = _levels(image)
+        return pixels, (*change, "opaque")
     transparent = "transparency" in image.info or image.mode in ("LA", "PA", "RGBA", "La", "RGBa")
     if image.mode in _DEEP:
         if transparent:
@@ -202,14 +209,18 @@ def _scaled(levels: NDArray[np.generic]) -> tuple[NDArray[np.uint8], tuple[str, 
 
 
 def _on_paper(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """Lay uint8[h, w, channels and alpha] on paper: white for dark ink, black for bright."""
+    """Lay uint8[h, w, channels and alpha] on paper: white for dark ink, black for bright.
+
+    If most of an image is opaque, its paper is: that has the median of the opaque colours.
+    """
     colour, alpha = pixels[..., :-1], pixels[..., -1:].astype(np.uint32)
-    opaque = int(alpha.sum())
-    change: tuple[str, ...] = ()
-    if opaque == 255 * alpha.size:
-        laid = colour
+    share = int(alpha.sum()) / (255 * alpha.size)
+    if share == 1:
+        return (colour[..., 0] if colour.shape[2] == 1 else colour), ()
+    if share > _MOSTLY:
+        paper, change = np.median(colour[alpha[..., 0] > 127], axis=0).astype(np.uint32), "own"
     else:
-        ink = float((colour * alpha).sum(dtype=np.float64)) / (max(opaque, 1) * colour.shape[2])
-        paper, change = (255, ("white",)) if ink < 128 else (0, ("black",))
-        laid = ((colour * alpha + paper * (255 - alpha) + 127) // 255).astype(np.uint8)
-    return (laid[..., 0] if laid.shape[2] == 1 else laid), change
+        ink = float((colour * alpha).sum(dtype=np.float64)) / max(int(alpha.sum()) * colour.shape[2], 1)
+        paper, change = (np.uint32(255), "white") if ink < 128 else (np.uint32(0), "black")
+    laid = ((colour * alpha + paper * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return (laid[..., 0] if laid.shape[2] == 1 else laid), (change,)

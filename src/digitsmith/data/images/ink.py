@@ -17,7 +17,7 @@ _LEAST_CONTRAST = 48.0  # levels from paper to ink; less is taken for an empty i
 _OUTER, _MOST = 1 / 3, 2 / 3  # of an image's range, the part where paper is; of its border, the part that is paper
 _FEW = 0.05  # share of the images that must be clear for any to be inverted
 _STRAY = 0.005  # share of clear images that may differ from the others: of clean data sets, at most 0.0003 do
-_WORTH_SAYING = 50  # images whose ink is not clear; fewer are hardly a data set
+_WORTH_SAYING = 10  # images, most of which are empty
 _BATCH = 2**20  # pixels that are looked at together
 
 
@@ -39,7 +39,12 @@ def settle_ink(images: Images, reading: Reading, what: object, *, known: bool = 
     grey = [image.ndim == 2 for image in images] if isinstance(images, list) else [images.ndim == 3]
     asked = reading.options.ink
     if not all(grey) and not reading.options.frame:
-        if asked != "auto":
+        if any(grey):
+            reading.note(
+                f"{what}: {grey.count(False):,} of {len(grey):,} images are in colour; all were taken for colour "
+                f"images, whose ink and paper are left as they are."
+            )
+        elif asked != "auto":
             reading.note(f"{what}: these are colour images, whose ink and paper are left as they are.")
         return images
     if any(grey):
@@ -63,11 +68,15 @@ def _found(images: Images, reading: Reading, what: object) -> Literal["dark", "b
     counts = np.zeros(4, np.int64)
     for batch in _batches(images):
         counts += np.bincount(_votes(batch), minlength=4)
-    dark, unclear, bright, _ = counts.tolist()
+    dark, unclear, bright, empty = counts.tolist()
     clear = dark + bright
+    if empty * 2 > len(images) >= _WORTH_SAYING:
+        reading.note(
+            f"{what}: {empty:,} of {len(images):,} images are empty, or nearly so: their levels, of 0 to 255, differ "
+            f"by less than {_LEAST_CONTRAST:g}."
+        )
     if clear < _FEW * (clear + unclear):
-        if unclear >= _WORTH_SAYING:
-            reading.note(f"{what}: ink cannot be told from paper; it was taken for bright ink on dark paper.")
+        reading.note(f"{what}: ink cannot be told from paper; it was taken for bright ink on dark paper.")
         return "bright"
     kinds = (f"{dark:,} images of dark ink on bright paper", f"{bright:,} of bright ink on dark paper")
     if min(dark, bright) > _STRAY * clear:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from digitsmith.data import limits
 from digitsmith.data.images.decoding import CHANGES, decode_picture
-from digitsmith.data.reading import Reading, listed
+from digitsmith.data.reading import UNREADABLE, Reading, listed
 from digitsmith.errors import DataError, reason
 from digitsmith.untrusted import read_bytes
 
@@ -99,5 +99,5 @@ def _tell(bad: list[tuple[str, Exception]], count: int, reading: Reading) -> Non
         raise DataError(
             f"{len(bad):,} of {count:,} images cannot be read: {which}: {them}.", parameter="skip_bad"
         ) from bad[0][1]
-    reading.ignored["unreadable image"] += len(bad)
+    reading.ignored[UNREADABLE] += len(bad)
     reading.note(f"{len(bad):,} of {count:,} images were left out, as they cannot be read: {which}.")
