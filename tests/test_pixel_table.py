@@ -11,8 +11,8 @@ from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
 from digitsmith.records.base import ReadOptions
 
-IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
-IMAGES[:, 0, 0] = IMAGES[:, -1, -1] = 0  # corners are paper
+IMAGES = np.zeros((40, 8, 8), np.uint8)
+IMAGES[:, 3:6, 3:6] = np.random.default_rng(0).integers(100, 256, (40, 3, 3), dtype=np.uint8)
 LABELS = np.arange(40) % 4
 NAMES = [f"pixel{i}" for i in range(64)]
 ROW_BY_ROW = "64 numbers are taken for an image of 8x8, one row of it after the other."
@@ -134,6 +134,16 @@ def test_text_of_two_bytes_and_blank_lines_are_read_as_of_any_table(tmp_path) ->
     assert_all(read(path)[0])
     path.write_text(path.read_text("utf-16") + "3,1,2\n")
     with pytest.raises(DataError, match="line 55: 3 cells"):
+        read(path)
+
+
+def test_labels_in_another_encoding_are_refused_and_what_is_not_read_may_be_in_one(tmp_path) -> None:
+    names = ["größe", "label", *NAMES]
+    path = table(tmp_path / "a.csv", ["ö"] * 40, LABELS, IMAGES, names=names)
+    path.write_bytes(path.read_text().encode("latin-1"))
+    assert_all(read(path)[0])
+    path.write_bytes(path.read_bytes().replace(b",3,", b",\xf6,"))
+    with pytest.raises(DataError, match=r"a\.csv has labels that are no UTF-8"):
         read(path)
 
 

@@ -204,7 +204,7 @@ class TestClassFolders:
         ("name", "text"),
         [
             ("metadata.csv", "file,writer\n0/a.png,x\n0/b.png,y\n1/a.png,x\n1/b.png,y\n"),
-            ("files.csv", "file,width,height\n0/a.png,8,9\n0/b.png,8,9\n1/a.png,8,8\n1/b.png,9,8\n"),
+            ("files.csv", "file,width,height\n0/a.png,28,29\n0/b.png,28,29\n1/a.png,28,28\n1/b.png,29,28\n"),
             ("files.csv", "file\n0/a.png\n0/b.png\n1/a.png\n1/b.png\n"),
             ("files.txt", "0/a\n0/b\n1/a\n1/b\n"),
         ],
@@ -214,6 +214,16 @@ class TestClassFolders:
         found, said = read(classes)
         assert found == [(1, "0"), (2, "0"), (3, "1"), (4, "1")]
         assert f"{classes / name} has no column of labels: its images are of the classes whose" in " ".join(said)
+
+    def test_a_column_of_other_digits_is_not_chosen_between(self, classes) -> None:
+        (classes / "metadata.csv").write_text("file,ziffer\n0/a.png,0\n0/b.png,1\n1/a.png,1\n1/b.png,1\n")
+        with refused(DataError, "may be those of the column 'ziffer', or the names of the folders", "label_column"):
+            read(classes)
+        assert [name for _, name in read(classes, label_column="ziffer")[0]] == ["0", "1", "1", "1"]
+
+    def test_text_in_which_an_image_is_named_is_no_list(self, classes) -> None:
+        (classes / "README.txt").write_text("As an example, see\n0/a.png\nThe others are alike.\n")
+        assert read(classes)[0] == [(1, "0"), (2, "0"), (3, "1"), (4, "1")]
 
     @pytest.mark.parametrize("ending", [".txt", ".csv"])
     def test_lists_of_splits(self, classes, ending) -> None:
@@ -405,6 +415,11 @@ class TestWhatDoesNotFit:
         found, said = read(four, skip_bad=True)
         assert found == RIGHT[: len(found)]
         assert "left out, as" in " ".join(said)
+
+    def test_a_first_row_of_a_file_that_is_not_there_is_not_taken_for_names(self, four) -> None:
+        (four / "labels.csv").write_text("img/e,kha\nimg/a,ka\nimg/b,kha\nimg/c,ka\nimg/d,kha\n")
+        with refused(DataError, "its first line says 'img/e', which is no file that is there"):
+            read(four)
 
     def test_images_that_are_not_there_at_all(self, four) -> None:
         shutil.rmtree(four / "img")

@@ -25,6 +25,9 @@ FILES = frozenset(_FILES.split())
 WEAK_LABELS = frozenset(["y", "number", "value", "text"])
 """Names of columns of labels where none has one of `LABELS` that is not among these."""
 
+SPLIT_COLUMNS = frozenset(["split", "set", "subset", "partition", "usage", "fold", "phase"])
+"""Names of columns that have a word for the split of each row."""
+
 CLASS_NAMES = frozenset(["classes", "classnames", "labelnames", "names"])
 """Names of the names of classes."""
 

@@ -112,14 +112,22 @@ def _find_columns(table: Table, index: ImageIndex, reading: Reading) -> _Columns
             f"{listed(table.columns, 20)}.",
             parameter="image_column",
         )
+    first = table.columns[files.place]
+    if table.has_names and table.mark and {*"/\\"} & {*first}:
+        raise DataError(
+            f"{table.path}: its first line says {first!r}, which is no file that is there, but looks like one. Mend "
+            f"it, or give the columns names in that line."
+        )
     columns = _Columns(files, 1)
     if table.path.name != STYLEGAN:
         values = Values.of_all(table)
-        found = (index.find(cells[files.place], files.passed) for _, cells in table.rows())
+        found = [index.find(cells[files.place], files.passed) for _, cells in table.rows()]
         named = [i for i in dict.fromkeys(found) if i is not None]
         paths = [index.files[i] for i in named]
-        in_classes = bool(_titles_of_folders(paths, lambda _: None))
-        label = find_labels(table, files, values, reading, in_classes=in_classes)
+        titles = _titles_of_folders(paths, lambda _: None)
+        of_image: dict[int | None, str] = dict(zip(named, titles, strict=bool(titles)))
+        folders = [of_image.get(i, "") for i in found] if titles else []
+        label = find_labels(table, files, values, reading, folders)
         titles = _titles_of_folders(paths, reading.note) if label is None else []
         columns = _Columns(
             files, label, find_split(table, values, reading.note), dict(zip(named, titles, strict=bool(titles)))

@@ -16,7 +16,7 @@ from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.folders import chosen_part, part_of
 from digitsmith.data.formats import Split, as_classes
-from digitsmith.data.formats.row_splits import SPLIT_COLUMNS, rows_of_split
+from digitsmith.data.formats.row_splits import rows_of_split
 from digitsmith.data.reading import Column, Reading, listed, no_such, unclear
 from digitsmith.errors import DataError, MissingSplitError
 
@@ -225,7 +225,7 @@ def _told(name: str) -> names.Part | Literal[""]:
 
 def _tells_splits(name: str, claim: Claim, images: tuple[int, ...]) -> bool:
     texts = len(claim.shape) == 1 and claim.dtype.kind in _TEXTS
-    return texts and names.plain(name) in SPLIT_COLUMNS and claim.shape[0] in images
+    return texts and names.plain(name) in names.SPLIT_COLUMNS and claim.shape[0] in images
 
 
 def _shown(claim: Claim) -> str:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data import names
-from digitsmith.data.formats.row_splits import SPLIT_COLUMNS
 from digitsmith.data.labels import natural
 from digitsmith.data.reading import Reading, listed, no_such, unclear
 from digitsmith.errors import DataError
@@ -81,7 +80,7 @@ def choose_columns(path: Path, schema: Any, reading: Reading) -> Chosen:
 
 def splits_column(schema: Any) -> str:
     """The column that has a word for the split of each row, by its name; empty without any."""
-    return next((f.name for f in schema if names.plain(f.name) in SPLIT_COLUMNS and _is_text(f.type)), "")
+    return next((f.name for f in schema if names.plain(f.name) in names.SPLIT_COLUMNS and _is_text(f.type)), "")
 
 
 def _choose_images(path: Path, fields: dict[str, Any], reading: Reading) -> tuple[tuple[str, ...], bool]:

@@ -23,7 +23,7 @@ from digitsmith.data.folders import Place
 from digitsmith.data.formats import decoding
 from digitsmith.data.labels import natural
 from digitsmith.data.reading import Reading, listed, no_such, unclear
-from digitsmith.data.tables.text import Table, open_table
+from digitsmith.data.tables.text import UNREADABLE, Table, open_table
 from digitsmith.errors import DataError
 from digitsmith.records.base import SIDES
 
@@ -183,7 +183,7 @@ def _may_be_labels(values: set[str]) -> bool:
 
 def _rows(table: Table, columns: _Columns) -> Iterator[tuple[NDArray[Any], list[str]]]:
     """Pixels, uint8 or float32[n, pixels], and labels of some rows after the other."""
-    with table.path.open(encoding=table.encoding, newline=None) as file:
+    with table.path.open(encoding=table.encoding, errors="replace", newline=None) as file:
         for numbered in _lines(file, 1 + table.has_names):
             lines = [*numbered.values()]
             for number, line in numbered.items():
@@ -193,6 +193,8 @@ def _rows(table: Table, columns: _Columns) -> Iterator[tuple[NDArray[Any], list[
                         f"{len(table.columns)} columns. Mend that line."
                     )
             labels = [] if columns.label is None else [_cell(line, columns.label, table) for line in lines]
+            if any(UNREADABLE in label for label in labels):
+                raise DataError(f"{table.path} has labels that are no UTF-8: save it as UTF-8 (in Excel: CSV UTF-8).")
             try:
                 pixels = np.loadtxt(
                     lines,

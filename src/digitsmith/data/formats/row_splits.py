@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 from digitsmith.data.folders import Split, chosen_part, part_of
 from digitsmith.errors import MissingSplitError
 
-SPLIT_COLUMNS = frozenset(["split", "set", "subset", "partition", "usage", "fold", "phase"])
-"""What such columns are called, plainly."""
-
 
 def rows_of_split(
     words: Sequence[object], column: str, split: Split, where: object, note: Callable[[str], None]

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from digitsmith.data.folders import is_image, part_of
-from digitsmith.data.names import FILES, LABELS, PARTS, WEAK_LABELS, Part, plain
+from digitsmith.data.folders import is_image, look_like_digits, part_of
+from digitsmith.data.names import FILES, LABELS, PARTS, SPLIT_COLUMNS, WEAK_LABELS, Part, plain
 from digitsmith.data.reading import Column, Reading, listed, no_such
 from digitsmith.data.tables.image_index import ImageIndex
 from digitsmith.data.tables.text import Row, Table
 from digitsmith.errors import DataError
 
 _LABELS = LABELS - WEAK_LABELS | {"classname", "labelname"}
-_SPLITS = ("split", "set", "subset", "partition", "usage", "fold", "phase")
 _FLAGS: dict[str, tuple[Part, Part]] = {
     "train": ("train", "test"), "istrain": ("train", "test"), "istraining": ("train", "test"),
     "test": ("test", "train"), "istest": ("test", "train"), "istesting": ("test", "train"),
@@ -134,13 +133,13 @@ def find_files(table: Table, index: ImageIndex, named: str = "") -> FileColumn |
     numbers = not usual and not any(is_image(str(cells[place]).strip()) for cells in head)
     if numbers and table.has_names and len(head) < min(_FEW_ROWS, len(index.files) // 2):  # as epochs are
         return None
-    if numbers and len(table.columns) == 1 and ways[place][0] * 2 < len(head):  # as labels are, one in each line
+    if len(table.columns) == 1 and ways[place][0] * 2 < len(head):  # text, or labels, one in each line
         return None
     return FileColumn(place, ways[place][1])
 
 
 def find_labels(
-    table: Table, files: FileColumn, values: Sequence[Values], reading: Reading, *, in_classes: bool
+    table: Table, files: FileColumn, values: Sequence[Values], reading: Reading, folders: Sequence[str]
 ) -> int | None:
     """The column of the labels: that which the user names, else that of a usual name, else the only one that may be.
 
@@ -149,7 +148,8 @@ def find_labels(
         files: another column of it.
         values: of all columns.
         reading: what is asked for; it is told what is guessed.
-        in_classes: whether the files lie in class folders. These come before columns of other names.
+        folders: of the classes of each row; empty if files lie in no class folders. These come before columns of
+            names that are not usual.
 
     Returns:
         Its place; None if there is none: the files are in class folders, or the table only lists them.
@@ -164,16 +164,33 @@ def find_labels(
     if not others or (len(others) == 1 and not table.has_names):
         return others[0] if others else None
     strong = [i for i in others if plain(table.columns[i]) in _LABELS]
-    strong = [i for i in strong if values[i].vary] or ([] if in_classes else strong)
+    strong = [i for i in strong if values[i].vary] or ([] if folders else strong)
     weak = [i for i in others if _is_weak(table, i) and values[i].few and values[i].vary]
-    if strong or in_classes:
-        return _first_of_alike(table, strong, weak, reading) if strong else None
+    if strong:
+        return _first_of_alike(table, strong, weak, reading)
+    if folders:
+        _require_no_rival(table, others, values, folders)
+        return None
     may_be = weak or [i for i in others if values[i].few and (values[i].repeat or len(others) == 1)]
     if len(may_be) != 1 and not weak:
         raise _unclear(table, "labels", "label_column", [table.columns[i] for i in may_be])
     place = _first_of_alike(table, may_be, [], reading)
     reading.note(f"{table.path}: the labels are taken from the column {table.columns[place]!r}.")
     return place
+
+
+def _require_no_rival(table: Table, others: Sequence[int], values: Sequence[Values], folders: Sequence[str]) -> None:
+    """Refuse a column that may as well have the labels as the folders: of digits, as many as folders, but others."""
+    count = len(set(folders))
+    for i in others:
+        if values[i].repeat and len(values[i].different) >= count and look_like_digits(values[i].different):
+            pairs = {(str(cells[i]), name) for (_, cells), name in zip(table.rows(), folders, strict=True) if name}
+            if len(pairs) != count:
+                raise DataError(
+                    f"{table.path}: labels may be those of the column {table.columns[i]!r}, or the names of the "
+                    f"folders that images lie in: say that it is the column, or take the table out of the folder.",
+                    parameter="label_column",
+                )
 
 
 def _is_weak(table: Table, place: int) -> bool:
@@ -185,7 +202,7 @@ def _is_weak(table: Table, place: int) -> bool:
 def tells_split(table: Table) -> bool:
     """Whether a column is for splits, as it seems."""
     if table.has_names:
-        return any(plain(name) in _SPLITS or plain(name) in _FLAGS for name in table.columns)
+        return any(plain(name) in SPLIT_COLUMNS or plain(name) in _FLAGS for name in table.columns)
     return any(map(_are_words_for_splits, zip(*table.head(), strict=True)))
 
 
@@ -195,15 +212,19 @@ def find_split(
     """The column that says which split a row is of; None if there is none. One that says something else is noted."""
     if not table.has_names:
         return next((SplitColumn(i) for i, some in enumerate(values) if _are_words_for_splits(some.different)), None)
-    named = [i for i, name in enumerate(table.columns) if plain(name) in _SPLITS]
+    named = [i for i, name in enumerate(table.columns) if plain(name) in SPLIT_COLUMNS]
     for i in named:
         if not values[i].are_parts:
             note(f"{table.path}: the column {table.columns[i]!r} is not used: it has no names of splits.")
     found = [SplitColumn(i) for i in named if values[i].are_parts]
     for i, name in enumerate(table.columns):
-        if not found and plain(name) in _FLAGS and values[i].are_flags:
+        if found or plain(name) not in _FLAGS:
+            continue
+        if values[i].are_flags:
             found = [SplitColumn(i, _FLAGS[plain(name)])]
             note(f"{table.path}: the column {name!r} tells which images are for training and which for the test.")
+        else:
+            note(f"{table.path}: the column {name!r} is not used: it has other values than yes and no.")
     return next(iter(found), None)
 
 
