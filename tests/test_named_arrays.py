@@ -193,13 +193,14 @@ def test_arrays_that_are_named_for_one_split_are_found_for_the_other(path, names
 
 def test_words_for_splits_tell_which_images_are_of_one(path) -> None:
     words = np.array(["train", "test", "train", "Test"] * 5)
-    np.savez(path, images=IMAGES, labels=LABELS, split=words)
-    for split, part in (("train", slice(None, None, 2)), ("test", slice(1, None, 2))):
-        data, notes = read(path, split)
-        assert np.array_equal(data.images, IMAGES[part])
-        assert data.labels is not None
-        assert [data.classes[i] for i in data.labels] == LABELS[part].astype(str).tolist()
-        assert f"10 of 20 images are of the {split} split, as split says" in notes[0]
+    for name, told in (("split", words), ("is_train", words == "train"), ("test", np.arange(20.0) % 2)):
+        np.savez(path, images=IMAGES, labels=LABELS, **{name: told})
+        for split, part in (("train", slice(None, None, 2)), ("test", slice(1, None, 2))):
+            data, notes = read(path, split)
+            assert np.array_equal(data.images, IMAGES[part])
+            assert data.labels is not None
+            assert [data.classes[i] for i in data.labels] == LABELS[part].astype(str).tolist()
+            assert notes == [f"{path}: 10 of 20 images are of the {split} split, as {name} says."]
     np.savez(path, images=IMAGES, labels=LABELS, split=words[:1].repeat(20))
     with pytest.raises(MissingSplitError, match="only train"):
         read(path, "test")

@@ -25,9 +25,6 @@ FILES = frozenset(_FILES.split())
 WEAK_LABELS = frozenset(["y", "number", "value", "text"])
 """Names of columns of labels where none has one of `LABELS` that is not among these."""
 
-SPLIT_COLUMNS = frozenset(["split", "set", "subset", "partition", "usage", "fold", "phase"])
-"""Names of columns that have a word for the split of each row."""
-
 CLASS_NAMES = frozenset(["classes", "classnames", "labelnames", "names"])
 """Names of the names of classes."""
 
@@ -40,6 +37,16 @@ PARTS: dict[str, Part] = {
 }  # fmt: skip
 """Words for splits."""
 
+SPLIT_COLUMNS = frozenset(["split", "set", "subset", "partition", "usage", "fold", "phase"])
+"""Names of columns, or arrays, with a word for the split of each image."""
+
+FLAGS: dict[str, tuple[Part, Part]] = {
+    "train": ("train", "test"), "istrain": ("train", "test"), "istraining": ("train", "test"),
+    "test": ("test", "train"), "istest": ("test", "train"), "istesting": ("test", "train"),
+}  # fmt: skip
+"""Names of such with a yes or a no for each image, and the splits that these stand for."""
+
+_YES, _NO = frozenset(["1", "1.0", "true", "yes"]), frozenset(["0", "0.0", "false", "no"])
 _BESIDE = frozenset(["set", "data", "image", "images", "img", "imgs"])
 _KNOWN = IMAGES | LABELS | CLASS_NAMES | {""}
 
@@ -69,6 +76,19 @@ def part_of(name: str) -> Part | None:
     """
     found = {PARTS[word] for word in words(name) if word in PARTS}
     return found.pop() if len(found) == 1 else None
+
+
+def part_in(column: str, value: object) -> Part | Literal[""] | None:
+    """The split that a value in a column tells; empty if there is no value, None if it is something else.
+
+    Examples:
+        >>> part_in("Split", "Training"), part_in("is_train", 0), part_in("split", ""), part_in("split", "a")
+        ('train', 'test', '', None)
+    """
+    text = str(value).strip().lower()
+    if flag := FLAGS.get(plain(column)):
+        return flag[0] if text in _YES else flag[1] if text in _NO else None
+    return part_of(text) or (None if text else "")
 
 
 def is_of_split(name: str) -> bool:

@@ -14,7 +14,7 @@ from digitsmith.data import limits, names
 from digitsmith.data.arrays import Array, find_layout, may_be_images, to_images
 from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.folders import chosen_part, part_of
+from digitsmith.data.folders import chosen_part
 from digitsmith.data.formats import Split, as_classes
 from digitsmith.data.formats.row_splits import rows_of_split
 from digitsmith.data.reading import Column, Reading, listed, no_such, unclear
@@ -129,7 +129,7 @@ def choose(path: Path, claims: Mapping[str, Claim], split: Split, reading: Readi
         name for name, claim in rest.items()
         if names.parts(name)[0] in names.CLASS_NAMES and claim.dtype.kind not in _NUMBERS
     ]  # fmt: skip
-    splits = [name for name in rest if _tells_splits(name, claims[name], claims[images].shape)][:1]
+    splits = [name for name in claims if _tells_splits(name, claims[name], claims[images].shape)][:1]
     labels = _choose_labels(path, images, claims, [name for name in rest if name not in classes + splits], reading)
     if not labels and len(classes) == 1 and len(claims[classes[0]].shape) == 1:  # names of images, not of classes
         of_images = claims[classes[0]].shape[0] in claims[images].shape
@@ -220,12 +220,13 @@ def _kin(asked: str, there: Iterable[str]) -> dict[names.Part, str]:
 
 def _told(name: str) -> names.Part | Literal[""]:
     """The split that a name tells: `x_train`, `xtrain`, `test/data`, `train_set_x`, `trainScans`."""
-    return names.parts(name)[1] or part_of(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)) or ""
+    return names.parts(name)[1] or names.part_of(name) or ""
 
 
 def _tells_splits(name: str, claim: Claim, images: tuple[int, ...]) -> bool:
-    texts = len(claim.shape) == 1 and claim.dtype.kind in _TEXTS
-    return texts and names.plain(name) in names.SPLIT_COLUMNS and claim.shape[0] in images
+    words = names.plain(name) in names.SPLIT_COLUMNS and claim.dtype.kind in _TEXTS
+    flags = names.plain(name) in names.FLAGS and claim.dtype.kind in _NUMBERS
+    return (words or flags) and _like_labels(claim, images)
 
 
 def _shown(claim: Claim) -> str:

@@ -79,8 +79,10 @@ def choose_columns(path: Path, schema: Any, reading: Reading) -> Chosen:
 
 
 def splits_column(schema: Any) -> str:
-    """The column that has a word for the split of each row, by its name; empty without any."""
-    return next((f.name for f in schema if names.plain(f.name) in names.SPLIT_COLUMNS and _is_text(f.type)), "")
+    """The column that tells the split of each row, by its name and type; empty without any."""
+    words = [field.name for field in schema if names.plain(field.name) in names.SPLIT_COLUMNS and _is_text(field.type)]
+    flags = [field.name for field in schema if names.plain(field.name) in names.FLAGS and _is_flag(field.type)]
+    return next(iter(words + flags), "")
 
 
 def _choose_images(path: Path, fields: dict[str, Any], reading: Reading) -> tuple[tuple[str, ...], bool]:
@@ -137,6 +139,10 @@ def _is_label(kind: Any) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return bool(pa.types.is_integer(kind) or _is_text(kind))
+
+
+def _is_flag(kind: Any) -> bool:
+    return bool(pa.types.is_boolean(kind) or pa.types.is_integer(kind))
 
 
 def _is_text(kind: Any) -> bool:

@@ -3,19 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from digitsmith.data.folders import is_image, look_like_digits, part_of
-from digitsmith.data.names import FILES, LABELS, PARTS, SPLIT_COLUMNS, WEAK_LABELS, Part, plain
+from digitsmith.data.folders import is_image, look_like_digits
+from digitsmith.data.names import FILES, FLAGS, LABELS, PARTS, SPLIT_COLUMNS, WEAK_LABELS, Part, part_in, plain
 from digitsmith.data.reading import Column, Reading, listed, no_such
 from digitsmith.data.tables.image_index import ImageIndex
 from digitsmith.data.tables.text import Row, Table
 from digitsmith.errors import DataError
 
 _LABELS = LABELS - WEAK_LABELS | {"classname", "labelname"}
-_FLAGS: dict[str, tuple[Part, Part]] = {
-    "train": ("train", "test"), "istrain": ("train", "test"), "istraining": ("train", "test"),
-    "test": ("test", "train"), "istest": ("test", "train"), "istesting": ("test", "train"),
-}  # fmt: skip
-_YES, _NO = frozenset(["1", "true", "yes"]), frozenset(["0", "false", "no"])
 _MANY = 1000  # different values: no classes any more
 _WIDE, _FEW_ROWS = 50, 20  # a table of so many columns is looked at in fewer rows
 
@@ -39,16 +34,15 @@ class SplitColumn:
 
     Attributes:
         place: of it.
-        flag: the splits that its yes and its no stand for; None if its values are names of splits.
+        name: of it; empty without any.
     """
 
     place: int
-    flag: tuple[Part, Part] | None = None
+    name: str = ""
 
     def part(self, row: Row) -> Part | None:
         """What it says of a row; None if nothing."""
-        cell = str(row[self.place])
-        return part_of(cell) if self.flag is None else self.flag[cell.strip().lower() in _NO]
+        return part_in(self.name, row[self.place]) or None
 
 
 @dataclass
@@ -89,15 +83,9 @@ class Values:
         """Whether there are two, and at least one comes twice."""
         return 1 < len(self.different) < self.rows
 
-    @property
-    def are_parts(self) -> bool:
-        """Whether they are names of splits, or nothing."""
-        return all(part_of(value) or not value for value in self.different)
-
-    @property
-    def are_flags(self) -> bool:
-        """Whether they are yes and no."""
-        return {value.lower() for value in self.different} <= _YES | _NO
+    def are_parts(self, name: str) -> bool:
+        """Whether in a column of that name they tell splits, or are nothing."""
+        return all(part_in(name, value) is not None for value in self.different)
 
 
 def is_row(cells: Sequence[str], index: ImageIndex) -> bool:
@@ -202,7 +190,7 @@ def _is_weak(table: Table, place: int) -> bool:
 def tells_split(table: Table) -> bool:
     """Whether a column is for splits, as it seems."""
     if table.has_names:
-        return any(plain(name) in SPLIT_COLUMNS or plain(name) in _FLAGS for name in table.columns)
+        return any(plain(name) in SPLIT_COLUMNS or plain(name) in FLAGS for name in table.columns)
     return any(map(_are_words_for_splits, zip(*table.head(), strict=True)))
 
 
@@ -212,19 +200,15 @@ def find_split(
     """The column that says which split a row is of; None if there is none. One that says something else is noted."""
     if not table.has_names:
         return next((SplitColumn(i) for i, some in enumerate(values) if _are_words_for_splits(some.different)), None)
-    named = [i for i, name in enumerate(table.columns) if plain(name) in SPLIT_COLUMNS]
-    for i in named:
-        if not values[i].are_parts:
-            note(f"{table.path}: the column {table.columns[i]!r} is not used: it has no names of splits.")
-    found = [SplitColumn(i) for i in named if values[i].are_parts]
-    for i, name in enumerate(table.columns):
-        if found or plain(name) not in _FLAGS:
-            continue
-        if values[i].are_flags:
-            found = [SplitColumn(i, _FLAGS[plain(name)])]
-            note(f"{table.path}: the column {name!r} tells which images are for training and which for the test.")
-        else:
-            note(f"{table.path}: the column {name!r} is not used: it has other values than yes and no.")
+    named = [SplitColumn(i, name) for i, name in enumerate(table.columns) if plain(name) in SPLIT_COLUMNS]
+    named += [SplitColumn(i, name) for i, name in enumerate(table.columns) if plain(name) in FLAGS]
+    found = [column for column in named if values[column.place].are_parts(column.name)]
+    for column in named:
+        if column not in found:
+            why = "other values than yes and no" if plain(column.name) in FLAGS else "no names of splits"
+            note(f"{table.path}: the column {column.name!r} is not used: it has {why}.")
+    if found and plain(found[0].name) in FLAGS:
+        note(f"{table.path}: the column {found[0].name!r} tells which images are for training and which for the test.")
     return next(iter(found), None)
 
 
