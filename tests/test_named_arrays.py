@@ -14,6 +14,7 @@ from digitsmith.errors import DataError, MissingSplitError
 from digitsmith.records.base import ReadOptions
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 16, 16), dtype=np.uint8)
+IMAGES[:, [0, -1]] = IMAGES[:, :, [0, -1]] = 0  # paper
 LABELS = np.arange(20) % 4
 
 

@@ -17,6 +17,7 @@ from digitsmith.errors import DataError, MissingSplitError
 from digitsmith.records.base import ReadOptions
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
+IMAGES[:, [0, -1]] = IMAGES[:, :, [0, -1]] = 0  # paper
 LABELS = np.arange(12) % 3 + 4
 
 
