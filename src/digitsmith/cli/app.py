@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from click.core import ParameterSource
 from typer.core import TyperCommand
 
 import digitsmith
@@ -25,7 +26,9 @@ class Command(TyperCommand):
         try:
             return super().invoke(ctx)
         except DigitsmithError as error:
-            error.parameter = self._shown(error.parameter)
+            error.parameter, unused = self._named(error.parameter, ctx)
+            if unused:
+                error.message += f" The option: {unused}."
             raise
         except KeyboardInterrupt:
             typer.echo("digitsmith: interrupted.", err=True)
@@ -49,13 +52,18 @@ class Command(TyperCommand):
                 with formatter.section(f"{kind.capitalize()}s"):
                     formatter.write_dl(rows)
 
-    def _shown(self, parameter: str) -> str:
-        """What the user writes for a parameter of a public function; empty if this command has no such parameter."""
-        for mine in self.params:
+    def _named(self, parameter: str, ctx: Any) -> tuple[str, str]:
+        """What the user writes for a parameter of a public function: where it was written, and where it might be."""
+        params: list[Any] = self.params
+        for mine in params:
             if mine.name == parameter:
-                option = mine.param_type_name == "option"
-                return max(mine.opts, key=len) if option else _word(mine)
-        return ""
+                if mine.param_type_name == "argument":
+                    return _word(mine), ""
+                option = max(mine.opts, key=len)
+                if ctx.get_parameter_source(parameter) is not ParameterSource.DEFAULT:
+                    return option, ""
+                return "", option if mine.is_flag else f"{option} {mine.make_metavar(ctx).strip('[]')}"
+        return "", ""
 
 
 def _word(argument: Any) -> str:

@@ -21,7 +21,7 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The HTML file. Default: report.html, in the run folder if the report is about a single run.",
+            help="The HTML file. Default: report.html, in the folder of a single run or result.",
             metavar="FILE",
         ),
     ] = None,

@@ -116,9 +116,13 @@ def scarce(
     out = out or Path(f"scarce-{short_name(source)}")
     numbers = None if per_class is None else _numbers(per_class)
     chosen = None if arms is None else [arm.strip() for arm in arms.split(",")]
-    result = digitsmith.scarce(source, out, per_class=numbers, model=model, seeds=seeds, arms=chosen, read=read)
+    try:
+        result = digitsmith.scarce(source, out, per_class=numbers, model=model, seeds=seeds, arms=chosen, read=read)
+    except KeyboardInterrupt:
+        typer.echo(f"\nWhat is finished is kept in {out}: the same command goes on from there.", err=True)
+        raise
     show_scarce(result, console())
-    typer.echo(f"\nSaved in {out}. Next, look at it:\n  {command('report', out / 'scarce.json')}")
+    typer.echo(f"\nSaved in {out}. Next, look at it:\n  {command('report', out)}")
 
 
 def _numbers(text: str) -> list[int]:

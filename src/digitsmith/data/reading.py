@@ -35,7 +35,10 @@ class Reading:
         ink: what was found, or asked for; empty for colour.
     """
 
-    def __init__(self, options: ReadOptions | None = None, progress: Progress | None = None) -> None:
+    def __init__(
+        self, options: ReadOptions | None = None, progress: Progress | None = None, before: "Reading | None" = None
+    ) -> None:
+        """A reading; of two splits, the second is told of the first, so that nothing is said twice."""
         self.options = options or ReadOptions()
         self.progress: Progress = progress or Silent()
         self.record: DatasetRecord | None = None
@@ -46,6 +49,7 @@ class Reading:
         self.examples: dict[tuple[int, int], str] = {}
         self.ignored: Counter[str] = Counter()
         self.ink: Literal["", "dark", "bright"] = ""
+        self._said: set[str] = before._said if before else set()
         self._looked_up: set[Column] = set()
 
     def count_pixels(self, kind: object, shape: Sequence[int]) -> None:
@@ -74,6 +78,8 @@ class Reading:
         """Say a sentence that the user should read, once."""
         if text not in self.notes:
             self.notes.append(text)
+        if text not in self._said:
+            self._said.add(text)
             self.progress.note(text)
 
 

@@ -166,7 +166,7 @@ def check_resize(resize: tuple[int, int]) -> None:
     Raises:
         ConfigError: it names `resize`.
     """
-    sides = tuple(resize) if isinstance(resize, Sequence) else (resize,)
+    sides = tuple(resize) if isinstance(resize, Sequence) and not isinstance(resize, str) else (resize,)
     if len(sides) != 2 or any(not hasattr(side, "__index__") or side not in SIDES for side in sides):
         raise ConfigError(
             f"{'x'.join(map(str, sides))}: use sides from {SIDES.start} to {SIDES.stop - 1} pixels.", parameter="resize"

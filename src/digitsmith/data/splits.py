@@ -35,8 +35,9 @@ def read_splits(source: Source, options: ReadOptions, progress: Progress) -> Spl
     """
     images: dict[Split, Dataset] = {}
     readings: dict[Split, Reading] = {}
+    reading: Reading | None = None
     for split in (source.split, *(other for other in SPLITS if other != source.split)):
-        reading = Reading(options, progress)
+        reading = Reading(options, progress, reading)
         try:
             images[split] = read_source(Source(source.name, split), reading)
             readings[split] = reading

@@ -19,6 +19,10 @@ def draw_scarce(result: Scarce, size: tuple[float, float]) -> Figure:
         places = [row.per_class * beside for row in rows]
         means, deviations = [100 * row.mean for row in rows], [100 * row.deviation for row in rows]
         axes.errorbar(places, means, deviations, label=TITLES[arm], color=f"C{i}", marker="o", markersize=4, capsize=3)
+    if none := result.row(0, "box"):
+        color = f"C{result.protocol.arms.index('box')}"
+        axes.axhline(100 * none.mean, color=color, linestyle=":", label="no real example, digits of the model alone")
+    axes.set_ylim(top=min(axes.get_ylim()[1], 100.5))
     axes.set_xscale("log")
     if numbers:
         axes.set_xlim(numbers[0] / 1.3, numbers[-1] * 1.3)

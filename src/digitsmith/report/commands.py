@@ -55,9 +55,9 @@ def _codes(char: str) -> str:
 
 def train_command(record: "RunRecord", folder: Path) -> str:
     """The command line that repeats a run."""
-    return command(
-        "train", record.preset, data=record.data.source, out=folder, **read_words(record.data.read), set=record.changes
-    )
+    start = {"from": record.start.name} if record.start else {}
+    read = read_words(record.data.read)
+    return command("train", record.preset, **start, data=record.data.source, out=folder, **read, set=record.changes)
 
 
 def read_words(read: "ReadOptions") -> dict[str, str | bool]:

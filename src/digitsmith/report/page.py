@@ -57,8 +57,8 @@ def write_report(subjects: str | Path | Sequence[str | Path], out: str | Path | 
     """Write one self-contained HTML page on run folders and results of evaluations and studies; several are compared.
 
     Args:
-        subjects: one or several paths of run folders, and of the JSON files of results.
-        out: the HTML file, which replaces one that is there. Default: report.html, in the folder of a single run.
+        subjects: one or several paths of run folders, folders of studies, and JSON files of results.
+        out: the HTML file, which replaces one that is there. Default: report.html, in the folder of a single subject.
 
     Returns:
         Its path.
@@ -72,7 +72,8 @@ def write_report(subjects: str | Path | Sequence[str | Path], out: str | Path | 
     if not paths:
         raise ResultError("a report is about something: give a run folder, or the JSON file of a result.")
     with reading(", ".join(map(str, paths)), ResultError, "check the path"):
-        alone = paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
+        paths = [study if (study := path / "scarce.json").is_file() else path for path in paths]
+        alone = Path() if len(paths) > 1 else paths[0] if paths[0].is_dir() else paths[0].parent
         out = Path(out or alone / "report.html")
         if any(out.resolve() == path.resolve() for path in paths):
             raise OutputError(

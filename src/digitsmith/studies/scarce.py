@@ -18,6 +18,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import Source, read_over
 from digitsmith.errors import ConfigError, DataError, OutputError
 from digitsmith.evaluation.reference import RealData, load_real
+from digitsmith.files import require_new
 from digitsmith.models.generator import Model, load
 from digitsmith.models.noise import whole
 from digitsmith.progress import Progress, Silent, listening
@@ -55,7 +56,7 @@ def scarce(
     source: str | Path,
     out: str | Path,
     *,
-    per_class: Sequence[int] | None = None,
+    per_class: int | Sequence[int] | None = None,
     model: str | Path = "mnist",
     seeds: int = 5,
     arms: Sequence[str] | None = None,
@@ -134,14 +135,15 @@ class _Study:
         self.model, self.folder, self.progress = model, folder, progress
         self._reader: Classifier | None = None
 
-    def numbers(self, per_class: Sequence[int] | None) -> tuple[int, ...]:
+    def numbers(self, per_class: int | Sequence[int] | None) -> tuple[int, ...]:
         """The numbers of examples to study."""
         assert self.pool.labels is not None
         counts = np.bincount(self.pool.labels, minlength=len(self.pool.classes))
         least = int(counts.min())
         if per_class is None:
             return tuple(number for number in _USUAL if number <= least) or (least,)
-        numbers = tuple(sorted({whole(number, "per_class") for number in per_class}))
+        asked = [per_class] if isinstance(per_class, int) else per_class
+        numbers = tuple(sorted({whole(number, "per_class") for number in asked}))
         if not numbers or numbers[0] < 0:
             raise ConfigError("give numbers of examples of each class, such as 5 and 50.", parameter="per_class")
         if numbers[0] == 0 and not set(self.pool.classes) & set(self.model.record.classes):
@@ -151,11 +153,8 @@ class _Study:
             )
         if numbers[-1] > least:
             name = self.pool.classes[int(counts.argmin())]
-            raise DataError(
-                f"{numbers[-1]} examples of each class are asked for, and of class {name} there are {least} to draw "
-                f"from.",
-                parameter="per_class",
-            )
+            there = f"of the {len(self.pool):,} images to draw from, {least} are of class {name}"
+            raise DataError(f"{numbers[-1]} of each class are too many: {there}.", parameter="per_class")
         return numbers
 
     def run(self, asked: Scarce) -> Scarce:
@@ -270,6 +269,7 @@ def _taken_up(place: Path, asked: Scarce) -> Scarce:
         OutputError: it was another one.
     """
     if not place.exists():
+        require_new(place.parent)
         return asked
     before = load_result(place)
     if not isinstance(before, Scarce) or _identity(before) != _identity(asked):
