@@ -343,7 +343,14 @@ class TestWebDataset:
         refused(self.shard(tmp_path, tar, member("a.png", png())), "make no sense")
 
     def test_names_that_lead_out_are_only_names(self, tmp_path) -> None:
-        self.shard(tmp_path, member("../../x.png", png()), member("/etc/y.png", png()))
+        self.shard(
+            tmp_path,
+            *(
+                member(f"{name}.{end}", content)
+                for name in ("../../x", "/etc/y")
+                for end, content in (("png", png()), ("cls", b"1"))
+            ),
+        )
         assert len(formats.read(tmp_path)) == 2
 
 

@@ -112,7 +112,9 @@ def test_numbers_arms_and_seeds_are_added_to_a_study() -> None:
 def test_what_cannot_be_studied(digits: Dataset) -> None:
     with refused(ConfigError, "too few for a spread", "seeds"):
         digitsmith.scarce("digits", "study", seeds=1)
-    with refused(DataError, r"1000 examples of each class are asked for, and of class \d there are", "per_class"):
+    with refused(
+        DataError, r"1000 of each class are too many: of the 1,438 images to draw from, 127 are of class 8", "per_class"
+    ):
         digitsmith.scarce("digits", "study", per_class=[5, 1000])
     with refused(ConfigError, "give numbers", "per_class"):
         digitsmith.scarce("digits", "study", per_class=[])

@@ -91,6 +91,13 @@ class Dataset:
             return self.take(slice(0, 0))
         return self if self.labels.min(initial=0) >= 0 else self.take(np.flatnonzero(self.labels >= 0))
 
+    def among(self, classes: tuple[str, ...]) -> "Dataset":
+        """The same images, labelled among other classes, which have all names of its own."""
+        if self.labels is None or self.classes == classes:
+            return self
+        places = np.array([*(classes.index(name) for name in self.classes), UNLABELLED])  # -1 is the last
+        return Dataset(self.images, places[self.labels], classes)
+
     def resize(self, image_size: tuple[int, int]) -> "Dataset":
         """Scale every image to (height, width), with anti-aliasing (bicubic, support widened when shrinking)."""
         if image_size == self.image_size:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from digitsmith.data.dataset import UNLABELLED, Dataset
+from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import SPLITS, Split
 from digitsmith.data.reading import Reading, listed
 from digitsmith.data.sources import Source, read_source
@@ -52,7 +52,7 @@ def read_splits(source: Source, options: ReadOptions, progress: Progress) -> Spl
         else:
             _require_alike(source.name, images, readings)
             classes = max(first.classes, second.classes, key=len)
-            images = {split: _with_classes(data, classes) for split, data in images.items()}
+            images = {split: data.among(classes) for split, data in images.items()}
     return Splits(images, {split: readings[split] for split in images})
 
 
@@ -78,11 +78,3 @@ def _require_alike(name: str, images: dict[Split, Dataset], readings: dict[Split
             f"{name}: classes have other names in the two splits, {listed([c for c in of_one if c not in of_two])} in "
             f"{one} and {listed([c for c in of_two if c not in of_one])} in {two}: give them the same names."
         )
-
-
-def _with_classes(data: Dataset, classes: tuple[str, ...]) -> Dataset:
-    """The same images among more classes: a split may have no image of some."""
-    if data.labels is None or data.classes == classes:
-        return data
-    places = np.array([classes.index(name) for name in data.classes], np.int64)
-    return Dataset(data.images, np.where(data.labels < 0, UNLABELLED, places[data.labels]), classes)

@@ -96,10 +96,10 @@ class _Experiment:
 
     def __init__(self, subject: Subject, data: RealData, count: int | None) -> None:
         train = data.reference.labelled()
-        self.data, self.subject, self.test = data, subject, _in_classes(data.held_out, train.classes)
+        self.data, self.subject, self.test = data, subject, data.held_out.labelled().among(train.classes)
         self.content: Model | Dataset = subject.content
         if isinstance(self.content, Dataset):
-            self.content = _in_classes(self.content, train.classes)
+            self.content = self.content.labelled().among(train.classes)
         most = min(len(train), len(self.content)) if isinstance(self.content, Dataset) else len(train)
         self.images = min(count or most, most)
         self.real = train.take(np.random.default_rng(0).permutation(len(train))[: self.images])
@@ -170,13 +170,6 @@ class _Experiment:
                 parameter="subject",
             )
         return images.take(kept)
-
-
-def _in_classes(data: Dataset, classes: tuple[str, ...]) -> Dataset:
-    """The labelled images, their labels as indices into other classes that have all of its names."""
-    data = data.labelled()
-    assert data.labels is not None
-    return Dataset(data.images, np.array([classes.index(name) for name in data.classes])[data.labels], classes)
 
 
 def _recipe(images: int) -> Recipe:
