@@ -282,7 +282,7 @@ def test_models_and_data_sets_are_listed(run: Runner) -> None:
     ("arguments", "message"),
     [
         (["train"], "PRESET: say what to train"),
-        (["train", "--resume"], "--out: say which run to resume"),
+        (["train", "--resume"], "say which run to resume. The option: --out RUN"),
         (["train", "gna"], "PRESET: there is no preset 'gna' (did you mean 'gan'?)"),
         (["train", "cgan", "--set", "epoch=3"], "--set: there is no key 'epoch' (did you mean 'optimizer.epochs'?)"),
         (["train", "cgan", "--set", "epochs"], "--set: epochs: write it as key=value"),

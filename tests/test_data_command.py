@@ -159,7 +159,7 @@ def test_sizes_that_differ_are_framed(digits: Dataset, show: Show, run) -> None:
     Path("mine/a/0.png").write_bytes(png(large))
     code, _, err = run("data", "mine")
     assert code == 2
-    assert "--frame: mine has images of two sizes: 11 of 28x28 (such as " in err
+    assert "digitsmith: mine has images of two sizes: 11 of 28x28 (such as " in err
     said = show("mine", "--frame", "mnist")
     assert "as files 2 sizes from 28x28 to 50x40" in said
     assert "frame cropped to the ink" in said
@@ -231,3 +231,19 @@ def test_the_name_of_a_column_is_refused_where_there_are_none(digits: Dataset) -
             digitsmith.load_dataset(format, label_column="digit")
     with refused(DataError, "picture: images are in no column of digits", "image_column"):
         digitsmith.load_dataset("digits", image_column="picture")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "of two sizes: .* or scale them to one size. The option: --frame <mnist|tight>.\n"),
+        (["--resize", "8x8", "--label-column", "x"], "digitsmith: --label-column: x: labels are in no column of sizes"),
+    ],
+)
+def test_an_option_that_mends_is_named_whether_it_was_given_or_not(run, options: list[str], message: str) -> None:
+    for side, name in ((20, "a"), (24, "b")):
+        Path(f"sizes/{name}").mkdir(parents=True)
+        Image.fromarray(np.full((side, side), 9, np.uint8)).save(f"sizes/{name}/0.png")
+    code, _, said = run("data", "sizes", *options)
+    assert code == 2
+    assert re.search(message.replace("[", r"\[").replace("|", r"\|"), said)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from click.core import ParameterSource
 from typer.core import TyperCommand
 
 import digitsmith
@@ -60,9 +59,9 @@ class Command(TyperCommand):
                 if mine.param_type_name == "argument":
                     return _word(mine), ""
                 option = max(mine.opts, key=len)
-                if ctx.get_parameter_source(parameter) is not ParameterSource.DEFAULT:
+                if ctx.get_parameter_source(parameter).name != "DEFAULT":
                     return option, ""
-                return "", option if mine.is_flag else f"{option} {mine.make_metavar(ctx).strip('[]')}"
+                return "", mine.get_help_record(ctx)[0]
         return "", ""
 
 
