@@ -98,7 +98,9 @@ def test_a_killed_study_goes_on_with_what_is_finished(micro_residual: Run, monke
         digitsmith.scarce("digits", "cut", **(options | {"model": "mnist"}))
 
 
-def test_numbers_arms_and_seeds_are_added_to_a_study() -> None:
+def test_numbers_arms_and_seeds_are_added_to_a_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studies, "_IMAGES", 640)
+    monkeypatch.setattr(studies, "_GENERATED", 50)
     first = digitsmith.scarce("digits", "study", per_class=[1], seeds=2, arms=["real"], progress=False)
     more = digitsmith.scarce("digits", "study", per_class=[2], seeds=3, arms=["box"], progress=False)
     assert [(row.per_class, row.arm, row.seeds) for row in more.rows] == [
