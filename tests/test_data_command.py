@@ -153,6 +153,13 @@ def test_one_bad_image_is_named_or_left_out(digits: Dataset, show: Show, run) ->
     assert "--skip-bad" in command_in(said)
 
 
+def test_a_split_that_is_not_there_is_refused(digits: Dataset, run) -> None:
+    class_folders(digits.images, ["a", "b"], 6, "mine/train")
+    code, _, err = run("data", "mine:test")
+    assert code == 2
+    assert err == "digitsmith: SOURCE: mine has no test split, only train.\n"
+
+
 def test_sizes_that_differ_are_framed(digits: Dataset, show: Show, run) -> None:
     class_folders(digits.images, ["a", "b"], 6, "mine")
     large = np.asarray(Image.fromarray(digits.images[3]).resize((40, 50)))

@@ -11,6 +11,7 @@ from digitsmith.data.reading import Reading
 from digitsmith.data.sheet import UNKNOWN, counts
 from digitsmith.data.sources import Source
 from digitsmith.data.splits import read_splits
+from digitsmith.errors import MissingSplitError
 from digitsmith.progress import Progress
 from digitsmith.records.base import ReadOptions
 
@@ -78,10 +79,13 @@ def examine(source: str | Path, options: ReadOptions, progress: Progress) -> Sum
 
     Raises:
         DataError: it cannot be read.
+        MissingSplitError: the test split is asked for, and there is none.
         DownloadError: a named data set that could not be fetched.
     """
     chosen = Source.parse(str(source))
     splits = read_splits(chosen, options, progress)
+    if chosen.split == "test" and "test" not in splits.images:
+        raise MissingSplitError(f"{chosen.name} has no test split, only train.", parameter="source")
     return Summary(chosen.name, splits.images, splits.readings)
 
 
