@@ -15,7 +15,7 @@ import numpy as np
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.progress import Silent
-from digitsmith.studies.scarce import RECIPE
+from digitsmith.studies.scarce import RECIPE, draw_examples, one_epoch
 from digitsmith.training.classifier import Recipe, classify, train_classifier
 
 TESTED = 5000
@@ -48,20 +48,11 @@ def main() -> None:
     for name, recipe in SETS.items():
         if any(part in name for part in arguments.sets.split(",")):
             accuracies = [
-                accuracy(examples(pool, arguments.per_class, seed), tested, recipe, seed)
+                accuracy(one_epoch(draw_examples(pool, arguments.per_class, seed)), tested, recipe, seed)
                 for seed in range(arguments.seeds)
             ]
             mean, deviation = statistics.mean(accuracies), statistics.stdev(accuracies)
             print(f"  {name:30} {mean:.2%} ± {deviation:.2%}", flush=True)
-
-
-def examples(pool: Dataset, per_class: int, seed: int) -> Dataset:
-    """So many images of each class, again and again, as an epoch of the study."""
-    assert pool.labels is not None
-    order = np.random.default_rng(seed).permutation(len(pool))
-    chosen = [order[pool.labels[order] == label][:per_class] for label in range(len(pool.classes))]
-    drawn = pool.take(np.concatenate(chosen))
-    return drawn.take(np.arange(12_800) % len(drawn))
 
 
 def accuracy(data: Dataset, tested: Dataset, recipe: Recipe, seed: int) -> float:

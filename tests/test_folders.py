@@ -12,8 +12,9 @@ from PIL import Image
 from conftest import refused
 from digitsmith.data import formats, limits
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.folders import counts, is_image, part_of, walk
+from digitsmith.data.folders import counts, is_image, walk
 from digitsmith.data.formats import Split
+from digitsmith.data.names import part_of
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import load_dataset
 from digitsmith.errors import DataError, MissingSplitError

@@ -159,10 +159,10 @@ def test_verdicts_say_what_digits_are_worth_and_what_cannot_be_told() -> None:
 
 def test_examples_of_few_are_among_those_of_many(digits: Dataset) -> None:
     assert digits.labels is not None
-    study = studies._Study.__new__(studies._Study)
-    study.pool = digits
-    few, many = study._examples(2, 7), study._examples(5, 7)
+    few, many = studies.draw_examples(digits, 2, 7), studies.draw_examples(digits, 5, 7)
     assert np.bincount(few.labels).tolist() == [2] * 10
     assert np.bincount(many.labels).tolist() == [5] * 10
     assert {image.tobytes() for image in few.images} <= {image.tobytes() for image in many.images}
-    assert {image.tobytes() for image in few.images} != {image.tobytes() for image in study._examples(2, 8).images}
+    assert {image.tobytes() for image in few.images} != {
+        image.tobytes() for image in studies.draw_examples(digits, 2, 8).images
+    }

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digitsmith.data.dataset import UNLABELLED
-from digitsmith.data.folders import counts, is_image, look_like_digits, part_of, splits_in, subfolders, walk
+from digitsmith.data.folders import counts, is_image, look_like_digits, splits_in, subfolders, walk
 from digitsmith.data.labels import class_titles, natural
+from digitsmith.data.names import part_of
 from digitsmith.data.reading import Reading, listed
 from digitsmith.data.tables.text import ENDINGS
 from digitsmith.errors import DataError

@@ -12,8 +12,7 @@ from typing import Literal, get_args
 from digitsmith.data import limits
 from digitsmith.data.images.decoding import ENDINGS
 from digitsmith.data.labels import natural
-from digitsmith.data.names import Part, is_of_split
-from digitsmith.data.names import part_of as part_of
+from digitsmith.data.names import Part, is_of_split, part_of
 from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError
 

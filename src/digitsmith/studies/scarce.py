@@ -179,10 +179,10 @@ class _Study:
         return result
 
     def _cell(self, number: int, seed: int, arm: ArmKey) -> Cell:
-        examples = self._examples(number, seed)
+        examples = draw_examples(self.pool, number, seed)
         parts = [self._made(kind, number, seed, examples) for kind in _PARTS[arm]]
         generated = [part for part in parts if part is not None]
-        data = _mixed(examples, generated)
+        data = one_epoch(examples, generated)
         net = train_classifier(data, RECIPE, seed, Silent())
         return Cell(
             per_class=number,
@@ -191,14 +191,6 @@ class _Study:
             accuracy=float((classify(net, self.test.images) == self.test.labels).mean()),
             generated=sum(map(len, generated)),
         )
-
-    def _examples(self, number: int, seed: int) -> Dataset:
-        """So many images of each class, drawn by the seed; fewer are among more."""
-        labels = self.pool.labels
-        assert labels is not None
-        order = np.random.default_rng(seed).permutation(len(labels))
-        of_class = [order[labels[order] == label][:number] for label in range(len(self.pool.classes))]
-        return self.pool.take(np.concatenate(of_class))
 
     def _made(self, kind: str, number: int, seed: int, examples: Dataset) -> Dataset | None:
         """Generated digits of a kind; None if the examples say that they are of other classes."""
@@ -236,11 +228,19 @@ class _Study:
             box = self._digits(self.model, 0)
             if box is None:
                 return 0.0
-            self._reader = train_classifier(_mixed(examples.take(slice(0, 0)), [box]), RECIPE, 0, Silent())
+            self._reader = train_classifier(one_epoch(examples.take(slice(0, 0)), [box]), RECIPE, 0, Silent())
         return float((classify(self._reader, examples.images) == examples.labels).mean())
 
 
-def _mixed(examples: Dataset, generated: Sequence[Dataset]) -> Dataset:
+def draw_examples(pool: Dataset, number: int, seed: int) -> Dataset:
+    """So many labelled images of each class, drawn by the seed; fewer are among more."""
+    assert pool.labels is not None
+    order = np.random.default_rng(seed).permutation(len(pool))
+    of_class = [order[pool.labels[order] == label][:number] for label in range(len(pool.classes))]
+    return pool.take(np.concatenate(of_class))
+
+
+def one_epoch(examples: Dataset, generated: Sequence[Dataset] = ()) -> Dataset:
     """An epoch of a classifier: examples, again and again, and generated digits of all kinds in equal shares."""
     share = 0.0 if not len(examples) else _REAL_SHARE if generated else 1.0
     parts = [(examples, share), *((part, (1 - share) / len(generated)) for part in generated)]

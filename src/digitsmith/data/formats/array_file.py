@@ -3,8 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from digitsmith.data.folders import Place, is_image, look_like_digits, part_of, walk
+from digitsmith.data.folders import Place, is_image, look_like_digits, walk
 from digitsmith.data.formats import label_table
+from digitsmith.data.names import part_of
 from digitsmith.data.reading import listed
 from digitsmith.errors import DataError
 

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from digitsmith.data import limits, names
 from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.folders import Place, counts, part_of, subfolders
+from digitsmith.data.folders import Place, counts, subfolders
 from digitsmith.data.formats import Header, decoding, write_record
 from digitsmith.data.labels import values_of
+from digitsmith.data.names import part_of
 from digitsmith.data.reading import Reading, listed
 from digitsmith.errors import DataError
 

@@ -18,11 +18,11 @@ import numpy as np
 from digitsmith.data.assemble import assemble
 from digitsmith.data.class_folders import digit_levels
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.folders import Place, chosen_part, part_of
+from digitsmith.data.folders import Place, chosen_part
 from digitsmith.data.formats import decoding
 from digitsmith.data.images.many import decode_files
 from digitsmith.data.labels import class_titles, natural
-from digitsmith.data.names import Part
+from digitsmith.data.names import Part, part_of
 from digitsmith.data.reading import Reading, listed
 from digitsmith.data.tables.choice import ImageTable, around, choose_table, image_tables, named_elsewhere
 from digitsmith.data.tables.columns import (

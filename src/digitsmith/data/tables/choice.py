@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from digitsmith.data.folders import Place, part_of
-from digitsmith.data.names import words
+from digitsmith.data.folders import Place
+from digitsmith.data.names import part_of, words
 from digitsmith.data.reading import listed
 from digitsmith.data.tables.columns import find_files, is_row
 from digitsmith.data.tables.image_index import ImageIndex
