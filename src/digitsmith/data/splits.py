@@ -18,12 +18,24 @@ class Splits:
     """The splits that there are, the one that was asked for first.
 
     Attributes:
+        source: as it was asked for.
         images: of each split.
         readings: what was found on the way.
     """
 
+    source: Source
     images: dict[Split, Dataset]
     readings: dict[Split, Reading]
+
+    def require_chosen(self, parameter: str) -> None:
+        """Refuse a source that does not have the split that was asked for.
+
+        Raises:
+            MissingSplitError: it names `parameter`.
+        """
+        if self.source.split not in self.images:
+            message = f"{self.source.name} has no {self.source.split} split, only {listed([*self.images])}."
+            raise MissingSplitError(message, parameter=parameter)
 
 
 def read_splits(source: Source, options: ReadOptions, progress: Progress) -> Splits:
@@ -53,7 +65,7 @@ def read_splits(source: Source, options: ReadOptions, progress: Progress) -> Spl
             _require_alike(source.name, images, readings)
             classes = max(first.classes, second.classes, key=len)
             images = {split: data.among(classes) for split, data in images.items()}
-    return Splits(images, {split: readings[split] for split in images})
+    return Splits(source, images, {split: readings[split] for split in images})
 
 
 def _require_alike(name: str, images: dict[Split, Dataset], readings: dict[Split, Reading]) -> None:

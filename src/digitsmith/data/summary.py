@@ -11,7 +11,6 @@ from digitsmith.data.reading import Reading
 from digitsmith.data.sheet import UNKNOWN, counts
 from digitsmith.data.sources import Source
 from digitsmith.data.splits import read_splits
-from digitsmith.errors import MissingSplitError
 from digitsmith.progress import Progress
 from digitsmith.records.base import ReadOptions
 
@@ -84,8 +83,8 @@ def examine(source: str | Path, options: ReadOptions, progress: Progress) -> Sum
     """
     chosen = Source.parse(str(source))
     splits = read_splits(chosen, options, progress)
-    if chosen.split == "test" and "test" not in splits.images:
-        raise MissingSplitError(f"{chosen.name} has no test split, only train.", parameter="source")
+    if chosen.split == "test":  # a source with that one alone is shown if none is named
+        splits.require_chosen("source")
     return Summary(chosen.name, splits.images, splits.readings)
 
 

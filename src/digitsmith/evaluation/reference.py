@@ -10,7 +10,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.data.sources import Source, read_like
 from digitsmith.data.splits import read_splits
-from digitsmith.errors import ConfigError, DataError, MissingSplitError, blaming
+from digitsmith.errors import ConfigError, DataError, blaming
 from digitsmith.evaluation.images import DEFAULT, Subject
 from digitsmith.models.generator import Model
 from digitsmith.progress import Progress
@@ -99,12 +99,11 @@ def load_real(chosen: Source, read: ReadOptions, progress: Progress) -> RealData
     """
     source, split, other = chosen.name, chosen.split, chosen.other.split
     with blaming("reference"):
-        splits = read_splits(chosen, read, progress).images
-    if split not in splits:
-        raise MissingSplitError(f"{source} has no {split} split, only {other}.", parameter="reference")
-    reference = splits[split]
-    if parted := other in splits:
-        held_out = splits[other]
+        splits = read_splits(chosen, read, progress)
+    splits.require_chosen("reference")
+    reference = splits.images[split]
+    if parted := other in splits.images:
+        held_out = splits.images[other]
         kind = reference.image_size, reference.channels
         require_same_kind(held_out, f"{source}:{other}", kind, f"{source}:{split}")
         parts: tuple[Part, Part] = ("whole", "whole")
