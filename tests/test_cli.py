@@ -203,6 +203,10 @@ def test_the_tour_of_train_and_generate(run: Runner) -> None:
     done = run("train", "--resume", "--out", "runs/first", "--epochs", "2")
     assert done.code == 0, done.stderr
     assert "Trained 2 epochs in " in done.stdout
+    assert "nothing is left to train" not in done.stderr
+    done = run("train", "--resume", "--out", "runs/first")
+    assert done.code == 0, done.stderr
+    assert "All 2 epochs were trained before: nothing is left to train." in done.stderr
 
 
 def test_a_stopped_training_says_how_to_continue(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,6 +227,9 @@ def test_a_run_on_too_few_images_is_not_advised_to_be_measured(run: Runner, digi
         assert done.code == 0, done.stderr
         assert (f"digitsmith evaluate run-{count}" in done.stdout) == advised
         assert ("that takes 258 training images" in done.stdout) == (not advised)
+        done = run("report", f"run-{count}")
+        assert done.code == 0, done.stderr
+        assert (f"digitsmith evaluate run-{count}" in done.stdout) == advised
         assert run("evaluate", f"run-{count}").code == (0 if advised else 2)
 
 

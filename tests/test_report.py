@@ -248,7 +248,7 @@ def test_a_study_is_a_table_of_its_arms() -> None:
     assert "Train on real, test on real 60,000 99.10 ± 0.14 %" in text
     assert "Train on synthetic, test on real 60,000 96.05 ± 0.07 % -3.05 ± 0.05 %" in text
     assert "Seeds 2" in text
-    assert "epochs 10, batch_size 128" in text
+    assert "layers 32 (stride 2), 64 (stride 1), epochs 10, batch size 128" in text
     assert "Measures" in page(saved(study), saved(evaluation(), "b.json")).text
 
 

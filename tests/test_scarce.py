@@ -61,6 +61,8 @@ def test_digits_of_other_classes_are_not_mixed_in(digits: Dataset) -> None:
 
 
 def test_a_killed_study_goes_on_with_what_is_finished(micro_residual: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studies, "_IMAGES", 640)
+    monkeypatch.setattr(studies, "_GENERATED", 50)
     options = {"per_class": [3], "seeds": 2, "model": micro_residual.folder, "progress": False}
     whole = digitsmith.scarce("digits", "whole", **options)
     assert {cell.arm for cell in whole.cells} == {"real", "box", "scratch", "adapted", "both"}
@@ -94,6 +96,9 @@ def test_a_killed_study_goes_on_with_what_is_finished(micro_residual: Run, monke
     assert kept.stat().st_mtime_ns == before  # it is not trained again
     page = digitsmith.write_report("cut/scarce.json").read_text()
     assert "with digits of the model adapted to the examples" in page
+    assert page.count("Rows of real examples, each above a row of generated digits") == 2 + 1  # scratch, adapted
+    assert "digitsmith study scarce digits --per-class 3 --arms real,box,scratch,adapted,both --seeds 2" in page
+    assert "layers 16 (stride 2), 32 (stride 2), 64 (stride 1)" in page
     with refused(OutputError, "holds a study of other images", "out"):
         digitsmith.scarce("digits", "cut", **(options | {"model": "mnist"}))
 

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 import digitsmith
-from conftest import refused
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import Source
-from digitsmith.errors import ConfigError, DataError, ModelError
+from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.images import Subject, open_subject
 from digitsmith.evaluation.reference import load_real
 from digitsmith.progress import Silent
@@ -137,8 +136,13 @@ def test_a_classifier_learns_and_repeats_and_keeps_its_best_epoch(digits: Datase
     assert max(accuracies) > 0.8
 
 
-def test_a_model_whose_digits_are_never_recognised_is_blamed_itself(digits: Dataset) -> None:
+def test_digits_that_are_never_recognised_are_studied_without_the_filter(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studies, "_LEAST_STEPS", 1)
     data = load_real(Source("digits"), ReadOptions(), Silent())
-    model = a_model(image_size=digits.image_size)
-    with refused(ModelError, "choose a better model", "subject"):
-        studies._Experiment(Subject("noise", model), data, 30).filtered(0, Silent())
+    noise = a_model(image_size=digits.image_size)
+    for content in (noise, Dataset(noise.sample(["0", "1"] * 100), np.arange(200) % 2, digits.classes)):
+        result = studies._Experiment(Subject("noise", content), data, 100).run(2, Silent())
+        assert [arm.key for arm in result.arms] == ["trtr", "tstr", "trts"]
+        assert any("Nothing was filtered" in note for note in result.notes)

@@ -79,6 +79,7 @@ class Bars(_Shown):
                 "{task.fields[detail]}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="crop")
             ),  # the rest
             console=self._console,
+            speed_estimate_period=3600,  # seconds: a step of a study takes minutes
             expand=True,
             transient=True,
             redirect_stdout=False,  # what others write is theirs, and must not become ours
@@ -93,7 +94,7 @@ class Bars(_Shown):
             return
         self._bars.start()
         if work not in self._tasks:
-            self._tasks[work] = self._bars.add_task(work, detail="")
+            self._tasks[work] = self._bars.add_task(work, completed=done, total=total, detail="")
         self._bars.update(self._tasks[work], completed=done, total=total, detail=detail)
 
     def _note(self, text: str) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import digitsmith
+from digitsmith.cli.output import can_be_measured
 from digitsmith.report.commands import command
 
 
@@ -37,9 +38,11 @@ def report(
 
     Needs the extra report.
     """
+    from digitsmith.records.run import Run
+
     page = digitsmith.write_report(subjects, out)
     typer.echo(f"{page}  {page.stat().st_size / 1e6:.1f} MB: open it in a browser; it needs no network.")
-    unmeasured = [run for run in subjects if run.is_dir() and not (run / "evaluation.json").is_file()]
+    unmeasured = [run for run in subjects if can_be_measured(Run(run)) and not (run / "evaluation.json").is_file()]
     if unmeasured:
         typer.echo(
             f"\nHow good the digits are is not measured yet. Measure it, and make the page again:\n"

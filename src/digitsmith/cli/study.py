@@ -10,7 +10,7 @@ import digitsmith
 from digitsmith.cli.output import console, result_place, save_and_show
 from digitsmith.cli.reading import Read, reads, short_name
 from digitsmith.errors import ConfigError
-from digitsmith.report.commands import command
+from digitsmith.report.commands import command, tstr_command
 
 
 def tstr(
@@ -55,11 +55,7 @@ def tstr(
     result = digitsmith.tstr(subject, reference, count=count, seeds=seeds)
     save_and_show(result, place, lambda: show_study(result, console()))
     if place is None:
-        again = command(
-            "study tstr", subject, reference=result.reference.address, count=result.protocol.images, seeds=seeds,
-            json="tstr.json",
-        )  # fmt: skip
-        typer.echo(f"\nTo save this, for a report:\n  {again}")
+        typer.echo(f"\nTo save this, for a report:\n  {tstr_command(result, 'tstr.json')}")
     else:
         typer.echo(f"\nSaved as {place}. Next, look at it:\n  {command('report', json or subject)}")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import digitsmith
+from digitsmith.cli.output import can_be_measured
 from digitsmith.cli.reading import Read, reads
 from digitsmith.errors import ConfigError
 from digitsmith.report.commands import command
@@ -123,12 +124,11 @@ def train(
 
 def _summarise(outcome: "Outcome") -> None:
     """Say what the run folder holds, and what to do with it."""
-    from digitsmith.models.digitnet import FEATURES
+    from digitsmith.models.digitnet import LEAST_IMAGES
 
     run, best = outcome.run, ""
     if outcome.best_ratio is not None:
         best = f" of epoch {outcome.best_epoch}, the best (Fréchet distance ratio {outcome.best_ratio:.1f})"
-    least = 2 * (FEATURES + 1)
     typer.echo(
         f"\nTrained {_epochs(outcome.epochs)} in {_duration(outcome.seconds)}. In {run.folder}:\n"
         f"  {run.figures / 'real-vs-fake.png'}  rows of real digits, each above a row of generated ones\n"
@@ -136,10 +136,10 @@ def _summarise(outcome: "Outcome") -> None:
         f"  {run.figures / 'progress.gif'}      samples, epoch by epoch\n"
         f"  {run.model}                the generator{best}, ready to use\n"
     )
-    if run.read_record().data.images < least:
-        typer.echo(f"How good it is cannot be measured: that takes {least} training images.")
-    else:
+    if can_be_measured(run):
         typer.echo(f"Next, measure how good it is:\n  {command('evaluate', run.folder)}")
+    else:
+        typer.echo(f"How good it is cannot be measured: that takes {LEAST_IMAGES} training images.")
     generate = command("generate", f"{run.folder.name}-digits", count=1000, model=run.folder)
     typer.echo(f"Next, generate digits with it:\n  {generate}")
 

@@ -21,6 +21,9 @@ from digitsmith.progress import Progress
 FEATURES = 128
 """Features of an image."""
 
+LEAST_IMAGES = 2 * (FEATURES + 1)
+"""Real images, half of them held out, so that the features of each half vary in every direction."""
+
 _BATCH = 250
 
 

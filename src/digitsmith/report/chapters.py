@@ -2,13 +2,14 @@
 
 import base64
 import hashlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from digitsmith.config.loading import describe_keys, flatten
 from digitsmith.config.schema import TrainConfig
@@ -54,6 +55,9 @@ class Chapter:
     evaluation: Evaluation | None = None
     study: Study | None = None
     scarce: Scarce | None = None
+    generators: dict[str, str] = field(
+        default_factory=dict
+    )  # of a study: titles, with data URIs of real over generated
     outdated: bool = False  # the run's model has changed since its evaluation
     anchor: str = ""  # its address within the page
 
@@ -82,10 +86,20 @@ def _read_result(path: Path) -> Chapter:
     result = load_result(path)
     name = Path(result.subject).name or result.subject
     if isinstance(result, Scarce):
-        return Chapter(path, f"{name}, scarce data", scarce=result)
+        return Chapter(path, f"{name}, scarce data", scarce=result, generators=_generators(path.parent, result))
     if isinstance(result, Study):
         return Chapter(path, f"{name}, study", study=result)
     return Chapter(path, name, evaluation=result)
+
+
+def _generators(folder: Path, result: Scarce) -> dict[str, str]:
+    """What the generators of a study made of the examples of its first seed, as far as they are there."""
+    found = {}
+    for number, kind in itertools.product(result.protocol.per_class, ("scratch", "adapted")):
+        picture = Run(folder / f"{kind}-{number}-0").figures / "real-vs-fake.png"
+        if picture.is_file():
+            found[f"{number} of each class, {kind}"] = _picture(picture, "PNG")
+    return found
 
 
 def _read_run(path: Path) -> Chapter:
@@ -171,11 +185,15 @@ def _pictures(run: Run) -> dict[str, str]:
     found = {}
     for name, path in paths.items():
         if path is not None and path.is_file() and (name != "gif" or path.stat().st_size <= _GIF_BYTES):
-            with reading(path, RunError, "remove it"):
-                content = read_bytes(path, _PICTURE_BYTES)
-                check_picture(content, "GIF" if name == "gif" else "PNG")
-            found[name] = data_uri(content, f"image/{path.suffix[1:]}")
+            found[name] = _picture(path, "GIF" if name == "gif" else "PNG")
     return found
+
+
+def _picture(path: Path, kind: Literal["PNG", "GIF"]) -> str:
+    with reading(path, RunError, "remove it"):
+        content = read_bytes(path, _PICTURE_BYTES)
+        check_picture(content, kind)
+    return data_uri(content, f"image/{kind.lower()}")
 
 
 def data_uri(content: bytes, kind: str) -> str:

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from digitsmith.records.base import ReadOptions
     from digitsmith.records.evaluation import Evaluation
     from digitsmith.records.run import RunRecord
+    from digitsmith.records.scarce import Scarce
+    from digitsmith.records.study import Study
 
 
 def command(name: str, *subjects: object, **options: object) -> str:
@@ -73,4 +75,22 @@ def evaluate_command(result: "Evaluation", json: str | None = None) -> str:
     return command(
         "evaluate", result.subject, reference=result.reference.address, count=protocol.images, seed=protocol.seed,
         features=features, json=json,
+    )  # fmt: skip
+
+
+def tstr_command(result: "Study", json: str | None = None) -> str:
+    """The command line that does the same study again, and saves the result in `json`."""
+    protocol = result.protocol
+    return command(
+        "study tstr", result.subject, reference=result.reference.address, count=protocol.images, seeds=protocol.seeds,
+        json=json,
+    )  # fmt: skip
+
+
+def scarce_command(result: "Scarce", folder: Path) -> str:
+    """The command line that does the same study, or goes on with it, in a folder."""
+    protocol = result.protocol
+    return command(
+        "study scarce", result.subject, per_class=",".join(map(str, protocol.per_class)), arms=",".join(protocol.arms),
+        seeds=protocol.seeds, model=protocol.model, **read_words(protocol.read), out=folder,
     )  # fmt: skip

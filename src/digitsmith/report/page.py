@@ -18,7 +18,7 @@ from digitsmith.records.evaluation import Evaluation, Measure
 from digitsmith.records.results import Result, require_comparable
 from digitsmith.records.scarce import TITLES, Scarce
 from digitsmith.report.chapters import Chapter, data_uri, read_chapters
-from digitsmith.report.commands import command, evaluate_command
+from digitsmith.report.commands import command, evaluate_command, scarce_command, tstr_command
 from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction
 from digitsmith.untrusted import reading
 
@@ -154,9 +154,18 @@ def _protocol(result: Result) -> dict[str, str]:
     for key, value in result.protocol:
         label = key.capitalize().replace("_sha256", ", sha256").replace("_", " ")
         if isinstance(value, Record) and not isinstance(value, Versions):
-            value = ", ".join(f"{name} {setting}" for name, setting in value)
+            value = ", ".join(_setting(name, setting) for name, setting in value if setting not in (None, "", False))
         facts[label] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     return facts
+
+
+def _setting(name: str, value: object) -> str:
+    """A setting as people say it: layers are (width, stride) pairs, a size is height x width."""
+    if name == "layers" and isinstance(value, tuple):
+        value = ", ".join(f"{width} (stride {stride})" for width, stride in value)
+    elif name == "resize" and isinstance(value, tuple):
+        value = "x".join(map(str, value))
+    return f"{name.replace('_', ' ')} {value}"
 
 
 def _scarce_curves(result: Scarce) -> Picture:
@@ -171,7 +180,9 @@ def _scarce_curves(result: Scarce) -> Picture:
 
 def _repeat_commands(chapter: Chapter) -> list[str]:
     commands = [chapter.training.command] if chapter.training and chapter.training.command else []
-    return commands + ([evaluate_command(chapter.evaluation)] if chapter.evaluation else [])
+    commands += [evaluate_command(chapter.evaluation)] if chapter.evaluation else []
+    commands += [tstr_command(chapter.study)] if chapter.study else []
+    return commands + ([scarce_command(chapter.scarce, chapter.path.parent)] if chapter.scarce else [])
 
 
 def _compare(chapters: Sequence[Chapter]) -> Comparison:

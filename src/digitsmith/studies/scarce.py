@@ -170,12 +170,12 @@ class _Study:
             if number or arm == "box"
         ]
         done = {(cell.per_class, cell.seed, cell.arm): cell for cell in result.cells}
-        for i, (number, seed, arm) in enumerate(plan):
-            self.progress.update("scarce data", i, len(plan), f"{number} of each class, seed {seed}, {arm}")
-            if (number, seed, arm) not in done:
-                done[number, seed, arm] = self._cell(number, seed, arm)
-                result = _with_cells(result, [done[key] for key in plan if key in done], len(plan))
-                result.save(place)
+        for number, seed, arm in [key for key in plan if key not in done]:
+            self.progress.update("scarce data", len(done), len(plan), f"{number} of each class, seed {seed}, {arm}")
+            done[number, seed, arm] = self._cell(number, seed, arm)
+            result = _with_cells(result, [done[key] for key in plan if key in done], len(plan))
+            result.save(place)
+        self.progress.update("scarce data", len(plan), len(plan))
         return result
 
     def _cell(self, number: int, seed: int, arm: ArmKey) -> Cell:

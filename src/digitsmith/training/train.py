@@ -161,6 +161,8 @@ def _run(job: Job, record: RunRecord, *, resume: bool) -> tuple[State, bool]:
             started = time.monotonic()
             state.styles = find_styles(data, config)
             state.position.seconds = time.monotonic() - started
+        if state.position.epoch >= job.epochs:
+            job.progress.note(f"All {job.epochs:,} epochs were trained before: nothing is left to train.")
         if not run.real.exists():
             samples.save_real(run, data, config)
         try:
