@@ -314,3 +314,9 @@ def test_each_image_has_a_label_of_its_path_or_it_is_said_or_there_is_one_error(
         images = [i for i, path in enumerate(paths, 1) if all(counts(part) for part in path.split("/")) and
                   is_image(path)]  # fmt: skip
         assert failed or "left out" in said or set(levels) == set(images)
+
+
+def test_a_folder_of_other_pictures_is_told_what_it_holds(tmp_path: Path) -> None:
+    folder = put(tmp_path, "0/IMG_1.HEIC", "1/IMG_2.heic", "notes.pdf", "README")
+    with refused(DataError, r"What it holds: 2 of \.heic, 1 of \.pdf; pictures such as \.heic are to be converted"):
+        load_dataset(folder)

@@ -12,6 +12,8 @@ found by `data.folders`, for all formats, and given to them as a `Place`. The fi
 
 import contextlib
 import importlib
+import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -24,9 +26,9 @@ from numpy.typing import NDArray
 from digitsmith.data import limits
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.folders import SPLITS as SPLITS
-from digitsmith.data.folders import Place, places
+from digitsmith.data.folders import Place, places, walk
 from digitsmith.data.folders import Split as Split
-from digitsmith.data.reading import Reading
+from digitsmith.data.reading import Reading, listed
 from digitsmith.data.tables.text import is_stylegan
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError
 from digitsmith.files import is_unfinished, staged_folder
@@ -39,6 +41,8 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 _READERS = ("idx", "npz", "parquet", "webdataset", "mat", "hdf5", "pixel_table", "label_table", "png")
 """Modules that read, in the order in which they are asked whether there is something for them."""
+
+_LISTED = 10_000  # files that are looked at to say what a folder holds in place of images
 
 RECORD = "dataset.json"
 """The file of a data set's `DatasetRecord`, beside its images. Class names in the image files themselves come first."""
@@ -185,8 +189,18 @@ def _read(path: Path, split: Split, reading: Reading) -> Dataset:
     raise DataError(
         f"{path} holds no images that Digitsmith can read: give a folder of IDX files, of images (PNG, JPEG, …) in "
         f"class folders or with a table of labels (CSV, …), or of tar shards, or an .npz, .parquet, .mat or .h5 file, "
-        f"or a table of pixels (CSV)."
+        f"or a table of pixels (CSV).{_others(path)}"
     )
+
+
+def _others(path: Path) -> str:
+    """What a folder without images holds, for the end of an error: pictures of another kind can be converted."""
+    names = itertools.islice(walk(path), _LISTED) if path.is_dir() else ()
+    endings = Counter(ending for name in names if (ending := Path(name).suffix.lower()))
+    if not endings:
+        return ""
+    kinds = [f"{count:,} of {ending}" for ending, count in endings.most_common(3)]
+    return f" What it holds: {listed(kinds)}; pictures such as .heic are to be converted to JPEG or PNG."
 
 
 def _held(path: Path, split: Split, reading: Reading) -> Iterator[tuple[Place, _FormatModule]]:
