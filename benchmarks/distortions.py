@@ -15,8 +15,8 @@ import numpy as np
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.progress import Silent
-from digitsmith.studies.scarce import RECIPE, draw_examples, one_epoch
 from digitsmith.training.classifier import Recipe, classify, train_classifier
+from digitsmith.training.mixing import RECIPE, draw_examples, one_epoch
 
 TESTED = 5000
 _SMALL = replace(RECIPE, rotation=12.0, scale=0.12, shear=0.15, elastic=0.0, thickness=0.0)

@@ -28,7 +28,7 @@ from digitsmith.evaluation.measures.diversity import DigitStatistics, digit_dive
 from digitsmith.evaluation.measures.readability import label_agreement
 from digitsmith.evaluation.pictures import contact_sheets
 from digitsmith.evaluation.real import RealImages, RealSplit, load_real_images, pixel_distances, predict_real
-from digitsmith.evaluation.reference import RealData, choose_reference
+from digitsmith.evaluation.reference import RealData, _halves, choose_reference
 from digitsmith.evaluation.samples import Sample, Sets, digit_labels
 from digitsmith.models.digitnet import Predictions, digit_net, usual_scale
 from digitsmith.progress import Silent
@@ -612,3 +612,14 @@ def test_a_source_whose_splits_are_not_of_one_kind_is_refused(digits: Dataset, t
 def test_colour_images_are_not_compared_with_grey_ones(digits: Dataset) -> None:
     with pytest.raises(DataError, match=r"reference: .*28x28 in colour, digits:train of 28x28 in grey"):
         digitsmith.evaluate(coloured(digits), "digits")
+
+
+def test_halves_have_half_of_every_class(digits: Dataset) -> None:
+    assert digits.labels is not None
+    first, second = _halves(digits.take(slice(0, 301)))
+    assert (len(first), len(second)) == (151, 150)
+    assert sorted([*first, *second]) == list(range(301))
+    counts = [np.bincount(digits.labels[places], minlength=10) for places in (first, second)]
+    assert np.abs(counts[0] - counts[1]).max() <= 1
+    bare = _halves(Dataset(digits.images[:10]))
+    assert sorted(np.concatenate(bare)) == list(range(10))

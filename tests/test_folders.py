@@ -33,10 +33,10 @@ def put(root: Path, *files: str) -> Path:
 
 
 def read(path: Path, split: Split = "train") -> tuple[list[tuple[int, str]], str]:
-    """Level and class of each image, and what is said."""
+    """Level and class of each image, and what is said, but that these classes of one image have one."""
     reading = Reading()
     data = formats.read(path, split, reading)
-    return pairs(data), " ".join(reading.notes)
+    return pairs(data), " ".join(note for note in reading.notes if "one image only" not in note)
 
 
 def pairs(data: Dataset) -> list[tuple[int, str]]:
@@ -59,11 +59,16 @@ class TestWhatCounts:
         assert found == [(1, "0"), (2, "1")]
         assert said == f"{tmp_path / '1'}: left out, as no images: notes.txt and 1 more."
 
-    def test_files_beside_images_that_may_hold_their_labels_are_said(self, tmp_path) -> None:
-        put(tmp_path, "a.png", "b.png", "labels.xlsx", "LICENSE")
+    @pytest.mark.parametrize("name", ["labels.xlsx", "Labels.csv", "metadata.jsonl", "annotations.txt"])
+    def test_a_file_that_would_give_the_labels_but_does_not_is_refused(self, tmp_path, name) -> None:
+        put(tmp_path, "a.png", "b.png", name)
+        with refused(DataError, f"{name} would give the labels, by its name, but names none", "image_column"):
+            read(tmp_path)
+
+    def test_other_files_beside_images_are_said(self, tmp_path) -> None:
+        put(tmp_path, "a.png", "b.png", "LICENSE")
         found, said = read(tmp_path)
         assert found == [(1, ""), (2, "")]
-        assert f"{tmp_path}: labels.xlsx is not read. Labels are read of a table" in said
         assert f"{tmp_path}: left out, as no images: LICENSE." in said
 
     @pytest.mark.parametrize("name", ["unlabelled", "Unlabeled"])
@@ -316,7 +321,19 @@ def test_each_image_has_a_label_of_its_path_or_it_is_said_or_there_is_one_error(
         assert failed or "left out" in said or set(levels) == set(images)
 
 
-def test_a_folder_of_other_pictures_is_told_what_it_holds(tmp_path: Path) -> None:
-    folder = put(tmp_path, "0/IMG_1.HEIC", "1/IMG_2.heic", "notes.pdf", "README")
-    with refused(DataError, r"What it holds: 2 of \.heic, 1 of \.pdf; pictures such as \.heic are to be converted"):
-        load_dataset(folder)
+def test_phone_photos_are_to_be_converted(tmp_path: Path) -> None:
+    folder = put(tmp_path / "photos", "0/a.png", "1/b.png")
+    (folder / "0" / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(20))
+    with refused(DataError, r"1 of 3 images cannot be read: .*IMG_1\.HEIC \(it is a HEIC or AVIF photo", "skip_bad"):
+        load_dataset(folder, resize=(28, 28))
+    (folder / "0" / "IMG_1.HEIC").write_bytes((folder / "0" / "a.png").read_bytes())  # only its name is
+    assert len(load_dataset(folder, resize=(28, 28))) == 3
+
+
+def test_what_is_no_data_set_is_told_what_it_is(tmp_path: Path) -> None:
+    with refused(DataError, r"What it holds: 2 of \.pdf\."):
+        load_dataset(put(tmp_path / "papers", "a.pdf", "0/b.pdf", "README"))
+    with refused(DataError, "a single image: give its folder"):
+        load_dataset(put(tmp_path / "one", "a.png") / "a.png")
+    with refused(DataError, "an archive: unpack it first"):
+        load_dataset(put(tmp_path / "packed", "a.zip") / "a.zip")

@@ -17,16 +17,16 @@ from digitsmith.records.run import Run
 from digitsmith.records.scarce import ArmKey, Cell, Scarce
 from digitsmith.studies import scarce as studies
 from digitsmith.studies.verdict import rows_of, verdicts_of
-from digitsmith.training import setup
+from digitsmith.training import mixing, setup
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings of a second."""
-    recipe = dataclasses.replace(studies.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=2, lr=1e-2)
-    monkeypatch.setattr(studies, "RECIPE", recipe)
-    monkeypatch.setattr(studies, "_IMAGES", 6400)
-    monkeypatch.setattr(studies, "_GENERATED", 500)
+    recipe = dataclasses.replace(mixing.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=2, lr=1e-2)
+    monkeypatch.setattr(mixing, "RECIPE", recipe)
+    monkeypatch.setattr(mixing, "IMAGES", 6400)
+    monkeypatch.setattr(mixing, "GENERATED", 500)
     monkeypatch.setattr(setup, "_STEPS_FROM_PAIR", {True: 3, False: 3})
     monkeypatch.setattr(setup, "_STEPS", {True: 3, False: 3})
 
@@ -61,8 +61,8 @@ def test_digits_of_other_classes_are_not_mixed_in(digits: Dataset) -> None:
 
 
 def test_a_killed_study_goes_on_with_what_is_finished(micro_residual: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studies, "_IMAGES", 640)
-    monkeypatch.setattr(studies, "_GENERATED", 50)
+    monkeypatch.setattr(mixing, "IMAGES", 640)
+    monkeypatch.setattr(mixing, "GENERATED", 50)
     options = {"per_class": [3], "seeds": 2, "model": micro_residual.folder, "progress": False}
     whole = digitsmith.scarce("digits", "whole", **options)
     assert {cell.arm for cell in whole.cells} == {"real", "box", "scratch", "adapted", "both"}
@@ -104,8 +104,8 @@ def test_a_killed_study_goes_on_with_what_is_finished(micro_residual: Run, monke
 
 
 def test_numbers_arms_and_seeds_are_added_to_a_study(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studies, "_IMAGES", 640)
-    monkeypatch.setattr(studies, "_GENERATED", 50)
+    monkeypatch.setattr(mixing, "IMAGES", 640)
+    monkeypatch.setattr(mixing, "GENERATED", 50)
     first = digitsmith.scarce("digits", "study", per_class=[1], seeds=2, arms=["real"], progress=False)
     more = digitsmith.scarce("digits", "study", per_class=[2], seeds=3, arms=["box"], progress=False)
     assert [(row.per_class, row.arm, row.seeds) for row in more.rows] == [
@@ -164,10 +164,10 @@ def test_verdicts_say_what_digits_are_worth_and_what_cannot_be_told() -> None:
 
 def test_examples_of_few_are_among_those_of_many(digits: Dataset) -> None:
     assert digits.labels is not None
-    few, many = studies.draw_examples(digits, 2, 7), studies.draw_examples(digits, 5, 7)
+    few, many = mixing.draw_examples(digits, 2, 7), mixing.draw_examples(digits, 5, 7)
     assert np.bincount(few.labels).tolist() == [2] * 10
     assert np.bincount(many.labels).tolist() == [5] * 10
     assert {image.tobytes() for image in few.images} <= {image.tobytes() for image in many.images}
     assert {image.tobytes() for image in few.images} != {
-        image.tobytes() for image in studies.draw_examples(digits, 2, 8).images
+        image.tobytes() for image in mixing.draw_examples(digits, 2, 8).images
     }

@@ -574,7 +574,7 @@ class TestSizes:
     def test_images_that_models_do_not_take_are_refused_with_the_mend(self, tmp_path, size) -> None:
         data = Dataset(np.zeros((2, *size), np.uint8))
         formats.write(data, tmp_path / "mine", "npz")
-        with pytest.raises(DataError, match=rf"resize: mine: images of {size[0]}x{size[1]}.*for example to 28x28"):
+        with pytest.raises(DataError, match=rf"frame: mine: images of {size[0]}x{size[1]}.*for example to 28x28"):
             load_dataset("mine")
         assert load_dataset("mine", resize=(28, 20)).image_size == (28, 20)
 

@@ -147,18 +147,18 @@ class TestLayouts:
 
     def test_a_class_of_one_image_is_said(self, four) -> None:
         (four / "labels.csv").write_text("a.png,7\nb.png,3\nc.png,3\nd.png,5\n")
-        assert "one image only of 5, 7" in " ".join(read(four)[1])
+        assert "one image only of class 5, 7" in " ".join(read(four)[1])
 
     def test_a_table_in_a_folder_of_a_download(self, four) -> None:
         (four / "labels.csv").write_text(ROWS)
         assert read(four.parent)[0] == RIGHT
 
     def test_a_table_of_something_else_is_no_table_of_labels(self, tmp_path) -> None:
-        put(tmp_path, "3/a.png", "4/a.png")
+        put(tmp_path, "3/a.png", "4/a.png", "3/b.png", "4/b.png")
         (tmp_path / "losses.csv").write_text("epoch,loss\n1,0.5\n2,0.25\n")
         (tmp_path / "README.txt").write_text("Digits, as they were.\nOne, two.\n")
         assert read(tmp_path) == (
-            [(1, "3"), (2, "4")],
+            [(1, "3"), (3, "3"), (2, "4"), (4, "4")],
             [
                 f"{tmp_path / 'losses.csv'} is not used: none of its columns names images.",
                 f"{tmp_path}: left out, as no images: README.txt.",

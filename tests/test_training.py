@@ -451,7 +451,7 @@ def test_data_that_cannot_be_trained_on_is_refused(digits: Dataset) -> None:
         with refused(DataError, "no labels", "data"):
             digitsmith.train("cgan", Dataset(digits.images, unlabelled), "run", changes=MICRO)
     large = Dataset(np.zeros((100, 130, 100), np.uint8))
-    with refused(DataError, "images of 130x100", "resize"):
+    with refused(DataError, "images of 130x100", "frame"):
         digitsmith.train("gan", large, "run", changes=MICRO)
     with refused(ConfigError, "1000000000x8: use sides", "resize"):
         digitsmith.train("gan", digits, "run", changes=MICRO, read={"resize": (10**9, 8)})

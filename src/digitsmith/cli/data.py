@@ -63,9 +63,11 @@ def data(
 
 def _train(summary: "Summary", source: str, out: Path, read: dict[str, str | bool]) -> str:
     """The command to go on with: of what is in the box, where that can be had."""
+    from digitsmith.data.dataset import UNLABELLED
     from digitsmith.data.labels import DIGITS
 
-    conditional = len(summary.first.classes) > 1
+    labels = summary.first.labels
+    conditional = labels is not None and len({*labels.tolist()} - {UNLABELLED}) > 1
     options: dict[str, object] = {"data": source, "out": out, **read}
     if not conditional:
         return command("train", "gan", **options)

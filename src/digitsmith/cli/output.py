@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from digitsmith.records.results import Result
-    from digitsmith.records.run import Run
 
 
 @contextlib.contextmanager
@@ -81,10 +80,3 @@ def save_and_show(result: "Result", place: Path | None, show: Callable[[], None]
             result.save(place)
     finally:
         show()
-
-
-def can_be_measured(run: "Run") -> bool:
-    """Whether a run has a generator, and was trained on so many images that its own can be compared with them."""
-    from digitsmith.models.digitnet import LEAST_IMAGES
-
-    return run.model.is_file() and run.read_record().data.images >= LEAST_IMAGES

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 import digitsmith
-from digitsmith.cli.output import can_be_measured
-from digitsmith.report.commands import command
+from digitsmith.report.commands import can_be_measured, command
 
 
 def report(
@@ -41,7 +40,7 @@ def report(
     from digitsmith.records.run import Run
 
     page = digitsmith.write_report(subjects, out)
-    typer.echo(f"{page}  {page.stat().st_size / 1e6:.1f} MB: open it in a browser; it needs no network.")
+    typer.echo(f"{page}  {max(page.stat().st_size / 1e6, 0.1):.1f} MB: open it in a browser; it needs no network.")
     unmeasured = [run for run in subjects if can_be_measured(Run(run)) and not (run / "evaluation.json").is_file()]
     if unmeasured:
         typer.echo(

@@ -115,7 +115,8 @@ def scarce(
     try:
         result = digitsmith.scarce(source, out, per_class=numbers, model=model, seeds=seeds, arms=chosen, read=read)
     except KeyboardInterrupt:
-        typer.echo(f"\nWhat is finished is kept in {out}: the same command goes on from there.", err=True)
+        if out.exists():
+            typer.echo(f"\nWhat is finished is kept in {out}: the same command goes on from there.", err=True)
         raise
     show_scarce(result, console())
     typer.echo(f"\nSaved in {out}. Next, look at it:\n  {command('report', out)}")

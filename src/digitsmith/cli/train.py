@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import digitsmith
-from digitsmith.cli.output import can_be_measured
 from digitsmith.cli.reading import Read, reads
 from digitsmith.errors import ConfigError
-from digitsmith.report.commands import command
+from digitsmith.report.commands import can_be_measured, command
 
 if TYPE_CHECKING:
     from digitsmith import Outcome

@@ -52,10 +52,13 @@ def assemble(
         indices, found = (None, ()) if labels is None else index_labels(labels, names, reading.note, by_value=by_value)
     except ValueError as error:
         raise DataError(f"{path}: {error}.") from error
-    if indices is not None and reading.ignored[UNREADABLE]:
+    if indices is not None:
         counts = np.bincount(indices[indices >= 0], minlength=len(found))
-        if empty := [name for name, count in zip(found, counts, strict=True) if not count]:
+        empty = [name for name, count in zip(found, counts, strict=True) if not count]
+        if empty and reading.ignored[UNREADABLE]:
             raise DataError(f"{path}: of class {listed(empty)} no image can be read: replace one.")
+        if lone := [name for name, count in zip(found, counts, strict=True) if count == 1]:
+            reading.note(f"{path}: there is one image only of class {listed(lone)}.")
     if not reading.sizes:
         reading.sizes.update(image.shape[:2] for image in images)
     _require_one_size(path, reading)

@@ -19,6 +19,7 @@ UNLABELLED_FOLDER = "unlabelled"
 
 _UNLABELLED = (UNLABELLED_FOLDER, "unlabeled")
 _TOLD = tuple(ending for ending in ENDINGS if ending != ".txt")
+_OF_LABELS = ("label", "annotation", "metadata")  # in names of files that would give labels
 _MOST_AT_ONCE = 3  # names in a message
 
 
@@ -126,15 +127,22 @@ def _within(folder: str, files: Sequence[str]) -> list[str]:
 
 
 def _tell_others(folder: Path, reading: Reading, *, labelled: bool) -> None:
-    """Say which files lie beside images or class folders, and are neither images nor tables, of which others tell."""
-    others = [name for name in _files_in(folder) if not is_image(name) and not name.lower().endswith(_TOLD)]
-    if meant := [name for name in others if "label" in name.lower() and not labelled]:
-        reading.note(
-            f"{folder}: {listed(meant)} is not read. Labels are read of a table such as a CSV, with the name of a file "
-            f"in each row."
+    """Say which files lie beside images or class folders, and are neither images nor tables, of which others tell.
+
+    Raises:
+        DataError: one is meant to give the labels of images that would have none.
+    """
+    names = [name for name in _files_in(folder) if not is_image(name)]
+    meant = [name for name in names if part_of(name) is None and any(word in name.lower() for word in _OF_LABELS)]
+    if meant and not labelled:
+        raise DataError(
+            f"{folder / meant[0]} would give the labels, by its name, but names none of these images. Labels are read "
+            f"of a table, such as a CSV, with the name of a file in each row: mend it, say which column has the names, "
+            f"or take it out of the folder.",
+            parameter="image_column",
         )
-    if left := sorted(set(others) - set(meant)):
-        reading.note(f"{folder}: left out, as no images: {listed(left, _MOST_AT_ONCE)}.")
+    if others := [name for name in names if not name.lower().endswith(_TOLD)]:
+        reading.note(f"{folder}: left out, as no images: {listed(sorted(others), _MOST_AT_ONCE)}.")
     if others:
         reading.ignored["no image"] += len(others)
 

@@ -157,7 +157,7 @@ def check_image_size(data: Dataset, what: str) -> None:
     if any(side not in SIDES for side in data.image_size):
         h, w = data.image_size
         raise DataError(
-            f"{what}: images of {h}x{w}; models take sides from {SIDES.start} to {SIDES.stop - 1} pixels. "
-            f"Scale them, for example to 28x28.",
-            parameter="resize",
+            f"{what}: images of {h}x{w}; models take sides from {SIDES.start} to {SIDES.stop - 1} pixels. Frame them, "
+            f"which crops each to its ink, or scale them, for example to 28x28.",
+            parameter="frame",
         )

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.data.sources import Source, read_like
 from digitsmith.data.splits import read_splits
-from digitsmith.errors import ConfigError, DataError, blaming
+from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.images import DEFAULT, Subject
 from digitsmith.models.generator import Model
 from digitsmith.progress import Progress
@@ -98,9 +99,8 @@ def load_real(chosen: Source, read: ReadOptions, progress: Progress) -> RealData
         DataError: no such source, or one whose splits are not of one kind.
     """
     source, split, other = chosen.name, chosen.split, chosen.other.split
-    with blaming("reference"):
-        splits = read_splits(chosen, read, progress)
-    splits.require_chosen("reference")
+    splits = read_splits(chosen, read, progress)
+    splits.require_chosen("source")
     reference = splits.images[split]
     if parted := other in splits.images:
         held_out = splits.images[other]
@@ -109,9 +109,9 @@ def load_real(chosen: Source, read: ReadOptions, progress: Progress) -> RealData
         parts: tuple[Part, Part] = ("whole", "whole")
         note = f"The held-out images are {source}:train: of a model trained on them, these numbers say little."
     else:
-        order = np.random.default_rng(0).permutation(len(reference))
-        half, other, parts = len(order) // 2, split, ("first half", "second half")
-        reference, held_out = reference.take(order[:half]), reference.take(order[half:])
+        other, parts = split, ("first half", "second half")
+        first, second = _halves(reference)
+        reference, held_out = reference.take(first), reference.take(second)
         note = (
             f"{source} has no second split, so it was halved: a model trained on it saw both halves, "
             f"and copies were looked for in one."
@@ -123,6 +123,14 @@ def load_real(chosen: Source, read: ReadOptions, progress: Progress) -> RealData
         ReferenceRecord(source=source, split=other, part=parts[1], sha256=held_out.sha256()),
         () if parted and split == "train" else (note,),
     )
+
+
+def _halves(data: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of the images of two halves, drawn with a fixed seed; each has half of every class, but for one image."""
+    order = np.random.default_rng(0).permutation(len(data))
+    if data.labels is not None:
+        order = order[np.argsort(data.labels[order], kind="stable")]
+    return order[::2], order[1::2]
 
 
 def require_same_kind(data: Dataset, name: str, kind: tuple[tuple[int, int], int], reference: str) -> None:

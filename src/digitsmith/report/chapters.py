@@ -20,7 +20,7 @@ from digitsmith.records.results import load_result
 from digitsmith.records.run import MetricsLine, Run, RunRecord
 from digitsmith.records.scarce import Scarce
 from digitsmith.records.study import Study
-from digitsmith.report.commands import train_command
+from digitsmith.report.commands import can_be_measured, command, train_command
 from digitsmith.untrusted import read_bytes, reading
 
 EVALUATION, STUDY = "evaluation.json", "tstr.json"
@@ -59,6 +59,8 @@ class Chapter:
         default_factory=dict
     )  # of a study: titles, with data URIs of real over generated
     outdated: bool = False  # the run's model has changed since its evaluation
+    resume: str = ""  # the command that ends a training which was stopped
+    measurable: bool = False  # the run can be evaluated
     anchor: str = ""  # its address within the page
 
 
@@ -121,6 +123,8 @@ def _read_run(path: Path) -> Chapter:
         evaluation=evaluation,
         study=study,
         outdated=outdated,
+        resume="" if run.read_record().state == "finished" else command("train", resume=True, out=path),
+        measurable=can_be_measured(run),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from digitsmith.records.base import ReadOptions
     from digitsmith.records.evaluation import Evaluation
-    from digitsmith.records.run import RunRecord
+    from digitsmith.records.run import Run, RunRecord
     from digitsmith.records.scarce import Scarce
     from digitsmith.records.study import Study
 
@@ -94,3 +94,10 @@ def scarce_command(result: "Scarce", folder: Path) -> str:
         "study scarce", result.subject, per_class=",".join(map(str, protocol.per_class)), arms=",".join(protocol.arms),
         seeds=protocol.seeds, model=protocol.model, **read_words(protocol.read), out=folder,
     )  # fmt: skip
+
+
+def can_be_measured(run: "Run") -> bool:
+    """Whether a run has a generator, and was trained on so many images that its own can be compared with them."""
+    from digitsmith.models.digitnet import LEAST_IMAGES
+
+    return run.model.is_file() and run.read_record().data.images >= LEAST_IMAGES

@@ -94,8 +94,11 @@ def show_scarce(result: Scarce, console: Console) -> None:
         if row.difference is not None and row.low is not None and row.high is not None:
             difference = f"{row.difference * 100:+.2f}"
             interval = f"{row.low * 100:+.2f} to {row.high * 100:+.2f}"
-        accuracy = f"{row.mean * 100:.2f} ± {row.deviation * 100:.2f} %"
-        table.add_row(*map(_text, (str(row.per_class), TITLES[row.arm], accuracy, difference, interval)))
+        deviation = f" ± {row.deviation * 100:.2f}" if row.seeds > 1 else ""
+        accuracy = f"{row.mean * 100:.2f}{deviation} %"
+        table.add_row(
+            *map(_text, (str(row.per_class), f"{row.arm}: {TITLES[row.arm]}", accuracy, difference, interval))
+        )
     protocol = result.protocol
     console.print(_text(f"{result.subject}: what generated digits are worth beside few real examples\n", style="bold"))
     console.print(table)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.reading import listed
 from digitsmith.data.sources import Source, read_over
 from digitsmith.errors import ConfigError, DataError, OutputError
 from digitsmith.evaluation.reference import RealData, load_real
@@ -28,27 +28,19 @@ from digitsmith.records.run import Run
 from digitsmith.records.scarce import ArmKey, Cell, Scarce, ScarceProtocol
 from digitsmith.records.study import ClassifierRecord
 from digitsmith.studies.verdict import rows_of, verdicts_of
-from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
+from digitsmith.training import mixing
+from digitsmith.training.classifier import Classifier, classify, train_classifier
+from digitsmith.training.mixing import classifier_of, digits_of, draw_examples, one_epoch, trusts
 from digitsmith.training.start import find_start
 from digitsmith.training.train import train
 
 ARMS: tuple[ArmKey, ...] = get_args(ArmKey)
-
-RECIPE = Recipe(
-    layers=((32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_size=64, rotation=18.0, scale=0.2, shift=0.07,
-    shear=0.3, elastic=0.08, thickness=0.5,
-)  # fmt: skip
-"""Of every classifier. Distortions were tuned on MNIST with ten examples of each class (benchmarks/distortions.py)."""
 
 _PARTS: dict[ArmKey, tuple[str, ...]] = {
     "real": (), "box": ("box",), "scratch": ("scratch",), "adapted": ("adapted",), "both": ("box", "adapted"),
 }  # fmt: skip
 """The kinds of generated digits that each arm has."""
 
-_IMAGES = 12_800  # in an epoch, examples repeated as often as it takes
-_REAL_SHARE = 0.5
-_GENERATED = 4000
-_TRUSTED = 0.5
 _USUAL = (1, 5, 10, 20, 50, 100)
 
 
@@ -109,11 +101,11 @@ def scarce(
             read=options,
             pool=len(study.pool),
             test_images=len(study.test),
-            classifier=ClassifierRecord(**asdict(RECIPE)),
-            steps=RECIPE.epochs * (_IMAGES // RECIPE.batch_size),
-            real_share=_REAL_SHARE,
-            generated=_GENERATED,
-            trusted=_TRUSTED,
+            classifier=ClassifierRecord(**asdict(mixing.RECIPE)),
+            steps=mixing.RECIPE.epochs * (mixing.IMAGES // mixing.RECIPE.batch_size),
+            real_share=mixing.REAL_SHARE,
+            generated=mixing.GENERATED,
+            trusted=mixing.TRUSTED,
             versions=Versions.here("torch", "numpy", "onnxruntime"),
         )
         return study.run(Scarce(
@@ -132,6 +124,7 @@ class _Study:
                 f"{data.record.title} and {data.held_out_record.title} must be labelled, with the same classes.",
                 parameter="source",
             )
+        self.kept = "" if data.record.part == "whole" else ", as half of all are kept to test on"
         self.model, self.folder, self.progress = model, folder, progress
         self._reader: Classifier | None = None
 
@@ -153,8 +146,9 @@ class _Study:
             )
         if numbers[-1] > least:
             name = self.pool.classes[int(counts.argmin())]
-            there = f"of the {len(self.pool):,} images to draw from, {least} are of class {name}"
-            raise DataError(f"{numbers[-1]} of each class are too many: {there}.", parameter="per_class")
+            there = f"of the {len(self.pool):,} images to draw from{self.kept}, {least} are of class {name}"
+            mend = f"Use {least} at most" if least else "Add images of it, or a test split"
+            raise DataError(f"{numbers[-1]} of each class are too many: {there}. {mend}.", parameter="per_class")
         return numbers
 
     def run(self, asked: Scarce) -> Scarce:
@@ -183,7 +177,7 @@ class _Study:
         parts = [self._made(kind, number, seed, examples) for kind in _PARTS[arm]]
         generated = [part for part in parts if part is not None]
         data = one_epoch(examples, generated)
-        net = train_classifier(data, RECIPE, seed, Silent())
+        net = train_classifier(data, mixing.RECIPE, seed, Silent())
         return Cell(
             per_class=number,
             seed=seed,
@@ -195,9 +189,9 @@ class _Study:
     def _made(self, kind: str, number: int, seed: int, examples: Dataset) -> Dataset | None:
         """Generated digits of a kind; None if the examples say that they are of other classes."""
         if kind == "box":
-            return self._digits(self.model, seed) if not number or self._box_reads(examples) >= _TRUSTED else None
+            return digits_of(self.model, self.pool.classes, seed) if not number or self._box_fits(examples) else None
         run = self.folder / f"{kind}-{number}-{seed}"
-        return self._digits(load(self._trained(run, kind, seed, examples)), seed)
+        return digits_of(load(self._trained(run, kind, seed, examples)), self.pool.classes, seed)
 
     def _trained(self, run: Path, kind: str, seed: int, examples: Dataset) -> Path:
         """The run folder of a generator, trained now, or before."""
@@ -213,47 +207,25 @@ class _Study:
             raise KeyboardInterrupt
         return run
 
-    def _digits(self, model: Model, seed: int) -> Dataset | None:
-        """Digits of a model, of the classes that the source has, too; None if it has none of these."""
-        shared = [name for name in self.pool.classes if name in model.record.classes]
-        if not shared:
-            return None
-        names = [shared[i % len(shared)] for i in range(_GENERATED)]
-        labels: NDArray[np.int64] = np.array([self.pool.classes.index(name) for name in names])
-        return Dataset(model.sample(names, seed=seed), labels, self.pool.classes)
-
-    def _box_reads(self, examples: Dataset) -> float:
-        """The share of examples that a classifier of the model's digits alone reads as what they are."""
+    def _box_fits(self, examples: Dataset) -> bool:
+        """Whether the model's digits are of the kind of the examples."""
         if self._reader is None:
-            box = self._digits(self.model, 0)
+            box = digits_of(self.model, self.pool.classes, 0)
             if box is None:
-                return 0.0
-            self._reader = train_classifier(one_epoch(examples.take(slice(0, 0)), [box]), RECIPE, 0, Silent())
-        return float((classify(self._reader, examples.images) == examples.labels).mean())
-
-
-def draw_examples(pool: Dataset, number: int, seed: int) -> Dataset:
-    """So many labelled images of each class, drawn by the seed; fewer are among more."""
-    assert pool.labels is not None
-    order = np.random.default_rng(seed).permutation(len(pool))
-    of_class = [order[pool.labels[order] == label][:number] for label in range(len(pool.classes))]
-    return pool.take(np.concatenate(of_class))
-
-
-def one_epoch(examples: Dataset, generated: Sequence[Dataset] = ()) -> Dataset:
-    """An epoch of a classifier: examples, again and again, and generated digits of all kinds in equal shares."""
-    share = 0.0 if not len(examples) else _REAL_SHARE if generated else 1.0
-    parts = [(examples, share), *((part, (1 - share) / len(generated)) for part in generated)]
-    taken = [part.take(np.arange(round(of_all * _IMAGES)) % max(len(part), 1)) for part, of_all in parts if of_all]
-    labels = [part.labels for part in taken if part.labels is not None]
-    return Dataset(np.concatenate([part.images for part in taken]), np.concatenate(labels), examples.classes)
+                return False
+            self._reader = classifier_of(box)
+        return trusts(self._reader, examples)
 
 
 def _notes(data: RealData) -> tuple[str, ...]:
     """What a reader should know of the images."""
-    if data.record.part == "whole":
-        return ()
-    return (f"{data.record.source} has no test split: examples are drawn from one half, and tested on the other.",)
+    notes, test = [], data.held_out.labelled()
+    if data.record.part != "whole":
+        notes = [f"{data.record.source} has no test split: examples are drawn from one half, and tested on the other."]
+    assert test.labels is not None
+    if missing := [name for i, name in enumerate(test.classes) if not (test.labels == i).any()]:
+        notes.append(f"No image to test on is of class {listed(missing)}: accuracy says nothing of it.")
+    return tuple(notes)
 
 
 def _with_cells(study: Scarce, cells: Sequence[Cell], planned: int) -> Scarce:

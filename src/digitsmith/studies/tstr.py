@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
-from digitsmith.errors import ConfigError, DataError, ModelError
+from digitsmith.errors import ConfigError, DataError, ModelError, blaming
 from digitsmith.evaluation.images import Subject, open_subject
 from digitsmith.evaluation.measures.readability import CONFIDENT
 from digitsmith.evaluation.reference import RealData, choose_reference, load_real, on_choice, require_same_kind
@@ -90,7 +90,8 @@ def tstr(
     with listening(progress) as listener:
         opened = open_subject(subject, listener, reference)
         chosen, read = choose_reference(opened, reference)
-        data = load_real(chosen, read, listener)
+        with blaming("reference"):
+            data = load_real(chosen, read, listener)
         data = replace(data, notes=(*data.notes, *on_choice(opened, reference, chosen)))
         _require_fitting(opened, data)
         return _Experiment(opened, data, count).run(seeds, listener)

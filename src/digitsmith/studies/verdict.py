@@ -55,7 +55,8 @@ def _verdict(number: int, best: Row, real: dict[int, float]) -> str:
         return f"generated digits harm here; the best of them are {change} {TITLES[best.arm]}."
     if best.low <= 0:
         alone = f"with real examples alone, accuracy is {100 * real[number]:.1f} %"
-        return f"no help that can be told from chance: {alone}, and the best are {change} {TITLES[best.arm]}."
+        found = f"{alone}, and the best are {change} {TITLES[best.arm]}"
+        return f"no help that can be told from chance: {found}. More seeds narrow that."
     worth = _worth(number, best.mean, real)
     return f"{change} {TITLES[best.arm]}{f', worth about {worth} real examples of each class' if worth else ''}."
 

@@ -16,7 +16,7 @@ from digitsmith.data.assemble import fit
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import Source, read_over, read_source
-from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError
+from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError, OutputError
 from digitsmith.figures.run import draw_figures
 from digitsmith.files import require_new
 from digitsmith.progress import Progress, listening
@@ -105,6 +105,8 @@ def train(
             "say what to train: the preset residual, cgan or gan, or the path of a .toml file.", parameter="preset"
         )
     else:
+        if run.config.is_file():
+            raise OutputError(f"{run.folder} holds a run: resume it, or choose another folder.", parameter="resume")
         require_new(run.folder)
         recorded = find_record(preset) if data is None else None  # the config of a run brings its data
     config = load_config(preset or run.config, changes)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from digitsmith.data import limits
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.folders import SPLITS as SPLITS
-from digitsmith.data.folders import Place, places, walk
+from digitsmith.data.folders import Place, is_image, places, walk
 from digitsmith.data.folders import Split as Split
 from digitsmith.data.reading import Reading, listed
 from digitsmith.data.tables.text import is_stylegan
@@ -194,13 +194,16 @@ def _read(path: Path, split: Split, reading: Reading) -> Dataset:
 
 
 def _others(path: Path) -> str:
-    """What a folder without images holds, for the end of an error: pictures of another kind can be converted."""
+    """What there is in place of a data set, for the end of an error."""
+    if path.is_file() and is_image(path.name):
+        return " This is a single image: give its folder."
+    if path.suffix.lower() in (".zip", ".7z", ".rar"):
+        return " This is an archive: unpack it first."
     names = itertools.islice(walk(path), _LISTED) if path.is_dir() else ()
     endings = Counter(ending for name in names if (ending := Path(name).suffix.lower()))
     if not endings:
         return ""
-    kinds = [f"{count:,} of {ending}" for ending, count in endings.most_common(3)]
-    return f" What it holds: {listed(kinds)}; pictures such as .heic are to be converted to JPEG or PNG."
+    return f" What it holds: {listed([f'{count:,} of {ending}' for ending, count in endings.most_common(3)])}."
 
 
 def _held(path: Path, split: Split, reading: Reading) -> Iterator[tuple[Place, _FormatModule]]:

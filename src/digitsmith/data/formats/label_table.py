@@ -236,7 +236,7 @@ def _require_fit(table: Table, rows: _Rows, unnamed: Sequence[str], reading: Rea
 def _assembled(
     table: Table, files: Sequence[str], labels: Sequence[Any], classes: Sequence[str], reading: Reading
 ) -> Dataset:
-    """The images, with their labels; it is said which classes have hardly any."""
+    """The images, with their labels."""
     decoded = decode_files(table.path.parent, files, reading)
     kept = [labels[i] for i in decoded.kept.tolist()]
     if any(isinstance(label, list) for label in kept):
@@ -249,9 +249,6 @@ def _assembled(
         _compare_with_folders(table, [files[i] for i in decoded.kept.tolist()], named, reading)
         if len(named) > 1 == len(set(named)):
             reading.note(f"{table.path}: all {len(named):,} images have the same label, {named[0]}.")
-        counts = np.bincount(data.labels[data.labels >= 0], minlength=len(data.classes))
-        if lone := [name for name, count in zip(data.classes, counts, strict=True) if count == 1]:
-            reading.note(f"{table.path}: there is one image only of {listed(lone)}.")
     return data
 
 

@@ -13,8 +13,10 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from digitsmith.data import limits
 from digitsmith.errors import DataError, reason
 
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
-"""Of files of these formats, in lower case."""
+ENDINGS = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif", ".avif"}
+)
+"""Of image files, in lower case. Those of the last three are refused, unless their content is of another format."""
 
 MODES = {
     "1": "black and white", "L": "grey", "LA": "grey, transparent", "P": "palette", "RGB": "colour",
@@ -23,6 +25,7 @@ MODES = {
 }  # fmt: skip
 """Kinds of pixels, by the names that Pillow has for them; others go by those."""
 
+_HEIF = b"ftyp"  # from the fifth byte on, in HEIC and AVIF files
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 _TILE_WIDTH, _TILE_LENGTH = 322, 323  # tags of TIFF: a tile is decoded whole, however small the image is
 _JPEG_SCAN, _MAX_SCANS = b"\xff\xda", 200  # a progressive image has about ten, and each takes time
@@ -95,6 +98,10 @@ def decode_picture(content: bytes) -> Picture:
         try:
             image: Image.Image = Image.open(io.BytesIO(content), formats=_FORMATS)
         except UnidentifiedImageError as error:
+            if content[4:8] == _HEIF:
+                raise ValueError(
+                    "it is a HEIC or AVIF photo, as phones save them: convert it to JPEG or PNG"
+                ) from error
             raise ValueError("it is no image of a format that is known") from error
         with image:
             changes = ["reduced"] if _bound(image, content) else []

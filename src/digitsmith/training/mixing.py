@@ -1,0 +1,67 @@
+"""How few real examples and generated digits are put together for a classifier: the rule of `study scarce`."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitsmith.data.dataset import Dataset
+from digitsmith.models.generator import Model
+from digitsmith.progress import Silent
+from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
+
+RECIPE = Recipe(
+    layers=((32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_size=64, rotation=18.0, scale=0.2, shift=0.07,
+    shear=0.3, elastic=0.08, thickness=0.5,
+)  # fmt: skip
+"""Of classifiers of few images. Distortions were tuned on MNIST with ten examples of each class
+(benchmarks/distortions.py)."""
+
+IMAGES = 12_800
+"""In an epoch, examples repeated as often as it takes."""
+
+REAL_SHARE = 0.5
+"""Of the real examples in an epoch, where there are generated digits."""
+
+GENERATED = 4000
+"""Different generated digits of each kind."""
+
+TRUSTED = 0.5
+"""Generated digits are used if a classifier of them alone reads this share of the real examples."""
+
+
+def draw_examples(pool: Dataset, number: int, seed: int) -> Dataset:
+    """So many labelled images of each class, drawn by the seed; fewer are among more."""
+    assert pool.labels is not None
+    order = np.random.default_rng(seed).permutation(len(pool))
+    of_class = [order[pool.labels[order] == label][:number] for label in range(len(pool.classes))]
+    return pool.take(np.concatenate(of_class))
+
+
+def one_epoch(examples: Dataset, generated: Sequence[Dataset] = ()) -> Dataset:
+    """An epoch of a classifier: examples, again and again, and generated digits of all kinds in equal shares."""
+    share = 0.0 if not len(examples) else REAL_SHARE if generated else 1.0
+    parts = [(examples, share), *((part, (1 - share) / len(generated)) for part in generated)]
+    taken = [part.take(np.arange(round(of_all * IMAGES)) % max(len(part), 1)) for part, of_all in parts if of_all]
+    labels = [part.labels for part in taken if part.labels is not None]
+    return Dataset(np.concatenate([part.images for part in taken]), np.concatenate(labels), examples.classes)
+
+
+def digits_of(model: Model, classes: tuple[str, ...], seed: int) -> Dataset | None:
+    """Digits of a model, of those of the classes that it has; None if it has none of these."""
+    shared = [name for name in classes if name in model.record.classes]
+    if not shared:
+        return None
+    names = [shared[i % len(shared)] for i in range(GENERATED)]
+    labels: NDArray[np.int64] = np.array([classes.index(name) for name in names])
+    return Dataset(model.sample(names, seed=seed), labels, classes)
+
+
+def classifier_of(made: Dataset) -> Classifier:
+    """A classifier that has seen generated digits alone, to ask what it says of real examples."""
+    return train_classifier(one_epoch(made.take(slice(0, 0)), [made]), RECIPE, 0, Silent())
+
+
+def trusts(classifier: Classifier, examples: Dataset) -> bool:
+    """Whether a classifier of generated digits reads half of the examples as what they are, or more: they are alike."""
+    return float((classify(classifier, examples.images) == examples.labels).mean()) >= TRUSTED
