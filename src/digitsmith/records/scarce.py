@@ -52,16 +52,19 @@ class ScarceProtocol(Record):
     arms: Annotated[tuple[ArmKey, ...], Field(min_length=1)]
     model: Address = Field(description="The pair that generators are adapted from, and whose digits are used.")
     model_sha256: str = Field(description="Of its weights.")
-    read: ReadOptions = Field(description="How the images were read.")
-    pool: Count = Field(description="Real images that examples are drawn from.")
-    test_images: Annotated[Count, Field(ge=1)]
+    read: ReadOptions = Field(title="Images are read with", description="How the images were read.")
+    pool: Count = Field(title="Images to draw from", description="Real images that examples are drawn from.")
+    test_images: Annotated[Count, Field(ge=1)] = Field(title="Images to test on", description="Real images.")
     classifier: ClassifierRecord
-    steps: Count = Field(description="Of each classifier, whatever it is trained on.")
-    real_share: Share = Field(description="Of the real examples in a batch, where there are generated digits.")
-    generated: Count = Field(description="Different generated digits of each kind.")
+    steps: Count = Field(title="Steps of each classifier", description="Of each classifier, whatever it is trained on.")
+    real_share: Share = Field(
+        title="Real share of a batch", description="Of the real examples in a batch, where there are generated digits."
+    )
+    generated: Count = Field(title="Generated digits", description="Different generated digits of each kind.")
     trusted: Share = Field(
+        title="Examples read, for the model's digits to be used",
         description="The model's digits are used as they are if a classifier of them alone reads this share of the "
-        "real examples."
+        "real examples.",
     )
     versions: Versions
 

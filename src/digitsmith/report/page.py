@@ -152,8 +152,8 @@ def _protocol(result: Result) -> dict[str, str]:
         "Held out, sha256": result.held_out.sha256,
     }
     for key, value in result.protocol:
-        described = type(result.protocol).model_fields[key].description if isinstance(result, Scarce) else None
-        label = (described or key.capitalize().replace("_sha256", ", sha256").replace("_", " ")).rstrip(".")
+        title = type(result.protocol).model_fields[key].title
+        label = title or key.capitalize().replace("_sha256", ", sha256").replace("_", " ")
         if isinstance(value, Record) and not isinstance(value, Versions):
             value = ", ".join(_setting(name, setting) for name, setting in value if setting not in (None, "", False))
         facts[label] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
