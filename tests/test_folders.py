@@ -59,9 +59,26 @@ class TestWhatCounts:
         assert found == [(1, "0"), (2, "1")]
         assert said == f"{tmp_path / '1'}: left out, as no images: notes.txt and 1 more."
 
-    @pytest.mark.parametrize("name", ["labels.xlsx", "Labels.csv", "metadata.jsonl", "annotations.txt"])
-    def test_a_file_that_would_give_the_labels_but_does_not_is_refused(self, tmp_path, name) -> None:
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "unlabelled_notes.md",
+            "labels_readme.txt",
+            "dataset-metadata.json",
+            "label_predictions.csv",
+            "test_labels.csv",
+        ],
+    )
+    def test_a_file_that_gives_no_labels_is_let_be(self, tmp_path, name) -> None:
         put(tmp_path, "a.png", "b.png", name)
+        assert read(tmp_path)[0] == [(1, ""), (2, "")]
+
+    @pytest.mark.parametrize("folder", ["", "images/"])
+    @pytest.mark.parametrize(
+        "name", ["labels.xlsx", "Labels.csv", "metadata.jsonl", "annotations.txt", "train_labels.xls"]
+    )
+    def test_a_file_that_would_give_the_labels_but_does_not_is_refused(self, tmp_path, name, folder) -> None:
+        put(tmp_path, f"{folder}a.png", f"{folder}b.png", name)
         with refused(DataError, f"{name} would give the labels, by its name, but names none", "image_column"):
             read(tmp_path)
 
@@ -328,6 +345,24 @@ def test_phone_photos_are_to_be_converted(tmp_path: Path) -> None:
         load_dataset(folder, resize=(28, 28))
     (folder / "0" / "IMG_1.HEIC").write_bytes((folder / "0" / "a.png").read_bytes())  # only its name is
     assert len(load_dataset(folder, resize=(28, 28))) == 3
+
+
+def test_the_original_of_a_converted_photo_is_passed_over(tmp_path: Path) -> None:
+    folder = put(tmp_path / "photos", "IMG_0.png", "IMG_1.png")
+    for name in ("IMG_0.HEIC", "IMG_1.heic"):
+        (folder / name).write_bytes(b"\0\0\0\x18ftypheic" + bytes(20))
+    (folder / "labels.csv").write_text("file,label\nIMG_0,3\nIMG_1,4\n")
+    assert read(folder)[0] == [(1, "3"), (2, "4")]
+    (folder / "labels.csv").write_text("file,label\nIMG_0.png,3\nIMG_1.png,4\n")
+    assert read(folder)[0] == [(1, "3"), (2, "4")]
+
+
+def test_a_table_of_the_test_split_alone_leaves_no_images_for_training(tmp_path: Path) -> None:
+    folder = put(tmp_path / "data", "a.png", "b.png", "c.png", "d.png")
+    (folder / "labels.csv").write_text("file,label,split\na.png,3,test\nb.png,4,test\nc.png,3,test\nd.png,4,test\n")
+    assert len(load_dataset(folder, "test")) == 4
+    with refused(MissingSplitError, "has no train split, only test"):
+        load_dataset(folder, "train")
 
 
 def test_what_is_no_data_set_is_told_what_it_is(tmp_path: Path) -> None:

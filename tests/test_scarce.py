@@ -127,6 +127,12 @@ def test_what_cannot_be_studied(digits: Dataset) -> None:
         digitsmith.scarce("digits", "study", per_class=[])
     with refused(ConfigError, "choose among", "arms"):
         digitsmith.scarce("digits", "study", arms=["magic"])
+    assert digits.labels is not None
+    lone = np.flatnonzero(digits.labels == 1)[:1]
+    some = digits.take(np.concatenate([np.flatnonzero(digits.labels == 0)[:5], lone]))
+    formats.write(Dataset(some.images, np.array([0] * 5 + [1]), ("a", "b")), Path("lone"), "npz")
+    with refused(DataError, "as half of all are kept to test on, 0 are of class b. Add images of it", "per_class"):
+        digitsmith.scarce("lone", "study")
     formats.write(Dataset(digits.images[:100]), Path("bare"), "npz")
     with refused(DataError, "must be labelled", "source"):
         digitsmith.scarce("bare", "study")

@@ -145,4 +145,4 @@ def test_digits_that_are_never_recognised_are_studied_without_the_filter(
     for content in (noise, Dataset(noise.sample(["0", "1"] * 100), np.arange(200) % 2, digits.classes)):
         result = studies._Experiment(Subject("noise", content), data, 100).run(2, Silent())
         assert [arm.key for arm in result.arms] == ["trtr", "tstr", "trts"]
-        assert any("Nothing was filtered" in note for note in result.notes)
+        assert any("filtered images was left out" in note for note in result.notes)

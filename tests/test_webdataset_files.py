@@ -35,7 +35,7 @@ def shard(path: Path, *members: tuple[str, bytes]) -> Path:
 
 def read(path: Path, **options):
     reading = Reading(ReadOptions(**options))
-    return formats.read(path, "train", reading), reading.notes
+    return formats.read(path, "train", reading), [note for note in reading.notes if "one image only" not in note]
 
 
 def labels_of(path: Path, **options):

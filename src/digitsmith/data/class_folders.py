@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digitsmith.data.dataset import UNLABELLED
-from digitsmith.data.folders import counts, is_image, look_like_digits, splits_in, subfolders, walk
+from digitsmith.data.folders import (
+    Split,
+    counts,
+    is_image,
+    look_like_digits,
+    splits_in,
+    subfolders,
+    walk,
+    without_originals,
+)
 from digitsmith.data.labels import class_titles, natural
-from digitsmith.data.names import part_of
+from digitsmith.data.names import part_of, words
 from digitsmith.data.reading import Reading, listed
 from digitsmith.data.tables.text import ENDINGS
 from digitsmith.errors import DataError
@@ -19,7 +28,11 @@ UNLABELLED_FOLDER = "unlabelled"
 
 _UNLABELLED = (UNLABELLED_FOLDER, "unlabeled")
 _TOLD = tuple(ending for ending in ENDINGS if ending != ".txt")
-_OF_LABELS = ("label", "annotation", "metadata")  # in names of files that would give labels
+_OF_LABELS = frozenset({"label", "labels", "annotation", "annotations", "metadata"})
+_OF_NONE = frozenset({"readme", "notes", "names", "prediction", "predictions", "submission"})
+"""Words in names of files that would give labels, and in those of files that would not."""
+
+_TABLES = (*ENDINGS, ".xlsx", ".xls", ".ods")
 _MOST_AT_ONCE = 3  # names in a message
 
 
@@ -49,7 +62,7 @@ def has_images(folder: Path) -> bool:
     return any(is_image(file) for name in inside for file in walk(folder / name))
 
 
-def labelled_files(folder: Path, names: Sequence[str], reading: Reading) -> Labelled:
+def labelled_files(folder: Path, split: Split, names: Sequence[str], reading: Reading) -> Labelled:
     """Find the images in class folders, however deep in them; or in a folder without any.
 
     Where folders of writers, or of other things, hold the folders of the classes, those are taken: the folders that
@@ -57,6 +70,7 @@ def labelled_files(folder: Path, names: Sequence[str], reading: Reading) -> Labe
 
     Args:
         folder: in which they are.
+        split: that is read: tables of the other one are not missed.
         names: of the classes in their order, where a record has them; else the folders give them.
         reading: told what is left out and guessed.
 
@@ -72,7 +86,7 @@ def labelled_files(folder: Path, names: Sequence[str], reading: Reading) -> Labe
             f"{folder / beside[0]} lies beside the class folders: move it into one, or into a folder "
             f"{UNLABELLED_FOLDER}, or take it out."
         )
-    _tell_others(folder, reading, labelled=bool(found))
+    _tell_others(folder, split, reading, labelled=len(found) > 1)
     classes = {name: _within(name, files) for name, files in found.items()}
     if level := _level_of_classes(folder, found, names):
         reading.note(f"The classes are the folders in {listed([*found], _MOST_AT_ONCE)} of {folder}.")
@@ -105,7 +119,7 @@ def _class_folders(folder: Path, names: Sequence[str]) -> list[str]:
 
 def _files_in(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
-        return [entry.name for entry in entries if counts(entry.name) and entry.is_file()]
+        return without_originals([entry.name for entry in entries if counts(entry.name) and entry.is_file()])
 
 
 def _images(folder: Path, reading: Reading) -> list[str]:
@@ -126,14 +140,21 @@ def _within(folder: str, files: Sequence[str]) -> list[str]:
     return [f"{folder}/{file}" for file in files]
 
 
-def _tell_others(folder: Path, reading: Reading, *, labelled: bool) -> None:
+def _gives_labels(name: str, split: Split) -> bool:
+    """Whether a file is a table of labels by its name, and not of the other split."""
+    said = {*words(name)}
+    of_other = part_of(name) not in (None, split)
+    return name.lower().endswith(_TABLES) and bool(said & _OF_LABELS) and not said & _OF_NONE and not of_other
+
+
+def _tell_others(folder: Path, split: Split, reading: Reading, *, labelled: bool) -> None:
     """Say which files lie beside images or class folders, and are neither images nor tables, of which others tell.
 
     Raises:
         DataError: one is meant to give the labels of images that would have none.
     """
     names = [name for name in _files_in(folder) if not is_image(name)]
-    meant = [name for name in names if part_of(name) is None and any(word in name.lower() for word in _OF_LABELS)]
+    meant = [name for name in names if _gives_labels(name, split)]
     if meant and not labelled:
         raise DataError(
             f"{folder / meant[0]} would give the labels, by its name, but names none of these images. Labels are read "

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from digitsmith.data import limits
-from digitsmith.data.images.decoding import ENDINGS
+from digitsmith.data.images.decoding import ENDINGS, PHONE_ENDINGS
 from digitsmith.data.labels import natural
 from digitsmith.data.names import Part, is_of_split, part_of
 from digitsmith.data.reading import Reading, listed
@@ -33,7 +33,24 @@ def counts(name: str) -> bool:
 
 def is_image(name: str) -> bool:
     """Whether that is the name of an image."""
-    return os.path.splitext(name)[1].lower() in ENDINGS  # noqa: PTH122  # a hundred thousand paths are slow
+    return _ending(name) in ENDINGS or is_phone_photo(name)
+
+
+def is_phone_photo(name: str) -> bool:
+    """Whether that is the name of a photo that is to be converted."""
+    return _ending(name) in PHONE_ENDINGS
+
+
+def without_originals(names: list[str]) -> list[str]:
+    """Names in a folder, without photos of phones that lie there again as an image that can be read."""
+    if not any(map(is_phone_photo, names)):
+        return names
+    converted = {os.path.splitext(name)[0] for name in names if _ending(name) in ENDINGS}  # noqa: PTH122  # as below
+    return [name for name in names if not (is_phone_photo(name) and os.path.splitext(name)[0] in converted)]  # noqa: PTH122
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122  # a hundred thousand paths are slow
 
 
 def look_like_digits(names: Collection[str]) -> bool:
@@ -70,6 +87,7 @@ def walk(folder: Path) -> Iterator[str]:
         seen.add((status.st_dev, status.st_ino))
         if depth > _DEPTH:
             raise DataError(f"{place} lies more than {_DEPTH} folders deep: take it out of there.")
+        inside: list[str] = []
         with os.scandir(place) as entries:
             for entry in entries:
                 if not counts(entry.name):
@@ -80,7 +98,8 @@ def walk(folder: Path) -> Iterator[str]:
                     files += 1
                     if files > limits.MAX_FILES:
                         raise DataError(f"{folder} holds more than {limits.MAX_FILES:,} files: divide it into parts.")
-                    yield prefix + entry.name
+                    inside.append(entry.name)
+        yield from (prefix + name for name in without_originals(inside))
 
 
 @dataclass(frozen=True)

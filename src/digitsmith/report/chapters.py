@@ -55,9 +55,7 @@ class Chapter:
     evaluation: Evaluation | None = None
     study: Study | None = None
     scarce: Scarce | None = None
-    generators: dict[str, str] = field(
-        default_factory=dict
-    )  # of a study: titles, with data URIs of real over generated
+    generators: dict[str, str] = field(default_factory=dict)  # of a study: titles, and data URIs
     outdated: bool = False  # the run's model has changed since its evaluation
     resume: str = ""  # the command that ends a training which was stopped
     measurable: bool = False  # the run can be evaluated
@@ -123,9 +121,16 @@ def _read_run(path: Path) -> Chapter:
         evaluation=evaluation,
         study=study,
         outdated=outdated,
-        resume="" if run.read_record().state == "finished" else command("train", resume=True, out=path),
+        resume=_resume(run),
         measurable=can_be_measured(run),
     )
+
+
+def _resume(run: Run) -> str:
+    """The command that goes on with a run that was stopped; empty if nothing is left to do, or it cannot go on."""
+    record = run.read_record()
+    can = record.state in ("training", "interrupted") and record.data.source
+    return command("train", resume=True, out=run.folder) if can else ""
 
 
 def _sha256(path: Path) -> str:

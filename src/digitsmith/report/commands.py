@@ -97,7 +97,10 @@ def scarce_command(result: "Scarce", folder: Path) -> str:
 
 
 def can_be_measured(run: "Run") -> bool:
-    """Whether a run has a generator, and was trained on so many images that its own can be compared with them."""
+    """Whether a run has a generator, and was trained on images of a source, enough of them to compare its own with."""
     from digitsmith.models.digitnet import LEAST_IMAGES
 
-    return run.model.is_file() and run.read_record().data.images >= LEAST_IMAGES
+    if not run.model.is_file():
+        return False
+    data = run.read_record().data
+    return bool(data.source) and data.images >= LEAST_IMAGES

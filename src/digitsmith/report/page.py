@@ -155,7 +155,11 @@ def _protocol(result: Result) -> dict[str, str]:
         title = type(result.protocol).model_fields[key].title
         label = title or key.capitalize().replace("_sha256", ", sha256").replace("_", " ")
         if isinstance(value, Record) and not isinstance(value, Versions):
-            value = ", ".join(_setting(name, setting) for name, setting in value if setting not in (None, "", False))
+            value = ", ".join(
+                _setting(name, setting)
+                for name, setting in value
+                if setting is not None and setting is not False and setting != ""
+            )
         facts[label] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     return facts
 

@@ -133,9 +133,9 @@ class _Study:
         assert self.pool.labels is not None
         counts = np.bincount(self.pool.labels, minlength=len(self.pool.classes))
         least = int(counts.min())
-        if per_class is None:
-            return tuple(number for number in _USUAL if number <= least) or (least,)
-        asked = [per_class] if isinstance(per_class, int) else per_class
+        if per_class is None and least:
+            return tuple(number for number in _USUAL if number <= least)
+        asked = _USUAL[:1] if per_class is None else [per_class] if isinstance(per_class, int) else per_class
         numbers = tuple(sorted({whole(number, "per_class") for number in asked}))
         if not numbers or numbers[0] < 0:
             raise ConfigError("give numbers of examples of each class, such as 5 and 50.", parameter="per_class")

@@ -31,8 +31,8 @@ _LEAST_STEPS = 1500  # of a training: few images are passed over more often
 _FILTER_NOTE = "The filter, the digit-net, was itself trained on 55,000 real images of MNIST."
 
 _NOTHING_KEPT = (
-    "Nothing was filtered: the digit-net, which knows the digits of MNIST, does not classify enough of these images as "
-    "they are labelled."
+    "The row of filtered images was left out: the digit-net, which knows the digits of MNIST, does not classify enough "
+    "of these images as they are labelled."
 )
 
 
@@ -174,8 +174,10 @@ class _Experiment:
         if isinstance(self.content, Model):
             try:
                 return self.generated(seed, progress, min_confidence=CONFIDENT)
-            except ModelError:
-                return None
+            except ModelError as error:
+                if error.parameter == "min_confidence":
+                    return None
+                raise
         images = self.generated(seed, progress)
         predictions = digit_net().predict(images.images, self.scale, progress=progress, work="filtering")
         kept = np.flatnonzero((predictions.digits == digit_labels(images)) & (predictions.confidence >= CONFIDENT))

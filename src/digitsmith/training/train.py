@@ -118,6 +118,8 @@ def train(
     with listening(progress) as progress:
         usual = recorded.data.read if recorded else pair.read if pair else ReadOptions()
         options = read_over(usual, read)
+        if pair is not None and not resume and options.frame and not isinstance(data, Dataset):
+            progress.note(f"Images are cropped to their ink, scaled and centred, as those of {pair.record.name} are.")
         images, source = _find_images(data, options, recorded, run.folder if resume else preset, progress)
         where = device or (recorded.device if resume and recorded else "auto")
         job = prepare(run, images, config, where, progress, pair)

@@ -174,12 +174,16 @@ def _read(path: Path, split: Split, reading: Reading) -> Dataset:
         raise DataError(f"{path} is being written at this moment, or its writer was killed: wait, or make it again.")
     other: Split = "train" if split == "test" else "test"
     missing: MissingSplitError | None = None
+    without = set[Path]()  # places whose table has nothing of the split
     for place, module in _held(path, split, reading):
+        if place.path in without:
+            continue
         reading.record = _nearest_record(place.path, path)
         try:
             data = module.read(place, reading)
         except MissingSplitError as error:  # as in a table of the other folder
             missing = missing or error
+            without.add(place.path)
             continue
         if not len(data):
             raise DataError(f"{path} holds no image.")
@@ -197,7 +201,7 @@ def _others(path: Path) -> str:
     """What there is in place of a data set, for the end of an error."""
     if path.is_file() and is_image(path.name):
         return " This is a single image: give its folder."
-    if path.suffix.lower() in (".zip", ".7z", ".rar"):
+    if path.is_file() and path.suffix.lower() in (".zip", ".7z", ".rar", ".tgz", ".gz"):
         return " This is an archive: unpack it first."
     names = itertools.islice(walk(path), _LISTED) if path.is_dir() else ()
     endings = Counter(ending for name in names if (ending := Path(name).suffix.lower()))

@@ -33,7 +33,7 @@ def holds(place: Place) -> bool:
 
 def read(place: Place, reading: Reading) -> Dataset:
     """Read class folders, or a folder of unlabelled images."""
-    found = labelled_files(place.path, reading.record.classes if reading.record else (), reading)
+    found = labelled_files(place.path, place.split, reading.record.classes if reading.record else (), reading)
     decoded = decode_files(place.path, found.files, reading)
     labels = np.array(found.labels, np.int64)[decoded.kept]
     return assemble(place.path, reading, decoded.images, labels, found.classes)

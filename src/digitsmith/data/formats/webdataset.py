@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from digitsmith.data import limits, names
 from digitsmith.data.assemble import assemble
 from digitsmith.data.dataset import UNLABELLED, Dataset
-from digitsmith.data.folders import Place, counts, is_image
+from digitsmith.data.folders import Place, counts, is_image, is_phone_photo
 from digitsmith.data.formats import Header, decoding, write_record
 from digitsmith.data.images.decoding import encode
 from digitsmith.data.images.many import decode_all
@@ -95,6 +95,7 @@ class _Sample:
 def _image(sample: _Sample) -> str:
     """The ending of its image; empty without any."""
     found = [ending for ending in sample.parts if is_image(f"x.{ending}")]
+    found = [ending for ending in found if not is_phone_photo(f"x.{ending}")] or found
     if len(found) > 1:
         raise DataError(f"{sample.title} has several images, {listed(found)}: give each sample one.")
     return found[0] if found else ""

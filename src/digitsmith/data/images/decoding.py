@@ -13,10 +13,11 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from digitsmith.data import limits
 from digitsmith.errors import DataError, reason
 
-ENDINGS = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif", ".avif"}
-)
-"""Of image files, in lower case. Those of the last three are refused, unless their content is of another format."""
+ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+"""Of files of these formats, in lower case."""
+
+PHONE_ENDINGS = frozenset({".heic", ".heif", ".avif"})
+"""Of photos that are refused, unless their content is of another format."""
 
 MODES = {
     "1": "black and white", "L": "grey", "LA": "grey, transparent", "P": "palette", "RGB": "colour",
