@@ -186,7 +186,8 @@ def test_arrays_that_are_named_for_one_split_are_found_for_the_other(path, names
         assert np.array_equal(data.images, IMAGES[part])
         assert data.labels is not None
         assert data.labels.tolist() == LABELS[part].tolist()
-        assert len(notes) == (2 if split == "test" else 0)
+        said = [note for note in notes if "one image only" not in note]
+        assert len(said) == (2 if split == "test" else 0)
     np.savez(path, **{name: array for name, array in arrays.items() if "test" not in name})
     with pytest.raises(MissingSplitError, match="has no test split of"):
         read(path, "test", **asked)

@@ -213,7 +213,7 @@ def test_the_lock_empties_no_other_file(tmp_path: Path) -> None:
 
 def test_a_folder_that_holds_something_is_not_touched(micro_run: Run) -> None:
     before = contents(micro_run)
-    with refused(OutputError, "is not empty"):
+    with refused(OutputError, "holds a run: resume it, or choose another folder", "resume"):
         digitsmith.train("cgan", "digits", micro_run.folder, changes=MICRO)
     assert contents(micro_run) == before
     with refused(RunError, "holds no run"):
