@@ -115,13 +115,14 @@ def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
     import torch
 
     from digitsmith.cli import main
-    from digitsmith.studies import scarce, tstr
+    from digitsmith.studies import tstr
+    from digitsmith.training import mixing
 
     torch.set_num_threads(1)
     tstr._LEAST_STEPS = 8  # how well a classifier learns is not what is looked at
     tstr.RECIPE = replace(tstr.RECIPE, epochs=1, batch_size=16)
-    scarce.RECIPE = replace(scarce.RECIPE, epochs=1, layers=((8, 2), (8, 2)))
-    scarce._IMAGES, scarce._GENERATED = 640, 100
+    mixing.RECIPE = replace(mixing.RECIPE, epochs=1, layers=((8, 2), (8, 2)))
+    mixing.IMAGES, mixing.GENERATED = 640, 100
     counted = itertools.count()
 
     def count() -> None:
