@@ -63,11 +63,10 @@ def data(
 
 def _train(summary: "Summary", source: str, out: Path, read: dict[str, str | bool]) -> str:
     """The command to go on with: of what is in the box, where that can be had."""
-    from digitsmith.data.dataset import UNLABELLED
     from digitsmith.data.labels import DIGITS
+    from digitsmith.data.sheet import counts
 
-    labels = summary.first.labels
-    conditional = labels is not None and len({*labels.tolist()} - {UNLABELLED}) > 1
+    conditional = sum(map(bool, counts(summary.first).values())) > 1
     options: dict[str, object] = {"data": source, "out": out, **read}
     if not conditional:
         return command("train", "gan", **options)

@@ -7,7 +7,7 @@ import numpy as np
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.labels import DIGITS
-from digitsmith.errors import DataError
+from digitsmith.errors import DataError, blaming
 from digitsmith.evaluation import notes
 from digitsmith.evaluation.extractors import FeatureExtractor, FeatureSpace, feature_extractor, features_of
 from digitsmith.evaluation.images import Subject, draw_images, open_subject
@@ -74,7 +74,8 @@ def evaluate(
     with listening(progress) as listener:
         opened = open_subject(subject, listener, reference)
         chosen, read = choose_reference(opened, reference)
-        real = load_real_images(chosen, read, fetch=fetch, progress=listener)
+        with blaming("reference"):
+            real = load_real_images(chosen, read, fetch=fetch, progress=listener)
         real = replace(real, notes=(*real.notes, *on_choice(opened, reference, chosen)))
         labels = real.reference.labels
         if opened.digits is not None and labels is not None and len(opened.digits) < len(digits_in(labels)):

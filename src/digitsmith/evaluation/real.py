@@ -19,7 +19,6 @@ from digitsmith.data.formats import Split
 from digitsmith.data.images.framing import SIDE
 from digitsmith.data.labels import DIGITS
 from digitsmith.data.sources import Source
-from digitsmith.errors import blaming
 from digitsmith.evaluation.images import DEFAULT
 from digitsmith.evaluation.neighbours import nearest
 from digitsmith.evaluation.reference import RealData, load_real
@@ -133,14 +132,11 @@ def load_real_images(source: Source, read: ReadOptions, *, fetch: bool = False, 
         DataError: no such source.
     """
     if source != DEFAULT or read.resize not in (None, (SIDE, SIDE)) or read.frame == "tight":
-        with blaming("reference"):
-            data = load_real(source, read, progress)
-        return predict_real(data, progress)
+        return predict_real(load_real(source, read, progress), progress)
     known = _load_shipped()
     if not (fetch or at_hand("mnist")):
         return known
-    with blaming("reference"):
-        data = load_real(source, read, progress)
+    data = load_real(source, read, progress)
     return replace(
         known,
         reference=replace(known.reference, images=data.reference.images),

@@ -11,10 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
-
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.reading import listed
+from digitsmith.data.sheet import counts
 from digitsmith.data.sources import Source, read_over
 from digitsmith.errors import ConfigError, DataError, OutputError
 from digitsmith.evaluation.reference import RealData, load_real
@@ -130,12 +129,10 @@ class _Study:
 
     def numbers(self, per_class: int | Sequence[int] | None) -> tuple[int, ...]:
         """The numbers of examples to study."""
-        assert self.pool.labels is not None
-        counts = np.bincount(self.pool.labels, minlength=len(self.pool.classes))
-        least = int(counts.min())
-        if per_class is None and least:
-            return tuple(number for number in _USUAL if number <= least)
-        asked = _USUAL[:1] if per_class is None else [per_class] if isinstance(per_class, int) else per_class
+        of_class = counts(self.pool)
+        least = min(of_class.values())
+        usual = [number for number in _USUAL if number <= least] or _USUAL[:1]
+        asked = usual if per_class is None else [per_class] if isinstance(per_class, int) else per_class
         numbers = tuple(sorted({whole(number, "per_class") for number in asked}))
         if not numbers or numbers[0] < 0:
             raise ConfigError("give numbers of examples of each class, such as 5 and 50.", parameter="per_class")
@@ -145,7 +142,7 @@ class _Study:
                 parameter="per_class",
             )
         if numbers[-1] > least:
-            name = self.pool.classes[int(counts.argmin())]
+            name = min(of_class, key=of_class.__getitem__)
             there = f"of the {len(self.pool):,} images to draw from{self.kept}, {least} are of class {name}"
             mend = f"Use {least} at most" if least else "Add images of it, or a test split"
             raise DataError(f"{numbers[-1]} of each class are too many: {there}. {mend}.", parameter="per_class")
@@ -219,11 +216,10 @@ class _Study:
 
 def _notes(data: RealData) -> tuple[str, ...]:
     """What a reader should know of the images."""
-    notes, test = [], data.held_out.labelled()
+    notes = []
     if data.record.part != "whole":
         notes = [f"{data.record.source} has no test split: examples are drawn from one half, and tested on the other."]
-    assert test.labels is not None
-    if missing := [name for i, name in enumerate(test.classes) if not (test.labels == i).any()]:
+    if missing := [name for name, count in counts(data.held_out).items() if not count]:
         notes.append(f"No image to test on is of class {listed(missing)}: accuracy says nothing of it.")
     return tuple(notes)
 
