@@ -1,4 +1,4 @@
-"""How the distortions of the study of scarce data were chosen: what helps a classifier with few real examples.
+"""How distortions and layers of the study of scarce data were chosen: what helps a classifier with few examples.
 
     python benchmarks/distortions.py [--source mnist] [--per-class 10] [--seeds 4] [--sets wide,thickness]
 
@@ -31,6 +31,8 @@ SETS = {
     "wide, elastic, thickness 0.7": replace(_WIDE, elastic=0.08, thickness=0.7),
     "wide, elastic, thickness 1": replace(_WIDE, elastic=0.08, thickness=1.0),
     "of the study": RECIPE,
+    "of the study, four layers": replace(RECIPE, layers=RECIPE.layers[1:]),
+    "of the study, twice as long": replace(RECIPE, epochs=2 * RECIPE.epochs),
 }
 
 

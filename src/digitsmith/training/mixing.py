@@ -11,10 +11,10 @@ from digitsmith.progress import Silent
 from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
 
 RECIPE = Recipe(
-    layers=((32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_size=64, rotation=18.0, scale=0.2, shift=0.07,
-    shear=0.3, elastic=0.08, thickness=0.5,
+    layers=((16, 1), (32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_size=64, rotation=18.0, scale=0.2,
+    shift=0.07, shear=0.3, elastic=0.08, thickness=0.5,
 )  # fmt: skip
-"""Of classifiers of few images. Distortions were tuned on MNIST with ten examples of each class
+"""Of classifiers of few images. Layers and distortions were tuned on MNIST with ten examples of each class
 (benchmarks/distortions.py)."""
 
 IMAGES = 12_800
