@@ -14,6 +14,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from digitsmith.answers.read import Count, read
     from digitsmith.data.dataset import Dataset
     from digitsmith.data.sources import load_dataset
     from digitsmith.errors import DigitsmithError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from digitsmith.generation.generate import generate
     from digitsmith.generation.stream import Stream, stream
     from digitsmith.models.generator import Model, load
+    from digitsmith.models.reader import Reader, load_reader
     from digitsmith.records.evaluation import Evaluation
     from digitsmith.records.scarce import Scarce
     from digitsmith.records.study import Study
@@ -28,23 +30,27 @@ if TYPE_CHECKING:
     from digitsmith.studies.scarce import scarce
     from digitsmith.studies.tstr import tstr
     from digitsmith.training.export import export
+    from digitsmith.training.learn import Learned, learn
     from digitsmith.training.stream import as_torch
     from digitsmith.training.train import Outcome, train
 
     __version__: str
 
 __all__ = [
-    "Dataset", "DigitsmithError", "Evaluation", "Model", "Outcome", "Scarce", "Stream",
-    "Study", "as_torch", "evaluate", "export", "generate", "load", "load_dataset", "scarce", "stream", "train", "tstr",
-    "write_report",
+    "Count", "Dataset", "DigitsmithError", "Evaluation", "Learned", "Model", "Outcome", "Reader", "Scarce", "Stream",
+    "Study", "as_torch", "evaluate", "export", "generate", "learn", "load", "load_dataset", "load_reader", "read",
+    "scarce", "stream", "train", "tstr", "write_report",
 ]  # fmt: skip
 
 _HOMES = {
+    "Count": "answers.read",
     "Dataset": "data.dataset",
     "DigitsmithError": "errors",
     "Evaluation": "records.evaluation",
+    "Learned": "training.learn",
     "Model": "models.generator",
     "Outcome": "training.train",
+    "Reader": "models.reader",
     "Scarce": "records.scarce",
     "Stream": "generation.stream",
     "Study": "records.study",
@@ -52,8 +58,11 @@ _HOMES = {
     "evaluate": "evaluation.evaluate",
     "export": "training.export",
     "generate": "generation.generate",
+    "learn": "training.learn",
     "load": "models.generator",
     "load_dataset": "data.sources",
+    "load_reader": "models.reader",
+    "read": "answers.read",
     "scarce": "studies.scarce",
     "stream": "generation.stream",
     "train": "training.train",

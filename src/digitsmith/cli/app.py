@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 
 import digitsmith
 from digitsmith import interrupts
-from digitsmith.cli import data, evaluate, export, generate, models, report, study, train
+from digitsmith.cli import data, evaluate, export, generate, learn, models, read, report, study, train
 from digitsmith.cli.output import standard_streams
 from digitsmith.errors import DigitsmithError
 
@@ -92,6 +92,8 @@ studies = typer.Typer(help="Experiments on what generated digits are good for.",
 app.command(cls=Command)(train.train)
 app.command(cls=Command)(generate.generate)
 app.command(cls=Command)(evaluate.evaluate)
+app.command(cls=Command)(learn.learn)
+app.command(cls=Command)(read.read)
 studies.command(cls=Command)(study.tstr)
 studies.command(cls=Command)(study.scarce)
 app.add_typer(studies, name="study")

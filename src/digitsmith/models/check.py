@@ -3,9 +3,11 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import onnx
 from onnx import TensorProto, helper, shape_inference
+from pydantic import ValidationError
 
 from digitsmith.errors import ModelError, reason
 from digitsmith.models.operators import (
@@ -18,6 +20,9 @@ from digitsmith.models.operators import (
     workspace,
 )
 from digitsmith.models.protobuf import require_raw
+from digitsmith.records.base import Record
+
+R = TypeVar("R", bound=Record)
 
 METADATA_KEY = "digitsmith"
 """The key of the ONNX metadata under which a model's record is kept, as JSON."""
@@ -33,6 +38,7 @@ _MOST_BESIDE = 2**22  # bytes in memory of what are no weights; files of ours, w
 _IR_VERSIONS = range(8, 11)
 _RAW_DATA = (7, 5, 9)  # where protobuf has it: graph, initializer, raw_data
 _SIZES: dict[int, int] = {TensorProto.FLOAT: 4, TensorProto.FLOAT16: 2, TensorProto.INT64: 8}
+_USES = {"generator": "makes digits", "reader": "reads digits"}
 _SMALL = 64  # elements of a tensor that may decide on shapes
 
 
@@ -62,6 +68,24 @@ def parse(name: str, content: bytes) -> tuple[onnx.ModelProto, str]:
     if len(records) != 1:
         raise ModelError(f"{name} is an ONNX file, but no Digitsmith model: use one that Digitsmith exported.")
     return proto, records[0]
+
+
+def read_metadata(name: str, text: str, kind: type[R]) -> R:
+    """The record of a model file, of the kind that is asked for.
+
+    Raises:
+        ModelError: it is of the other kind, of another version, or damaged.
+    """
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        wrong = {problem["loc"]: problem["input"] for problem in error.errors()}
+        if wrong.get(("kind",)) in _USES:
+            other = wrong["kind",]
+            raise ModelError(f"{name} is a {other}, which {_USES[other]}: give the other kind of file here.") from error
+        if ("format",) in wrong:
+            raise ModelError(f"{name} was made by another version of Digitsmith: make it again.") from error
+        raise ModelError(f"{name}: its metadata are not usable ({reason(error)}).") from error
 
 
 def check_graph(name: str, proto: onnx.ModelProto, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> None:

@@ -9,11 +9,10 @@ from typing import Any, Self
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from digitsmith.data.images.pixels import to_uint8
 from digitsmith.errors import ConfigError, ModelError, reason
-from digitsmith.models.check import Tensor, check_graph, parse
+from digitsmith.models.check import Tensor, check_graph, parse, read_metadata
 from digitsmith.models.noise import BLOCK, MAX_INDEX, Span, check_seed, noise_block, spans, whole
 from digitsmith.models.running import Runs, Workers, open_session
 from digitsmith.records.model import GeneratorRecord, ShippedRecord
@@ -227,12 +226,7 @@ def _read(path: Path) -> bytes:
 def _check(name: str, content: bytes) -> tuple[GeneratorRecord, bytes]:
     """The record of a model file that may be anything, and its graph, once it is sure that running it is harmless."""
     proto, text = parse(name, content)
-    try:
-        record = GeneratorRecord.model_validate_json(text)
-    except ValidationError as error:
-        if any(problem["loc"] == ("format",) for problem in error.errors()):
-            raise ModelError(f"{name} was exported by another version of Digitsmith: export it again.") from error
-        raise ModelError(f"{name}: its metadata are not usable ({reason(error)}).") from error
+    record = read_metadata(name, text, GeneratorRecord)
     n = images_per_run(record.image_size)
     inputs = {"z": Tensor(onnx.TensorProto.FLOAT, (n, record.z_dim))}
     if record.classes:

@@ -30,12 +30,16 @@ TRUSTED = 0.5
 """Generated digits are used if a classifier of them alone reads this share of the real examples."""
 
 
+def draw_places(labels: NDArray[np.int64], classes: int, number: int, seed: int) -> NDArray[np.int64]:
+    """The places of so many images of each class, drawn by the seed; fewer are among more: int64[classes * number]."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    return np.concatenate([order[labels[order] == label][:number] for label in range(classes)])
+
+
 def draw_examples(pool: Dataset, number: int, seed: int) -> Dataset:
-    """So many labelled images of each class, drawn by the seed; fewer are among more."""
+    """So many labelled images of each class, drawn by the seed."""
     assert pool.labels is not None
-    order = np.random.default_rng(seed).permutation(len(pool))
-    of_class = [order[pool.labels[order] == label][:number] for label in range(len(pool.classes))]
-    return pool.take(np.concatenate(of_class))
+    return pool.take(draw_places(pool.labels, len(pool.classes), number, seed))
 
 
 def one_epoch(examples: Dataset, generated: Sequence[Dataset] = ()) -> Dataset:

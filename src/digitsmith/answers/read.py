@@ -1,0 +1,167 @@
+"""`digitsmith.read`: from files to answers, and what is written of them."""
+
+import contextlib
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from digitsmith.answers.files import Answer, read_subject
+from digitsmith.data.images.grid import save_png
+from digitsmith.data.sources import read_over
+from digitsmith.errors import ConfigError
+from digitsmith.files import require_file_place, staged_file
+from digitsmith.models.reader import Reader, load_reader
+from digitsmith.progress import Progress, listening
+from digitsmith.records.base import ReadOptions
+
+_COLUMNS = ("file", "label", "probability", "verdict")
+_SHEET = 400  # images
+_SHEET_COLUMNS = 20
+_CELL, _TEXT, _SIDE = 40, 14, 32  # pixels: of a cell, of the line under an image, and of an image
+
+
+@dataclass
+class Count:
+    """What came of all images.
+
+    Attributes:
+        verdicts: how many images have each.
+        labelled: how many have a label in their data set.
+        right: how many of these are read right, were none refused.
+        accepted: how many of these are accepted.
+        accepted_right: how many of these are right.
+        confirmed: how many show the digit that is verified.
+        denied: how many show another one.
+    """
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    labelled: int = 0
+    right: int = 0
+    accepted: int = 0
+    accepted_right: int = 0
+    confirmed: int = 0
+    denied: int = 0
+
+    def add(self, answer: Answer, claim: str | None) -> None:
+        """Count one."""
+        accepted = answer.verdict == "read"
+        self.verdicts[answer.verdict] += 1
+        if answer.truth:
+            right = answer.label == answer.truth
+            self.labelled += 1
+            self.right += right
+            self.accepted += accepted
+            self.accepted_right += accepted and right
+        if claim is not None and accepted:
+            self.confirmed += answer.label == claim
+            self.denied += answer.label != claim
+
+
+def read(
+    subjects: str | Path | Sequence[str | Path],
+    reader: str | Path | Reader | None = None,
+    *,
+    error: float | None = None,
+    verify: str | None = None,
+    csv_file: Path | None = None,
+    json_file: Path | None = None,
+    sheet: Path | None = None,
+    read: ReadOptions | Mapping[str, Any] | None = None,
+    told: Callable[[Answer], None] = lambda _: None,
+    progress: Progress | bool = True,
+) -> Count:
+    """Read images of one digit each: files, folders of files, and data sets, in constant memory.
+
+    Args:
+        subjects: what to read.
+        reader: what reads: as for `load_reader`.
+        error: the share of wrong answers to accept; see `Reader.read`.
+        verify: a label, of which each image is asked whether it shows it.
+        csv_file: where to write all answers as CSV.
+        json_file: where to write them as lines of JSON.
+        sheet: where to draw the first 400 images with their answers; refused ones are red.
+        read: how files are read, where that is not the reader's own way.
+        told: is told of each answer as it comes.
+        progress: True shows it, False is silent; or a listener.
+
+    Raises:
+        DataError: there is no such file, or no image in it.
+        ModelError: no such reader, or one that cannot be used.
+        ConfigError: an error that the reader cannot promise, or a label that it does not have.
+        OutputError: a file that cannot be written.
+    """
+    reader = reader if isinstance(reader, Reader) else load_reader(reader)
+    reader.thresholds(error)
+    options = read_over(ReadOptions(resize=reader.record.image_size, frame=reader.record.frame), read)
+    if verify is not None and verify not in reader.record.classes:
+        known = " ".join(reader.record.classes)
+        raise ConfigError(f"{verify}: {reader.name} knows no such label, only {known}.", parameter="verify")
+    for place in (csv_file, json_file, sheet):
+        if place is not None:
+            require_file_place(place)
+    count, shown = Count(), list[Answer]()
+    with listening(progress) as listener, contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(_csv(csv_file))] if csv_file else []
+        writers += [stack.enter_context(_json(json_file))] if json_file else []
+        for subject in [subjects] if isinstance(subjects, str | Path) else subjects:
+            for answer in read_subject(subject, reader, options, error, listener):
+                count.add(answer, verify)
+                told(answer)
+                for write in writers:
+                    write(answer)
+                if sheet and len(shown) < _SHEET:
+                    shown.append(answer)
+    if sheet:
+        _draw(shown, sheet)
+    return count
+
+
+@contextlib.contextmanager
+def _csv(path: Path) -> Iterator[Callable[[Answer], object]]:
+    with staged_file(path) as staged, staged.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        yield lambda answer: writer.writerow(
+            (answer.name, answer.label, f"{answer.probability:.6f}", answer.error or answer.verdict)
+        )
+
+
+@contextlib.contextmanager
+def _json(path: Path) -> Iterator[Callable[[Answer], object]]:
+    with staged_file(path) as staged, staged.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        yield lambda answer: file.write(
+            json.dumps(
+                dict(
+                    zip(
+                        _COLUMNS, (answer.name, answer.label, round(answer.probability, 6), answer.verdict), strict=True
+                    )
+                )
+                | ({"error": answer.error} if answer.error else {})
+            )
+            + "\n"
+        )
+
+
+def _draw(answers: Sequence[Answer], path: Path) -> None:
+    """The images with their labels beneath; those that are refused in red."""
+    rows = max(-(-len(answers) // _SHEET_COLUMNS), 1)
+    picture = Image.new("RGB", (_SHEET_COLUMNS * _CELL, rows * (_CELL + _TEXT)), (30, 30, 30))
+    drawing = ImageDraw.Draw(picture)
+    for i, answer in enumerate(answers):
+        left, top = i % _SHEET_COLUMNS * _CELL + 4, i // _SHEET_COLUMNS * (_CELL + _TEXT) + 4
+        accepted = answer.verdict == "read"
+        if answer.image is not None:
+            scaled = Image.fromarray(answer.image).convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.NEAREST)
+            picture.paste(scaled, (left, top))
+        colour = (200, 200, 200) if accepted else (255, 90, 90)
+        if not accepted:
+            drawing.rectangle((left - 2, top - 2, left + _SIDE + 1, top + _SIDE + 1), outline=colour)
+        drawing.text((left, top + _SIDE + 2), answer.label[:5] if accepted else f"{answer.label[:3]}?", fill=colour)
+    save_png(path, np.asarray(picture))

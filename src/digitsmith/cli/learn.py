@@ -1,0 +1,69 @@
+"""`digitsmith learn`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import digitsmith
+from digitsmith.cli.reading import Read, reads
+from digitsmith.report.commands import command
+
+
+@reads
+def learn(
+    out: Annotated[Path, typer.Argument(help="The new folder, for reader.onnx.", metavar="OUT")],
+    data: Annotated[
+        str,
+        typer.Option(help="The labelled images: a path, or a name from `digitsmith data`.", metavar="SOURCE"),
+    ],
+    per_class: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Use so many labels of each class only; the other images count as unlabelled.", metavar="K"
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        str | None, typer.Option(help="More images, whose labels are not looked at.", metavar="SOURCE")
+    ] = None,
+    generated: Annotated[
+        str | None,
+        typer.Option(
+            help="A model whose digits are mixed in, or none. Default: the one in the box, if there are at most 100 "
+            "labelled images of a class and they are of its kind.",
+            metavar="MODEL|RUN|none",
+            show_default=False,
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="How long to train. Default: it follows from the images.", metavar="N"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws the labels, and decides all random numbers.", metavar="N")] = 0,
+    read: Read = None,
+) -> None:
+    """Train a reader: a file that says which digit an image shows, or refuses.
+
+    \b
+    digitsmith learn my-reader --data my-digits
+    digitsmith learn my-reader --data my-digits --unlabelled scans
+    digitsmith learn ten-each --data mnist --per-class 10
+
+    Few labels will do. Images without a label are used, too: those of the data that have none, and those of
+    --unlabelled. Images are framed as MNIST was made, so that the reader takes digits of any size; --frame and --resize
+    choose otherwise. The test split, if there is one, has no part in it, and is read at the end.
+
+    Where each class has 100 labelled images, some are held out: they say how sure the reader must be. Needs torch: the
+    extra train.
+    """
+    learned = digitsmith.learn(
+        data, out, per_class=per_class, unlabelled=unlabelled, generated=generated, epochs=epochs, seed=seed, read=read
+    )
+    record = learned.reader.record
+    assert record.training is not None
+    used = record.training
+    typer.echo(f"\nLearned from {used.labelled:,} labelled and {used.unlabelled:,} unlabelled images.")
+    for measured in record.measured:
+        typer.echo(f"  {measured.accuracy:.2%} of {measured.images:,} images are read right ({measured.title}).")
+    typer.echo(f"  {out / 'reader.onnx'}  the reader, {len(learned.reader.content) / 1e6:.1f} MB")
+    typer.echo(f"\nNext, read images with it:\n  {command('read', 'IMAGES', reader=out)}")

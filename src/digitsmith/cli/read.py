@@ -1,0 +1,95 @@
+"""`digitsmith read`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import digitsmith
+from digitsmith.cli.reading import Read, reads
+
+if TYPE_CHECKING:
+    from digitsmith import Count
+    from digitsmith.answers.files import Answer
+
+_SHOWN = 30  # answers; of more, files have them all
+
+
+@reads
+def read(
+    subjects: Annotated[
+        list[str],
+        typer.Argument(help="Image files, folders of images, or data sets.", metavar="IMAGE|FOLDER|SOURCE..."),
+    ],
+    reader: Annotated[
+        Path,
+        typer.Option(help="What reads: the folder that `digitsmith learn` made, or its reader.onnx.", metavar="READER"),
+    ],
+    error: Annotated[
+        float | None,
+        typer.Option(
+            help="The share of wrong answers to accept: with less, more images are refused. Default: 0.01, where the "
+            "reader had held-out images.",
+            metavar="SHARE",
+        ),
+    ] = None,
+    verify: Annotated[
+        str | None, typer.Option(help="Say of each image whether it shows this digit.", metavar="LABEL")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write all answers as CSV.", metavar="FILE")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all answers as lines of JSON.", metavar="FILE")] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(help="Draw the first 400 images with their answers; refused ones in red.", metavar="FILE"),
+    ] = None,
+    read: Read = None,
+) -> None:
+    """Read digits: the label of each image, its probability, or why it is refused.
+
+    \b
+    digitsmith read scan.png --reader my-reader
+    digitsmith read scans --reader my-reader --csv answers.csv --sheet sheet.png
+    digitsmith read digits:test --reader my-reader --error 0.05
+    digitsmith read cheque.png --reader my-reader --verify 7
+
+    A folder is read file by file. Of a data set with labels, such as digits:test, it is said how many answers are
+    right. Files that cannot be read are named, and the others are read.
+    """
+    shown = 0
+
+    def tell(answer: "Answer") -> None:
+        nonlocal shown
+        shown += 1
+        if shown <= _SHOWN:
+            typer.echo(_line(answer, verify))
+
+    count = digitsmith.read(
+        subjects, reader, error=error, verify=verify, csv_file=csv, json_file=json, sheet=sheet, read=read, told=tell
+    )
+    if shown > _SHOWN:
+        typer.echo(f"… and {shown - _SHOWN:,} more{'' if csv or json else ': --csv FILE has all of them'}.")
+    _summarise(count, verify)
+    for place in (csv, json, sheet):
+        if place is not None:
+            typer.echo(f"  {place}")
+
+
+def _line(answer: "Answer", claim: str | None) -> str:
+    verdict = answer.error or answer.verdict
+    if claim is not None and answer.verdict == "read":
+        verdict = "yes" if answer.label == claim else "no"
+    return f"{answer.name}  {answer.label or '-'}  {answer.probability:.4f}  {verdict}"
+
+
+def _summarise(count: "Count", claim: str | None) -> None:
+    total, accepted = count.verdicts.total(), count.verdicts["read"]
+    refused = ", ".join(f"{number:,} {verdict}" for verdict, number in count.verdicts.items() if verdict != "read")
+    typer.echo(f"\n{accepted:,} of {total:,} images read{f'; refused: {refused}' if refused else ''}.")
+    if claim is not None:
+        typer.echo(f"{count.confirmed:,} show {claim}, {count.denied:,} show another.")
+    if count.labelled:
+        typer.echo(
+            f"Of {count.labelled:,} with a label, {count.right / count.labelled:.2%} are right if none is refused",
+            nl=False,
+        )
+        typer.echo(f", and {count.accepted_right / max(count.accepted, 1):.2%} of those that are read.")

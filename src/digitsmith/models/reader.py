@@ -1,0 +1,219 @@
+"""A reader file: one ONNX graph with its record. Loading it, and reading digits with it."""
+
+import functools
+import hashlib
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal, Self, get_args
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from digitsmith.data.images.framing import frame
+from digitsmith.data.images.ink import to_ink
+from digitsmith.data.images.pixels import to_planes, to_unit
+from digitsmith.errors import ConfigError, DataError, ModelError
+from digitsmith.models.check import Tensor, check_graph, parse, read_metadata
+from digitsmith.models.running import Runs, Workers, open_session
+from digitsmith.records.reader import ReaderRecord
+from digitsmith.untrusted import read_bytes, reading
+
+Verdict = Literal["read", "unsure", "two candidates", "no digit", "empty"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+_BATCH = 256
+_MAX_BYTES = 2**26  # of a reader file
+_USUAL_ERROR = 0.01
+_LIKELY = 0.5  # without held-out images, a class must be more likely than all else
+_ZOO = resources.files("digitsmith.models") / "zoo"
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What a reader says of images.
+
+    Attributes:
+        classes: their names.
+        probabilities: float32[n, classes]; what is missing to 1 is the probability of no digit at all.
+        codes: int8[n], for each image the place of its verdict in `VERDICTS`.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+    codes: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The most likely class of each image, whether or not it is accepted: int64[n]."""
+        labels: NDArray[np.int64] = self.probabilities.argmax(1)
+        return labels
+
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        """Its probability: float32[n]."""
+        confidence: NDArray[np.float32] = self.probabilities.max(1)
+        return confidence
+
+    @property
+    def accepted(self) -> NDArray[np.bool_]:
+        """Whether the label of each image is an answer: bool[n]."""
+        accepted: NDArray[np.bool_] = self.codes == VERDICTS.index("read")
+        return accepted
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """`read`, or why an image is refused."""
+        return [VERDICTS[code] for code in self.codes]
+
+
+class Reader:
+    """A trained reader. Get one from `load_reader`.
+
+    Attributes:
+        name: what the user calls it.
+        record: what it reads, and how it was trained.
+        sha256: of the file.
+    """
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self.name, self.content = name, content
+        self.record, checked = _check(name, content)
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        self._runs = Runs(name, open_session(name, checked))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, bytes]]:
+        return type(self), (self.name, self.content)  # a process that gets it loads it anew
+
+    def __repr__(self) -> str:
+        height, width = self.record.image_size
+        return f"Reader({self.name!r}, {height}x{width}x{self.record.channels}, classes {self.record.classes})"
+
+    def read(self, images: NDArray[np.uint8], *, error: float | None = None) -> Readings:
+        """Read images of one digit each, each independently of the others.
+
+        Args:
+            images: uint8[n, h, w], 0 background to 255 ink, or in colour uint8[n, h, w, 3], red, green and blue. They
+                are framed as the reader's own were, if these were framed.
+            error: the share of wrong answers to accept, of images drawn as the held-out ones of its training were;
+                with less, more images are refused. 0.01 by default, or what the held-out images allow.
+
+        Raises:
+            DataError: images that it cannot take.
+            ConfigError: an error that its held-out images cannot promise.
+        """
+        thresholds = self.thresholds(error)
+        framed = self._framed(images)
+        starts = range(0, len(framed), _BATCH)
+
+        def read(start: int) -> NDArray[np.float32]:
+            return self.probabilities(to_unit(to_planes(framed[start : start + _BATCH]).astype(np.float32)))
+
+        with Workers(self._runs, os.cpu_count() or 1) as workers:
+            made = [workers.result(future) for future in [workers.submit(read, start) for start in starts]]
+        probabilities = np.concatenate([np.zeros((0, len(self.record.classes)), np.float32), *made])
+        if not np.isfinite(probabilities).all():
+            raise ModelError(f"{self.name} gives probabilities that are no finite numbers: do not use it.")
+        return Readings(self.record.classes, probabilities, _judge(probabilities, thresholds, framed))
+
+    def probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the graph on float32[n, channels, h, w] in [-1, 1]: float32[n, classes]."""
+        return self._runs.run("probability", {"image": images})
+
+    def thresholds(self, error: float | None = None) -> NDArray[np.float32]:
+        """The least probability of each class that is taken for an answer: float32[classes]; see `read`."""
+        record = self.record
+        if error is not None and not 0 < error < 1:
+            raise ConfigError(f"{error} is no share of wrong answers: give one between 0 and 1.", parameter="error")
+        if not record.calibration:
+            if error is not None:
+                raise ConfigError(
+                    f"{self.name} had no held-out images, so that nothing can be said of its errors: leave it out.",
+                    parameter="error",
+                )
+            return np.full(len(record.classes), _LIKELY, np.float32)
+        least = max(1 / (one.images + 1) for one in record.calibration)
+        try:
+            return np.array(record.thresholds(max(least, _USUAL_ERROR) if error is None else error), np.float32)
+        except ValueError as refused:
+            raise ConfigError(f"{error} cannot be promised: {refused}.", parameter="error") from refused
+
+    def _framed(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Images of the reader's own size and channels."""
+        if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (3,)):
+            raise DataError(
+                f"give uint8[n, h, w], or in colour uint8[n, h, w, 3], not {images.dtype}{list(images.shape)}."
+            )
+        record = self.record
+        if images.ndim == 4 and record.channels == 1:
+            images = to_ink(images)
+        if record.frame is not None:
+            framed = [frame(image, record.frame, record.image_size) for image in images]
+            return np.array(framed, np.uint8).reshape(-1, *record.image_size)
+        wanted = (*record.image_size, *((3,) if record.channels == 3 else ()))
+        if images.shape[1:] != wanted:
+            ours, given = ("x".join(map(str, shape)) for shape in (wanted, images.shape[1:]))
+            raise DataError(f"{self.name} reads images of {ours}, not of {given}: resize them.")
+        return images
+
+
+def _judge(
+    probabilities: NDArray[np.float32], thresholds: NDArray[np.float32], images: NDArray[np.uint8]
+) -> NDArray[np.int8]:
+    """The verdict on each image, by the classes that reach their thresholds."""
+    reached = probabilities >= thresholds
+    best = probabilities.argmax(1)
+    none = 1 - probabilities.sum(1)
+    code = {verdict: np.int8(i) for i, verdict in enumerate(VERDICTS)}
+    codes = np.where(reached.sum(1) > 1, code["two candidates"], code["read"])
+    codes[~reached[np.arange(len(best)), best]] = code["unsure"]
+    codes[none > probabilities.max(1, initial=0)] = code["no digit"]
+    codes[~images.reshape(len(images), -1).any(1)] = code["empty"]
+    return codes.astype(np.int8)
+
+
+def load_reader(reader: str | Path | None = None) -> Reader:
+    """Load a reader.
+
+    Args:
+        reader: the folder that `learn` made, or a reader.onnx; by default the one that comes with the package.
+
+    Raises:
+        ModelError: no such reader, or a file that is none of ours.
+
+    Examples:
+        >>> import digitsmith
+        >>> digitsmith.load_reader().read(digitsmith.load().sample([3, 1, 4])).labels
+        array([3, 1, 4])
+    """
+    if reader is None:
+        return _shipped()
+    path = Path(reader)
+    with reading(path, ModelError, "give a folder that `learn` made, or its reader.onnx"):
+        if path.is_dir():
+            path /= "reader.onnx"
+        if not path.exists():
+            raise ModelError(
+                f"there is no reader {path}: give a folder that `digitsmith learn` made.", parameter="reader"
+            )
+        return Reader(str(reader), read_bytes(path, _MAX_BYTES))
+
+
+@functools.cache
+def _shipped() -> Reader:
+    return Reader("reader", (_ZOO / "reader" / "reader.onnx").read_bytes())
+
+
+def _check(name: str, content: bytes) -> tuple[ReaderRecord, bytes]:
+    """The record of a reader file that may be anything, and its graph, once it is sure that running it is harmless."""
+    proto, text = parse(name, content)
+    record = read_metadata(name, text, ReaderRecord)
+    image = Tensor(onnx.TensorProto.FLOAT, (_BATCH, record.channels, *record.image_size))
+    probability = Tensor(onnx.TensorProto.FLOAT, (_BATCH, len(record.classes)))
+    check_graph(name, proto, {"image": image}, {"probability": probability})
+    return record, proto.SerializeToString()  # what is run is what was understood
