@@ -56,9 +56,21 @@ def learn(
     Where each class has 100 labelled images, some are held out: they say how sure the reader must be. Needs torch: the
     extra train.
     """
-    learned = digitsmith.learn(
-        data, out, per_class=per_class, unlabelled=unlabelled, generated=generated, epochs=epochs, seed=seed, read=read
-    )
+    try:
+        learned = digitsmith.learn(
+            data,
+            out,
+            per_class=per_class,
+            unlabelled=unlabelled,
+            generated=generated,
+            epochs=epochs,
+            seed=seed,
+            read=read,
+        )
+    except KeyboardInterrupt:
+        if out.exists():
+            typer.echo(f"\nWhat is done is kept in {out}: the same command goes on from there.", err=True)
+        raise
     record = learned.reader.record
     assert record.training is not None
     used = record.training

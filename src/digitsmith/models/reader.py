@@ -173,7 +173,7 @@ def _judge(
     codes = np.where(reached.sum(1) > 1, code["two candidates"], code["read"])
     codes[~reached[np.arange(len(best)), best]] = code["unsure"]
     codes[none > probabilities.max(1, initial=0)] = code["no digit"]
-    codes[~images.reshape(len(images), -1).any(1)] = code["empty"]
+    codes[~images.any(tuple(range(1, images.ndim)))] = code["empty"]
     return codes.astype(np.int8)
 
 

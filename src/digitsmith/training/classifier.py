@@ -249,15 +249,18 @@ class _Training:
                     {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
                 )
             self.optimizer.load_state_dict(self._optimizer_state(tensors))
-            for _ in range(self.epoch * self.steps):
-                self.schedule.step()
+            made = self.epoch * self.steps
+            schedule = self.schedule.state_dict() | {"last_epoch": made - 1, "_step_count": made}
+            self.schedule.load_state_dict(schedule)
+            self.schedule.step()
             torch.set_rng_state(tensors["random"])
 
     def _optimizer_state(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
         state: dict[str, Any] = self.optimizer.state_dict()
-        for i in range(len(state["param_groups"][0]["params"])):
-            prefix = f"optimizer.{i}."
-            state["state"][i] = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
+        for i, weight in enumerate(self.net.parameters()):
+            moments = {key: tensors[f"optimizer.{i}.{key}"] for key in ("exp_avg", "exp_avg_sq")}
+            laid_out = {key: torch.empty_like(weight).copy_(moment) for key, moment in moments.items()}
+            state["state"][i] = {"step": tensors[f"optimizer.{i}.step"], **laid_out}  # in memory as the weights are
         return state
 
 

@@ -51,14 +51,23 @@ def one_epoch(examples: Dataset, generated: Sequence[Dataset] = ()) -> Dataset:
     return Dataset(np.concatenate([part.images for part in taken]), np.concatenate(labels), examples.classes)
 
 
-def digits_of(model: Model, classes: tuple[str, ...], seed: int) -> Dataset | None:
-    """Digits of a model, of those of the classes that it has; None if it has none of these."""
+def digits_of(model: Model, classes: tuple[str, ...], seed: int, count: int | None = None) -> Dataset | None:
+    """So many digits of a model, of those of the classes that it has; None if it has none of these."""
     shared = [name for name in classes if name in model.record.classes]
     if not shared:
         return None
-    names = [shared[i % len(shared)] for i in range(GENERATED)]
+    names = [shared[i % len(shared)] for i in range(count or GENERATED)]
     labels: NDArray[np.int64] = np.array([classes.index(name) for name in names])
     return Dataset(model.sample(names, seed=seed), labels, classes)
+
+
+def all_of(real: Dataset, generated: Sequence[Dataset] = ()) -> Dataset:
+    """What a classifier sees in an epoch: few examples again and again, or many once, with generated digits."""
+    if len(real) < IMAGES:
+        return one_epoch(real, generated)
+    parts = [real, *generated]
+    labels = [part.labels for part in parts if part.labels is not None]
+    return Dataset(np.concatenate([part.images for part in parts]), np.concatenate(labels), real.classes)
 
 
 def classifier_of(made: Dataset) -> Classifier:

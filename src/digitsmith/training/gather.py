@@ -1,0 +1,123 @@
+"""What a reader learns from: which images, and whose labels are looked at."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitsmith.data.dataset import Dataset
+from digitsmith.data.reading import Reading, listed
+from digitsmith.data.sources import Source, read_source
+from digitsmith.data.splits import read_splits
+from digitsmith.errors import ConfigError, DataError
+from digitsmith.models.noise import whole
+from digitsmith.progress import Progress
+from digitsmith.records.base import DataRecord, ReadOptions
+from digitsmith.training.mixing import draw_places
+
+_HELD_OUT = 0.2  # of labelled images, to say how sure is sure enough
+_MOST_HELD_OUT = 1000  # of each class
+_LEAST_TO_HOLD_OUT = 100  # labelled images of each class, for some to be held out
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What there is to learn from.
+
+    Attributes:
+        labelled: images whose labels are used in the training.
+        held_out: others, whose labels say how sure is sure enough; None if there are too few.
+        unlabelled: images whose labels are not known, or not looked at: uint8[n, h, w] or uint8[n, h, w, 3].
+        drawn: the places of the labelled ones, if they were drawn.
+        test: images to test on, which have no part in it.
+    """
+
+    labelled: Dataset
+    held_out: Dataset | None
+    unlabelled: NDArray[np.uint8] | None
+    drawn: tuple[int, ...]
+    test: Dataset | None
+    data: DataRecord
+    unlabelled_data: DataRecord | None
+
+
+def gather(
+    data: str | Path, unlabelled: str | Path | None, per_class: int | None, seed: int, options: ReadOptions,
+    progress: Progress,
+) -> Given:  # fmt: skip
+    """Read the images, and choose whose labels are used."""
+    source = Source.parse(str(data))
+    splits = read_splits(source, options, progress)
+    splits.require_chosen("data")
+    images = splits.images[source.split]
+    test = splits.images.get("test") if source.split == "train" else None
+    test = None if test is None or not len(test.labelled()) else test.labelled()
+    known = images.labelled()
+    _require_learnable(known, str(data))
+    assert images.labels is not None
+    assert known.labels is not None
+    places = np.flatnonzero(images.labels >= 0)
+    drawn: tuple[int, ...] = ()
+    if per_class is not None:
+        places = places[_draw(known, whole(per_class, "per_class"), seed)]
+        drawn = tuple(map(int, places))
+    others = np.setdiff1d(np.arange(len(images)), places)
+    more = [images.images[others]] if len(others) else []
+    of_others = None
+    if unlabelled is not None:
+        extra = read_source(Source.parse(str(unlabelled)), Reading(options, progress))
+        if (extra.image_size, extra.channels) != (images.image_size, images.channels):
+            raise DataError(
+                "these images are not of the kind of the labelled ones: frame both.", parameter="unlabelled"
+            )
+        more.append(extra.images)
+        of_others = Dataset(extra.images).record(str(unlabelled), options)
+    labelled = images.take(places)
+    labelled, held_out = _hold_out(labelled, seed)
+    return Given(
+        labelled,
+        held_out,
+        np.concatenate(more) if more else None,
+        drawn,
+        test,
+        images.record(str(data), options),
+        of_others,
+    )
+
+
+def _require_learnable(known: Dataset, name: str) -> None:
+    if not len(known):
+        raise DataError(
+            f"{name} has no labels: a reader learns from some, if only one of each class.", parameter="data"
+        )
+    assert known.labels is not None
+    counts = np.bincount(known.labels, minlength=len(known.classes))
+    if len(known.classes) < 2:
+        raise DataError(f"all images of {name} are of one class: there is nothing to tell apart.", parameter="data")
+    if missing := [name for name, count in zip(known.classes, counts, strict=True) if not count]:
+        raise DataError(f"no labelled image is of class {listed(missing)}: label one.", parameter="data")
+
+
+def _draw(known: Dataset, number: int, seed: int) -> NDArray[np.int64]:
+    """The places, among labelled images, of those whose labels are used."""
+    assert known.labels is not None
+    counts = np.bincount(known.labels, minlength=len(known.classes))
+    if number < 1:
+        raise ConfigError(f"{number} is too few: use at least one image of each class.", parameter="per_class")
+    if number > counts.min():
+        least = known.classes[int(counts.argmin())]
+        raise DataError(f"{number} is more than the {counts.min()} images of class {least}.", parameter="per_class")
+    return np.sort(draw_places(known.labels, len(known.classes), number, seed))
+
+
+def _hold_out(labelled: Dataset, seed: int) -> tuple[Dataset, Dataset | None]:
+    """Divide labelled images into those to learn from, and those that say how sure is sure enough."""
+    assert labelled.labels is not None
+    counts = np.bincount(labelled.labels, minlength=len(labelled.classes))
+    if counts.min() < _LEAST_TO_HOLD_OUT:
+        return labelled, None
+    order = np.random.default_rng(seed).permutation(len(labelled))
+    of_class = [order[labelled.labels[order] == label] for label in range(len(counts))]
+    held = np.concatenate([places[: min(round(_HELD_OUT * len(places)), _MOST_HELD_OUT)] for places in of_class])
+    return labelled.take(np.setdiff1d(order, held)), labelled.take(held)

@@ -1,0 +1,294 @@
+"""Readers: what they learn from, what they promise, what they refuse, and what is said of files."""
+
+import csv
+import dataclasses
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import digitsmith
+from conftest import refused
+from digitsmith.data import formats
+from digitsmith.data.dataset import Dataset
+from digitsmith.errors import ConfigError, DataError, ModelError, OutputError, RunError
+from digitsmith.models.reader import Reader
+from digitsmith.progress import Silent
+from digitsmith.records.reader import Calibration
+from digitsmith.training import learn as learning
+from digitsmith.training import mixing
+from digitsmith.training.classifier import Extras, train_classifier
+from digitsmith.training.consistency import consistency_loss, pseudo_labels
+from digitsmith.training.learn import Learned
+from digitsmith.training.negatives import negatives
+
+SMALL = dataclasses.replace(mixing.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=4, lr=1e-2)
+
+
+def make_small(patch: pytest.MonkeyPatch) -> None:
+    """Trainings of seconds."""
+    patch.setattr(mixing, "RECIPE", SMALL)
+    patch.setattr(mixing, "IMAGES", 1280)
+    patch.setattr(mixing, "GENERATED", 300)
+    patch.setattr(learning, "_EPOCHS_WITH_UNLABELLED", 2)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_small(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
+    with pytest.MonkeyPatch.context() as patch:
+        make_small(patch)
+        patch.setattr(mixing, "IMAGES", 6400)
+        return digitsmith.learn("digits", tmp_path_factory.mktemp("readers") / "reader", progress=False)
+
+
+def test_a_reader_reads_what_it_never_saw_and_says_how_well(learned: Learned) -> None:
+    record, test = learned.reader.record, learned.test
+    assert test is not None
+    readings = learned.reader.read(test.images)
+    right = readings.labels == test.labels
+    assert right.mean() > 0.9
+    assert [(one.title, one.images) for one in record.measured] == [
+        ("held out of the training images", 287), ("test split", 359)
+    ]  # fmt: skip
+    assert record.measured[1].accuracy == pytest.approx(right.mean(), abs=1e-6)
+    assert right[readings.accepted].mean() >= right.mean()
+    assert set(readings.verdicts) <= {"read", "unsure", "two candidates", "no digit"}
+    assert (readings.probabilities.sum(1) <= 1 + 1e-5).all()
+    assert record.training is not None
+    assert record.training.labelled == 1438
+    assert record.training.unlabelled == 0
+    assert record.training.generated is None  # more than a hundred of each class
+    loaded = digitsmith.load_reader(learned.folder)
+    assert (loaded.read(test.images).probabilities == readings.probabilities).all()
+    assert pickle.loads(pickle.dumps(loaded)).sha256 == learned.reader.sha256
+
+
+def test_no_digit_is_told_from_digits(learned: Learned, digits: Dataset) -> None:
+    random = np.random.default_rng(1)
+    noise = random.integers(0, 256, (50, 28, 28), np.uint8)
+    assert np.mean([verdict == "read" for verdict in learned.reader.read(noise).verdicts]) < 0.2
+    assert learned.reader.read(np.zeros((3, 40, 30), np.uint8)).verdicts == ["empty"] * 3
+    assert len(learned.reader.read(np.zeros((0, 28, 28), np.uint8))) == 0
+
+
+def test_images_of_any_size_are_framed_as_the_readers_own(learned: Learned) -> None:
+    assert learned.test is not None
+    larger = learned.test.resize((56, 56))
+    shifted = np.pad(larger.images, ((0, 0), (30, 4), (2, 40)))
+    same = learned.reader.read(shifted).labels == learned.reader.read(learned.test.images).labels
+    assert same.mean() > 0.94
+    colour = np.repeat((255 - shifted)[..., None], 3, 3)  # black on white paper
+    assert (learned.reader.read(colour).labels == learned.reader.read(shifted).labels).mean() > 0.9
+
+
+def test_an_error_is_promised_by_held_out_images(learned: Learned) -> None:
+    record = learned.reader.record
+    assert [one.images for one in record.calibration] == [
+        round(0.2 * n) for n in np.bincount(digitsmith.load_dataset("digits").labels)
+    ]
+    for strict, loose in ((0.05, 0.1), (0.1, 0.5)):
+        assert (learned.reader.thresholds(strict) <= learned.reader.thresholds(loose)).all()
+    with refused(
+        ConfigError, "0.001 cannot be promised: .* held-out images of class . allow no error under 1 in", "error"
+    ):
+        learned.reader.read(np.zeros((1, 28, 28), np.uint8), error=0.001)
+    with refused(ConfigError, "no share of wrong answers", "error"):
+        learned.reader.thresholds(2)
+
+
+def test_thresholds_are_those_of_split_conformal_prediction() -> None:
+    lowest = tuple(float(i) / 100 for i in range(10))  # of 99 held-out images
+    calibration = Calibration(images=99, lowest=lowest)
+    random = np.random.default_rng(0)
+    for error, rank in ((0.01, 1), (0.05, 5), (0.1, 10)):
+        record = digitsmith.records.reader.ReaderRecord(
+            classes=("a", "b"), image_size=(28, 28), calibration=(calibration, calibration)
+        )
+        assert record.thresholds(error) == (lowest[rank - 1],) * 2
+    missed = []  # of exchangeable scores, a share of at most `error` is lower than the threshold
+    for _ in range(2000):
+        scores = np.sort(random.random(100))
+        missed.append(random.random() < scores[int(0.1 * 101) - 1])
+    assert np.mean(missed) == pytest.approx(10 / 101, abs=0.02)
+
+
+def test_only_drawn_labels_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = digitsmith.load_dataset("digits")
+    assert data.labels is not None
+    first = digitsmith.learn("digits", "first", per_class=3, generated="none", progress=False).reader
+    assert first.record.training is not None
+    drawn = list(first.record.training.drawn)
+    assert np.bincount(data.labels[drawn]).tolist() == [3] * 10
+    assert first.record.training.unlabelled == len(data) - 30
+    assert first.record.calibration == ()
+    hidden = np.full(len(data), -1)
+    hidden[drawn] = data.labels[drawn]
+    formats.write(Dataset(data.images, hidden, data.classes), Path("hidden"), "npz")
+    second = digitsmith.learn("hidden", "second", generated="none", progress=False).reader
+    test = digitsmith.load_dataset("digits", "test").images
+    assert (first.read(test).probabilities == second.read(test).probabilities).all()
+
+
+def test_unlabelled_images_of_another_source_are_used(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixing, "TRUSTED", 0.2)  # of trainings of seconds
+    formats.write(digits.take(slice(0, 100)), Path("some"), "npz")
+    formats.write(Dataset(digits.images[100:300]), Path("bare"), "npz")
+    training = digitsmith.learn("some", "reader", unlabelled="bare", progress=False).reader.record.training
+    assert training is not None
+    assert (training.labelled, training.unlabelled) == (100, 200)
+    assert training.unlabelled_data is not None
+    assert training.unlabelled_data.source == "bare"
+    assert training.generated is not None  # few, and the box's digits are of their kind
+    assert training.generated.images == 300
+
+
+def test_a_model_that_saw_the_hidden_labels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = digitsmith.load()
+    assert model.record.training is not None
+    monkeypatch.setattr(Dataset, "sha256", lambda _: model.record.training.data.sha256)
+    with refused(ConfigError, "would give the others away", "generated"):
+        digitsmith.learn("digits", "reader", per_class=2, generated="mnist", progress=False)
+    assert not Path("reader").exists()
+
+
+def test_what_nothing_can_be_learned_from(digits: Dataset) -> None:
+    formats.write(Dataset(digits.images[:50]), Path("bare"), "npz")
+    with refused(DataError, "bare has no labels", "data"):
+        digitsmith.learn("bare", "reader", progress=False)
+    with refused(DataError, "128 is more than the 127 images of class 8", "per_class"):
+        digitsmith.learn("digits", "reader", per_class=128, progress=False)
+    with refused(ConfigError, "use at least one image of each class", "per_class"):
+        digitsmith.learn("digits", "reader", per_class=0, progress=False)
+    only = np.zeros(20, np.int64)
+    formats.write(Dataset(digits.images[:20], only, ("7",)), Path("one"), "npz")
+    with refused(DataError, "nothing to tell apart", "data"):
+        digitsmith.learn("one", "reader", progress=False)
+    assert not Path("reader").exists()
+
+
+def test_readers_and_generators_are_told_apart(learned: Learned, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is a reader, which reads digits"):
+        digitsmith.load(learned.folder / "reader.onnx")
+    path = tmp_path / "model.onnx"
+    path.write_bytes(digitsmith.load().content)
+    with pytest.raises(ModelError, match="is a generator, which makes digits"):
+        digitsmith.load_reader(path)
+    with refused(ModelError, "there is no reader nowhere", "reader"):
+        digitsmith.load_reader("nowhere")
+
+
+def test_files_are_read_one_by_one_and_bad_ones_are_named(learned: Learned, digits: Dataset) -> None:
+    folder = Path("scans")
+    folder.mkdir()
+    for i, image in enumerate(digits.images[:12]):
+        Image.fromarray(255 - image).save(folder / f"{i}.png")
+    (folder / "bad.png").write_bytes(b"no picture")
+    answers = []
+    count = digitsmith.read(
+        folder, learned.reader, csv_file=Path("a.csv"), json_file=Path("a.jsonl"), sheet=Path("sheet.png"),
+        told=answers.append, progress=False,
+    )  # fmt: skip
+    assert count.verdicts.total() == 13
+    assert count.verdicts["unreadable"] == 1
+    assert digits.labels is not None
+    names = [f"scans/{i}.png" for i in range(12)]
+    by_name = {answer.name: answer for answer in answers}
+    right = [by_name[name].label == digits.classes[label] for name, label in zip(names, digits.labels, strict=False)]
+    assert sum(right) >= 10
+    rows = list(csv.DictReader(Path("a.csv").open()))
+    assert [row["file"] for row in rows] == [*names, "scans/bad.png"]
+    lines = [json.loads(line) for line in Path("a.jsonl").read_text().splitlines()]
+    assert [line["label"] for line in lines] == [row["label"] for row in rows]
+    assert "error" in lines[-1]
+    with Image.open("sheet.png") as sheet:
+        assert sheet.mode == "RGB"
+
+
+def test_claims_are_verified(learned: Learned) -> None:
+    count = digitsmith.read("digits:test", learned.reader, verify="7", progress=False)
+    assert count.labelled == 359
+    assert 20 < count.confirmed < 50
+    assert count.confirmed + count.denied == count.verdicts["read"]
+    assert count.accepted_right / count.accepted >= count.right / count.labelled
+    with refused(ConfigError, "x: .* knows no such label", "verify"):
+        digitsmith.read("digits:test", learned.reader, verify="x", progress=False)
+
+
+def test_what_a_network_is_sure_of_teaches_it(digits: Dataset) -> None:
+    class Sure(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            logits = torch.zeros(len(images), 3)
+            logits[:2, 1] = 10.0  # sure of the first two only
+            return images, logits
+
+    labels, sure = pseudo_labels(Sure(), torch.zeros(4, 1, 28, 28))
+    assert labels[:2].tolist() == [1, 1]
+    assert sure.tolist() == [1, 1, 0, 0]
+    logits = torch.tensor([[0.0, 0.0, 0.0]] * 4)
+    assert consistency_loss(logits, labels, sure).item() == pytest.approx(np.log(3) / 2)
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint(digits: Dataset) -> None:
+    data = digits.take(slice(0, 640))
+    extras = Extras(unlabelled=digits.images[640:800], per_step=32, refuses=True)
+    whole = train_classifier(data, SMALL, 1, Silent(), extras=extras)
+
+    class Killed(Silent):
+        def update(self, work: str, done: int, total: int, detail: str = "") -> None:
+            if done == 2:
+                raise KeyboardInterrupt
+
+    place = Path("state.safetensors")
+    with pytest.raises(KeyboardInterrupt):
+        train_classifier(data, SMALL, 1, Killed(), extras=extras, checkpoint=place)
+    resumed = train_classifier(data, SMALL, 1, Silent(), extras=extras, checkpoint=place)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+    place.write_bytes(b"damaged")
+    with pytest.raises(RunError, match="remove it to begin again"):
+        train_classifier(data, SMALL, 1, Silent(), extras=extras, checkpoint=place)
+
+
+def test_a_stopped_learning_goes_on_with_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Impatient(Silent):
+        def update(self, work: str, done: int, total: int, detail: str = "") -> None:
+            if work == "learning to read" and done == 1:
+                raise KeyboardInterrupt
+
+    whole = digitsmith.learn("digits", "whole", per_class=4, generated="none", progress=False).reader
+    with pytest.raises(KeyboardInterrupt):
+        digitsmith.learn("digits", "cut", per_class=4, generated="none", progress=Impatient())
+    assert sorted(path.name for path in Path("cut").iterdir()) == ["learning.json", "state.safetensors"]
+    with refused(OutputError, "a reader in training, of other images or settings", "out"):
+        digitsmith.learn("digits", "cut", per_class=5, generated="none", progress=False)
+    resumed = digitsmith.learn("digits", "cut", per_class=4, generated="none", progress=False).reader
+    assert resumed.record.graph_sha256 == whole.record.graph_sha256
+    assert [path.name for path in Path("cut").iterdir()] == ["reader.onnx"]
+    with pytest.raises(OutputError, match="exists and is not empty"):
+        digitsmith.learn("digits", "cut", per_class=4, generated="none", progress=False)
+
+
+def test_images_of_no_digit_are_images(digits: Dataset) -> None:
+    torch.manual_seed(0)
+    images = torch.tensor(digits.images[:200], dtype=torch.float32)[:, None] / 127.5 - 1
+    made = negatives(images)
+    assert made.shape == images.shape
+    assert made.min() >= -1
+    assert made.max() <= 1
+    assert not (made == images).flatten(1).all(1).any()
+    assert made.flatten(1).std(1).min() > 0.01
+
+
+def test_a_reader_needs_a_reader_file(learned: Learned) -> None:
+    content = learned.reader.content
+    with pytest.raises(ModelError, match="no ONNX file|is refused"):
+        Reader("cut", content[: len(content) // 2])
