@@ -290,5 +290,5 @@ def test_images_of_no_digit_are_images(digits: Dataset) -> None:
 
 def test_a_reader_needs_a_reader_file(learned: Learned) -> None:
     content = learned.reader.content
-    with pytest.raises(ModelError, match="no ONNX file|is refused"):
+    with pytest.raises(ModelError, match="no ONNX file"):
         Reader("cut", content[: len(content) // 2])

@@ -5,8 +5,8 @@
 >>> model.sample([3, 1, 4], seed=1).shape        # uint8 images, 0 background to 255 ink
 (3, 28, 28)
 
-The names below are functions and classes of the rooms, loaded at first use. Only `train`, `export`, `tstr`, `scarce`
-and `as_torch` need torch (the extra `train`).
+The names below are functions and classes of the rooms, loaded at first use. Only `train`, `learn`, `export`,
+`tstr`, `scarce` and `as_torch` need torch (the extra `train`).
 """
 
 import importlib

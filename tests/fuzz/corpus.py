@@ -25,12 +25,15 @@ from digitsmith.records.base import DataRecord, ReadOptions, Versions
 from digitsmith.records.dataset import DatasetRecord, GenerationRecord
 from digitsmith.records.evaluation import ReferenceRecord
 from digitsmith.records.model import GeneratorRecord
+from digitsmith.records.reader import Accuracy, Calibration, ReaderRecord
 from digitsmith.records.run import MetricsLine, Run, RunRecord
 from digitsmith.records.scarce import ArmKey, Cell, Scarce, ScarceProtocol
 from digitsmith.records.study import Arm, ClassifierRecord, Study, StudyProtocol
 from digitsmith.studies.verdict import rows_of, verdicts_of
 from digitsmith.training import checkpoint, folder
+from digitsmith.training.classifier import Classifier
 from digitsmith.training.export import export_state
+from digitsmith.training.reader import export_reader
 from digitsmith.training.state import State, new_state, update_ema
 from digitsmith.training.step import adversarial_step
 from digitsmith.training.styles import Styles
@@ -223,6 +226,18 @@ def models() -> list[Files]:
 
 def _export(name: str, place: Path) -> None:
     export_state(state(name), place / "model.onnx", config(name), run_record())
+
+
+@functools.cache
+def readers() -> list[Files]:
+    """Reader files: with all that they may say of themselves, and only what they must."""
+    calibration = tuple(Calibration(images=9, lowest=(0.25, 0.5)) for _ in CLASSES)
+    accuracy = Accuracy(title="test split", images=10, accuracy=0.9)
+    least = ReaderRecord(classes=CLASSES, image_size=(SIDE, SIDE))
+    most = least.model_copy(update={"calibration": calibration, "measured": (accuracy,), "temperature": 2.0})
+    torch.manual_seed(0)
+    net = Classifier(((4, 2), (4, 1)), len(CLASSES) + 1)
+    return [_written(lambda place, one=one: export_reader(net, one, place / "reader.onnx")) for one in (least, most)]
 
 
 def metadata() -> list[Files]:

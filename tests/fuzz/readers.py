@@ -150,8 +150,7 @@ def _start(place: Path) -> None:
 
 
 def _model(place: Path) -> None:
-    path = place / "model.onnx"
-    path.write_bytes(_only(place).read_bytes())
+    path = _named(place, "model.onnx")
     model = Model("model.onnx", path.read_bytes())
     labels = [0] if model.conditional else None
     first = model.sample(labels, count=1)
@@ -166,6 +165,21 @@ def _metadata(place: Path) -> None:
     file = _only(place)
     file.write_bytes(corpus.tiny(file.read_text("utf-8", "replace")))
     _model(place)
+
+
+def _reader(place: Path) -> None:
+    reader = digitsmith.load_reader(_named(place, "reader.onnx"))
+    images = np.zeros((3, corpus.SIDE, corpus.SIDE), np.uint8)
+    images[1:, 2:6, 3:5] = 255
+    readings = reader.read(images)
+    assert readings.verdicts[0] == "empty"
+    assert (readings.probabilities[1] == readings.probabilities[2]).all()
+
+
+def _named(place: Path, name: str) -> Path:
+    path = place / name
+    path.write_bytes(_only(place).read_bytes())
+    return path
 
 
 def _results(place: Path) -> None:
@@ -243,6 +257,7 @@ READERS = {
     "weights": Reader(corpus.checkpoints, _weights, 150),
     "start": Reader(lambda: corpus.checkpoints()[-1:], _start, 150),
     "model": Reader(corpus.models, _model, 150),
+    "reader": Reader(corpus.readers, _reader, 150),
     "metadata": Reader(corpus.metadata, _metadata, 500),
     "result": Reader(corpus.results, _results, 120),
     "run-folder": Reader(lambda: [corpus.run()], _run_folder, 10),

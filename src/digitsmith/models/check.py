@@ -80,8 +80,7 @@ def read_metadata(name: str, text: str, kind: type[R]) -> R:
         return kind.model_validate_json(text)
     except ValidationError as error:
         wrong = {problem["loc"]: problem["input"] for problem in error.errors()}
-        if wrong.get(("kind",)) in _USES:
-            other = wrong["kind",]
+        if (other := str(wrong.get(("kind",)))) in _USES:
             raise ModelError(f"{name} is a {other}, which {_USES[other]}: give the other kind of file here.") from error
         if ("format",) in wrong:
             raise ModelError(f"{name} was made by another version of Digitsmith: make it again.") from error

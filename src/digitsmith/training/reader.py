@@ -42,7 +42,7 @@ def finish(net: Classifier, given: Given, training: ReaderTraining, path: Path) 
         if images is not None:
             right = logits_of(net, images.images)[:, : len(classes)].argmax(1) == torch.tensor(images.labels)
             measured.append(Accuracy(title=title, images=len(images), accuracy=float(right.double().mean())))
-    return _export(net, temperature, record.model_copy(update={"measured": tuple(measured)}), path)
+    return export_reader(net, record.model_copy(update={"measured": tuple(measured)}), path)
 
 
 def _temperature(logits: Tensor, labels: Tensor) -> float:
@@ -75,8 +75,14 @@ class _Probabilities(nn.Module):
         return probabilities[:, : self.classes]
 
 
-def _export(net: Classifier, temperature: float, record: ReaderRecord, path: Path) -> Reader:
-    module = _Probabilities(net, temperature, len(record.classes)).eval()
+def export_reader(net: Classifier, record: ReaderRecord, path: Path) -> Reader:
+    """Export a classifier, whose last class is that of no digit, with its record.
+
+    Raises:
+        ModelError: a file whose probabilities are not the classifier's.
+        OutputError: the file cannot be written.
+    """
+    module = _Probabilities(net, record.temperature, len(record.classes)).eval()
     image = torch.zeros(2, record.channels, *record.image_size)
     proto = to_onnx(module, (image,), ["image"], ["probability"], name="reader")
     sha256 = hashlib.sha256(proto.SerializeToString()).hexdigest()
