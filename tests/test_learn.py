@@ -19,19 +19,26 @@ from digitsmith.errors import ConfigError, DataError, ModelError, OutputError, R
 from digitsmith.models.reader import Reader
 from digitsmith.progress import Silent
 from digitsmith.records.reader import Calibration
+from digitsmith.records.results import load_result
 from digitsmith.training import learn as learning
 from digitsmith.training import mixing
-from digitsmith.training.classifier import Extras, train_classifier
 from digitsmith.training.consistency import consistency_loss, pseudo_labels
 from digitsmith.training.learn import Learned
 from digitsmith.training.negatives import negatives
+from digitsmith.training.teaching import Extras, Taught, teach
 
 SMALL = dataclasses.replace(mixing.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=4, lr=1e-2)
+
+
+def held_back() -> Dataset:
+    """Images that no training sees."""
+    return digitsmith.load_dataset("digits", "test", **learning.USUAL.model_dump(exclude_defaults=True))
 
 
 def make_small(patch: pytest.MonkeyPatch) -> None:
     """Trainings of seconds."""
     patch.setattr(mixing, "RECIPE", SMALL)
+    patch.setattr(learning, "MANY", SMALL)
     patch.setattr(mixing, "IMAGES", 1280)
     patch.setattr(mixing, "GENERATED", 300)
     patch.setattr(learning, "_EPOCHS_WITH_UNLABELLED", 2)
@@ -51,8 +58,8 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
 
 
 def test_a_reader_reads_what_it_never_saw_and_says_how_well(learned: Learned) -> None:
-    record, test = learned.reader.record, learned.test
-    assert test is not None
+    record, test = learned.reader.record, held_back()
+    assert test.labels is not None
     readings = learned.reader.read(test.images)
     right = readings.labels == test.labels
     assert right.mean() > 0.9
@@ -81,10 +88,10 @@ def test_no_digit_is_told_from_digits(learned: Learned, digits: Dataset) -> None
 
 
 def test_images_of_any_size_are_framed_as_the_readers_own(learned: Learned) -> None:
-    assert learned.test is not None
-    larger = learned.test.resize((56, 56))
+    test = held_back()
+    larger = test.resize((56, 56))
     shifted = np.pad(larger.images, ((0, 0), (30, 4), (2, 40)))
-    same = learned.reader.read(shifted).labels == learned.reader.read(learned.test.images).labels
+    same = learned.reader.read(shifted).labels == learned.reader.read(test.images).labels
     assert same.mean() > 0.94
     colour = np.repeat((255 - shifted)[..., None], 3, 3)  # black on white paper
     assert (learned.reader.read(colour).labels == learned.reader.read(shifted).labels).mean() > 0.9
@@ -240,22 +247,27 @@ def test_what_a_network_is_sure_of_teaches_it(digits: Dataset) -> None:
 def test_a_killed_training_goes_on_from_its_checkpoint(digits: Dataset) -> None:
     data = digits.take(slice(0, 640))
     extras = Extras(unlabelled=digits.images[640:800], per_step=32, refuses=True)
-    whole = train_classifier(data, SMALL, 1, Silent(), extras=extras)
+
+    def taught(place: str, progress: Silent) -> Taught:
+        return teach(data, SMALL, 1, extras, Path(place), progress, work="learning")
+
+    whole = taught("whole", Silent())
 
     class Killed(Silent):
         def update(self, work: str, done: int, total: int, detail: str = "") -> None:
             if done == 2:
                 raise KeyboardInterrupt
 
-    place = Path("state.safetensors")
     with pytest.raises(KeyboardInterrupt):
-        train_classifier(data, SMALL, 1, Killed(), extras=extras, checkpoint=place)
-    resumed = train_classifier(data, SMALL, 1, Silent(), extras=extras, checkpoint=place)
-    for name, value in whole.state_dict().items():
-        assert torch.equal(value, resumed.state_dict()[name]), name
-    place.write_bytes(b"damaged")
+        taught("state", Killed())
+    resumed = taught("state", Silent())
+    for name, value in whole.classifier.state_dict().items():
+        assert torch.equal(value, resumed.classifier.state_dict()[name]), name
+    assert (resumed.losses, resumed.sure) == (whole.losses, whole.sure)
+    assert len(whole.losses) == SMALL.epochs
+    Path("state").write_bytes(b"damaged")
     with pytest.raises(RunError, match="remove it to begin again"):
-        train_classifier(data, SMALL, 1, Silent(), extras=extras, checkpoint=place)
+        taught("state", Silent())
 
 
 def test_a_stopped_learning_goes_on_with_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,12 +279,12 @@ def test_a_stopped_learning_goes_on_with_the_same_command(monkeypatch: pytest.Mo
     whole = digitsmith.learn("digits", "whole", per_class=4, generated="none", progress=False).reader
     with pytest.raises(KeyboardInterrupt):
         digitsmith.learn("digits", "cut", per_class=4, generated="none", progress=Impatient())
-    assert sorted(path.name for path in Path("cut").iterdir()) == ["learning.json", "state.safetensors"]
+    assert sorted(path.name for path in Path("cut").iterdir()) == ["plan.json", "state.safetensors"]
     with refused(OutputError, "a reader in training, of other images or settings", "out"):
         digitsmith.learn("digits", "cut", per_class=5, generated="none", progress=False)
     resumed = digitsmith.learn("digits", "cut", per_class=4, generated="none", progress=False).reader
     assert resumed.record.graph_sha256 == whole.record.graph_sha256
-    assert [path.name for path in Path("cut").iterdir()] == ["reader.onnx"]
+    assert sorted(path.name for path in Path("cut").iterdir()) == ["learning.json", "reader.onnx"]
     with pytest.raises(OutputError, match="exists and is not empty"):
         digitsmith.learn("digits", "cut", per_class=4, generated="none", progress=False)
 
@@ -292,3 +304,23 @@ def test_a_reader_needs_a_reader_file(learned: Learned) -> None:
     content = learned.reader.content
     with pytest.raises(ModelError, match="no ONNX file"):
         Reader("cut", content[: len(content) // 2])
+
+
+def test_a_report_shows_what_became_of_a_learning(learned: Learned) -> None:
+    result = load_result(learned.folder / "learning.json")
+    assert result == learned.result
+    assert len(learned.result.losses) == SMALL.epochs
+    assert learned.result.losses[-1] < learned.result.losses[0]
+    tested, test = learned.result.tested, held_back()
+    assert tested is not None
+    assert test.labels is not None
+    readings = learned.reader.read(test.images)
+    assert np.array(tested.counts).sum(1).tolist() == np.bincount(test.labels).tolist()
+    assert np.trace(np.array(tested.counts)) == (readings.labels == test.labels).sum()
+    assert tested.accepted_right == (readings.accepted & (readings.labels == test.labels)).sum()
+    assert tested.hardest[0].read != tested.hardest[0].truth
+    page = digitsmith.write_report(learned.folder).read_text()
+    assert page == (learned.folder / "report.html").read_text()
+    assert "The hardest images" in page
+    assert f"{100 * learned.result.measured[-1].accuracy:.2f} %" in page
+    assert "digitsmith learn" in page

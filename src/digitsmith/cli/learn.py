@@ -78,4 +78,8 @@ def learn(
     for measured in record.measured:
         typer.echo(f"  {measured.accuracy:.2%} of {measured.images:,} images are read right ({measured.title}).")
     typer.echo(f"  {out / 'reader.onnx'}  the reader, {len(learned.reader.content) / 1e6:.1f} MB")
-    typer.echo(f"\nNext, read images with it:\n  {command('read', 'IMAGES', reader=out)}")
+    typer.echo(f"  {out / 'learning.json'}  how it learned, and the images that it finds hardest")
+    typer.echo(
+        f"\nNext, read images with it, or see how it learned:\n  {command('read', 'IMAGES', reader=out)}\n"
+        f"  {command('report', out)}"
+    )

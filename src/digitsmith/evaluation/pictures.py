@@ -1,13 +1,9 @@
 """The pictures that go with a result: PNGs in base64, small enough to lie in its JSON file."""
 
-import base64
-import io
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from digitsmith.data.images.grid import tile
+from digitsmith.data.images.grid import png_text, tile
 from digitsmith.data.labels import DIGITS
 from digitsmith.evaluation.real import RealSplit
 from digitsmith.evaluation.samples import Sample
@@ -24,7 +20,7 @@ def contact_sheets(generated: Sample, reference: RealSplit) -> dict[str, str]:
     if reference.images is not None:
         pictures["real"] = _sheet(reference.images[reference.places], _digits(reference))
     hardest = np.argsort(generated.predictions.confidence, kind="stable")[:_PAIRS]
-    pictures["hardest"] = _png(tile(_small(images[hardest]), _PAIRS // 2))
+    pictures["hardest"] = png_text(tile(_small(images[hardest]), _PAIRS // 2))
     return pictures
 
 
@@ -39,7 +35,7 @@ def _sheet(images: NDArray[np.uint8], digits: NDArray[np.int64], rows: int = 10)
     for digit in range(len(DIGITS)):
         members = images[np.flatnonzero(digits == digit)[:rows]]
         sheet[: len(members), digit] = members
-    return _png(tile(sheet.reshape(-1, *images.shape[1:]), len(DIGITS)))
+    return png_text(tile(sheet.reshape(-1, *images.shape[1:]), len(DIGITS)))
 
 
 def closest_pairs(
@@ -49,16 +45,10 @@ def closest_pairs(
     nearness = distances[:, 0] / np.maximum(distances.mean(1), 1e-12)
     closest = np.argsort(nearness, kind="stable")[:_PAIRS].reshape(2, -1)
     rows = [pictures for line in closest for pictures in (images[line], training[places[line, 0]])]
-    return _png(tile(_small(np.concatenate(rows)), closest.shape[1]))
+    return png_text(tile(_small(np.concatenate(rows)), closest.shape[1]))
 
 
 def _small(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Images thinned to at most `_LARGEST` pixels a side."""
     every = -(-max(images.shape[1:3]) // _LARGEST)
     return images[:, ::every, ::every]
-
-
-def _png(sheet: NDArray[np.uint8]) -> str:
-    content = io.BytesIO()
-    Image.fromarray(sheet).save(content, format="PNG", optimize=True)
-    return base64.b64encode(content.getvalue()).decode()

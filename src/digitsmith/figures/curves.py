@@ -11,6 +11,7 @@ from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from digitsmith.errors import printable
+from digitsmith.records.learning import Learning
 from digitsmith.records.run import MetricsLine
 
 History = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
@@ -50,7 +51,18 @@ KINDS = {
         logarithmic=True,
     ),
 }
-"""All pictures of curves, by the name of their file."""
+"""All pictures of the curves of a run, by the name of their file."""
+
+OF_LEARNING = {
+    "learning": Kind("Learning", {"loss": "labelled images"}, "loss (cross-entropy, mean of each epoch)"),
+    "sure": Kind(
+        "Unlabelled images",
+        {"sure": "with a pseudo-label"},
+        "share of unlabelled images that the network is sure of",
+        limits=(0, 1),
+    ),
+}
+"""Those of a reader."""
 
 
 def read_history(lines: Sequence[MetricsLine]) -> History:
@@ -69,6 +81,12 @@ def read_history(lines: Sequence[MetricsLine]) -> History:
     measured = {line.epoch: line.frechet_ratio for line in lines if line.frechet_ratio is not None}
     history["frechet_ratio"] = np.array(list(measured), float), np.array(list(measured.values()), float)
     return {name: curve for name, curve in history.items() if len(curve[0])}
+
+
+def learning_history(result: Learning) -> History:
+    """The curves of a reader's training."""
+    curves = {"loss": result.losses, "sure": result.sure}
+    return {name: (np.arange(1.0, len(values) + 1), np.array(values)) for name, values in curves.items() if values}
 
 
 # In the names of runs, no sign is one of TeX.

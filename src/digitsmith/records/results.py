@@ -8,11 +8,12 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from digitsmith.errors import ResultError
 from digitsmith.records.evaluation import Evaluation
+from digitsmith.records.learning import Learning
 from digitsmith.records.scarce import Scarce
 from digitsmith.records.study import Study
 from digitsmith.untrusted import read_bytes, reading
 
-Result = Evaluation | Study | Scarce
+Result = Evaluation | Study | Scarce | Learning
 
 _FORMAT = 1
 _MOST = 2**26  # bytes of a file
@@ -21,7 +22,7 @@ _MOST = 2**26  # bytes of a file
 class _Stamp(BaseModel):
     """What results of all versions say of themselves."""
 
-    kind: Literal["evaluation", "study", "scarce"]
+    kind: Literal["evaluation", "study", "scarce", "learning"]
     format: int = 0
 
 
@@ -31,7 +32,7 @@ def load_result(path: Path) -> Result:
     Raises:
         ResultError: the file is not there, is no result, or one of another version.
     """
-    with reading(path, ResultError, "give the JSON file of a `digitsmith evaluate` or `digitsmith study`"):
+    with reading(path, ResultError, "give the JSON file of a `digitsmith evaluate`, `study` or `learn`"):
         content = read_bytes(path, _MOST)
         stamp = _Stamp.model_validate_json(content)
         if stamp.format != _FORMAT:

@@ -16,6 +16,7 @@ from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import ResultError, RunError
 from digitsmith.figures.curves import History, read_history
 from digitsmith.records.evaluation import Evaluation, check_picture
+from digitsmith.records.learning import Learning
 from digitsmith.records.results import load_result
 from digitsmith.records.run import MetricsLine, Run, RunRecord
 from digitsmith.records.scarce import Scarce
@@ -55,6 +56,7 @@ class Chapter:
     evaluation: Evaluation | None = None
     study: Study | None = None
     scarce: Scarce | None = None
+    learning: Learning | None = None
     generators: dict[str, str] = field(default_factory=dict)  # of a study: titles, and data URIs
     outdated: bool = False  # the run's model has changed since its evaluation
     resume: str = ""  # the command that ends a training which was stopped
@@ -89,6 +91,8 @@ def _read_result(path: Path) -> Chapter:
         return Chapter(path, f"{name}, scarce data", scarce=result, generators=_generators(path.parent, result))
     if isinstance(result, Study):
         return Chapter(path, f"{name}, study", study=result)
+    if isinstance(result, Learning):
+        return Chapter(path, f"{name}, reader", learning=result)
     return Chapter(path, name, evaluation=result)
 
 

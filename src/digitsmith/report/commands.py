@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from digitsmith.records.base import ReadOptions
     from digitsmith.records.evaluation import Evaluation
+    from digitsmith.records.learning import Learning
     from digitsmith.records.run import Run, RunRecord
     from digitsmith.records.scarce import Scarce
     from digitsmith.records.study import Study
@@ -93,6 +94,19 @@ def scarce_command(result: "Scarce", folder: Path) -> str:
     return command(
         "study scarce", result.subject, per_class=",".join(map(str, protocol.per_class)), arms=",".join(protocol.arms),
         seeds=protocol.seeds, model=protocol.model, **read_words(protocol.read), out=folder,
+    )  # fmt: skip
+
+
+def learn_command(result: "Learning", folder: Path) -> str:
+    """The command line that trains the same reader in a folder."""
+    training = result.training
+    others = training.unlabelled_data.source if training.unlabelled_data else None
+    return command(
+        "learn", folder, data=result.subject,
+        per_class=len(training.drawn) // len(result.classes) or None,
+        unlabelled=others,
+        generated=training.generated.model if training.generated else "none",
+        epochs=training.classifier.epochs, seed=training.seed, **read_words(training.data.read),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """One self-contained HTML page on runs and results: it reads their files, and computes nothing new."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,17 +10,22 @@ import matplotlib as mpl
 from markupsafe import Markup
 
 from digitsmith.errors import OutputError, ResultError, printable
-from digitsmith.figures.curves import KINDS, History, draw_curves
+from digitsmith.figures.curves import KINDS, OF_LEARNING, History, Kind, draw_curves, learning_history
 from digitsmith.figures.scarce import draw_scarce
 from digitsmith.files import staged_file
 from digitsmith.records.base import Record, Versions
 from digitsmith.records.evaluation import Evaluation, Measure
-from digitsmith.records.results import Result, require_comparable
+from digitsmith.records.learning import Learning
+from digitsmith.records.results import require_comparable
 from digitsmith.records.scarce import TITLES, Scarce
+from digitsmith.records.study import Study
 from digitsmith.report.chapters import Chapter, data_uri, read_chapters
-from digitsmith.report.commands import command, evaluate_command, scarce_command, tstr_command
+from digitsmith.report.commands import command, evaluate_command, learn_command, scarce_command, tstr_command
 from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction
 from digitsmith.untrusted import reading
+
+_IN_FOLDERS = ("scarce.json", "learning.json")
+"""The results that are what their folder is about."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def write_report(subjects: str | Path | Sequence[str | Path], out: str | Path | 
     if not paths:
         raise ResultError("a report is about something: give a run folder, or the JSON file of a result.")
     with reading(", ".join(map(str, paths)), ResultError, "check the path"):
-        paths = [study if (study := path / "scarce.json").is_file() else path for path in paths]
+        paths = [next((path / name for name in _IN_FOLDERS if (path / name).is_file()), path) for path in paths]
         alone = Path() if len(paths) > 1 else paths[0] if paths[0].is_dir() else paths[0].parent
         out = Path(out or alone / "report.html")
         if any(out.resolve() == path.resolve() for path in paths):
@@ -106,6 +111,8 @@ def _environment() -> jinja2.Environment:
         "direction": direction,
         "headlines": _headlines,
         "curves": _curves,
+        "learning_curves": _learning_curves,
+        "learning_facts": _learning_facts,
         "protocol": _protocol,
         "scarce_curves": _scarce_curves,
         "ARMS": TITLES,
@@ -142,7 +149,7 @@ def _beside_real(measure: Measure) -> str:
     return f"{measure.meaning} Real images: {amount(measure, measure.real)}."
 
 
-def _protocol(result: Result) -> dict[str, str]:
+def _protocol(result: Evaluation | Study | Scarce) -> dict[str, str]:
     facts = {
         "Subject": result.subject,
         "Subject, sha256": "" if isinstance(result, Scarce) else result.subject_sha256,
@@ -183,11 +190,36 @@ def _scarce_curves(result: Scarce) -> Picture:
     )
 
 
+def _learning_curves(result: Learning) -> list[Picture]:
+    return _curves({result.subject: learning_history(result)}, OF_LEARNING)
+
+
+def _learning_facts(result: Learning) -> dict[str, str]:
+    training = result.training
+    of_all = f" of {training.data.images:,} images" if training.drawn or training.unlabelled else " images"
+    facts = {
+        "Learned from": f"{training.data.title}: labels of {training.labelled:,}{of_all}, {len(result.classes)} classes"
+    }
+    if training.unlabelled:
+        facts["Without labels"] = f"{training.unlabelled:,} images"
+    if training.generated:
+        facts["Generated"] = f"{training.generated.images:,} digits of the model {training.generated.model}"
+    settings = [_setting(name, value) for name, value in training.classifier]
+    return facts | {
+        "Network": ", ".join(settings),
+        "Done": f"{training.steps:,} steps, seed {training.seed}, on {training.device}",
+        "Data, sha256": training.data.sha256,
+        "Reader, sha256": result.reader_sha256,
+        "Versions": str(training.versions),
+    }
+
+
 def _repeat_commands(chapter: Chapter) -> list[str]:
     commands = [chapter.training.command] if chapter.training and chapter.training.command else []
     commands += [evaluate_command(chapter.evaluation)] if chapter.evaluation else []
     commands += [tstr_command(chapter.study)] if chapter.study else []
-    return commands + ([scarce_command(chapter.scarce, chapter.path.parent)] if chapter.scarce else [])
+    commands += [scarce_command(chapter.scarce, chapter.path.parent)] if chapter.scarce else []
+    return commands + ([learn_command(chapter.learning, chapter.path.parent)] if chapter.learning else [])
 
 
 def _compare(chapters: Sequence[Chapter]) -> Comparison:
@@ -208,10 +240,10 @@ def _compare(chapters: Sequence[Chapter]) -> Comparison:
     )
 
 
-def _curves(histories: dict[str, History]) -> list[Picture]:
+def _curves(histories: dict[str, History], kinds: Mapping[str, Kind] = KINDS) -> list[Picture]:
     """Each kind of curves that there is, for one run or several."""
     pictures = []
-    for name, kind in KINDS.items():
+    for name, kind in kinds.items():
         with mpl.rc_context({"svg.hashsalt": name, "font.size": 11}):
             figure = draw_curves(kind, histories, size=(5.4, 3.6))
             if figure is None:

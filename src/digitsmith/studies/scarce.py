@@ -28,9 +28,10 @@ from digitsmith.records.scarce import ArmKey, Cell, Scarce, ScarceProtocol
 from digitsmith.records.study import ClassifierRecord
 from digitsmith.studies.verdict import rows_of, verdicts_of
 from digitsmith.training import mixing
-from digitsmith.training.classifier import Classifier, classify, train_classifier
+from digitsmith.training.classifier import Classifier, classify
 from digitsmith.training.mixing import classifier_of, digits_of, draw_examples, one_epoch, trusts
 from digitsmith.training.start import find_start
+from digitsmith.training.teaching import train_classifier
 from digitsmith.training.train import train
 
 ARMS: tuple[ArmKey, ...] = get_args(ArmKey)

@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
+from digitsmith.answers.testing import tested
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.sheet import counts
 from digitsmith.data.sources import read_over
 from digitsmith.errors import ConfigError, OutputError
 from digitsmith.files import require_new
@@ -17,23 +18,30 @@ from digitsmith.models.noise import check_seed, whole
 from digitsmith.models.reader import Reader
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import ReadOptions, Versions
+from digitsmith.records.learning import Learning
 from digitsmith.records.reader import GeneratedRecord, ReaderTraining
 from digitsmith.records.study import ClassifierRecord
 from digitsmith.training import mixing
-from digitsmith.training.classifier import Extras, train_classifier
+from digitsmith.training.classifier import Recipe
 from digitsmith.training.gather import Given, gather
 from digitsmith.training.mixing import all_of, classifier_of, digits_of, trusts
 from digitsmith.training.reader import finish
+from digitsmith.training.teaching import Extras, Taught, teach
 from digitsmith.untrusted import read_bytes, reading
 
-READER = "reader.onnx"
-_PLAN, _STATE = "learning.json", "state.safetensors"  # in the folder until the training ends
+READER, RESULT = "reader.onnx", "learning.json"
+_PLAN, _STATE = "plan.json", "state.safetensors"  # in the folder until the training ends
 _MOST = 2**22  # bytes of a plan
 
 USUAL = ReadOptions(resize=(28, 28), frame="mnist")
 """How images are read: framed, so that the reader takes digits of any size and place."""
 
-_FEW = 100  # labelled images of each class, up to which generated digits are used where the user does not say
+MANY = replace(
+    mixing.RECIPE, batch_size=128, rotation=12.0, scale=0.12, shear=0.15, elastic=0.05, thickness=0.3
+)  # fmt: skip
+"""Of a reader that learns from many labelled images; with few, it is the recipe of the study of scarce data."""
+
+_FEW = 100  # labelled images of a class, and up to as many: then generated digits are used where the user does not say
 _EPOCHS_WITH_UNLABELLED = 30
 
 
@@ -44,12 +52,12 @@ class Learned:
     Attributes:
         reader: ready to use.
         folder: where `reader.onnx` is.
-        test: the images of the test split, if there is one; the reader's `record.measured` is of them.
+        result: how the training went, and how well the reader reads what it never saw.
     """
 
     reader: Reader
     folder: Path
-    test: Dataset | None
+    result: Learning
 
 
 def learn(
@@ -100,12 +108,8 @@ def learn(
     _require_unfinished(folder)
     with listening(progress) as listener:
         given = gather(data, unlabelled, per_class, seed, options, listener)
+        recipe = _recipe(given, epochs)
         made, record = _generated(generated, given, seed, listener)
-        recipe = mixing.RECIPE
-        default = _EPOCHS_WITH_UNLABELLED if given.unlabelled is not None else recipe.epochs
-        recipe = replace(recipe, epochs=default if epochs is None else whole(epochs, "epochs"))
-        if recipe.epochs < 1:
-            raise ConfigError(f"{epochs} is too few: use at least one.", parameter="epochs")
         shown = all_of(given.labelled, made)
         extras = Extras(unlabelled=given.unlabelled, refuses=True)
         training = ReaderTraining(
@@ -122,14 +126,44 @@ def learn(
             seed=seed,
         )
         _take_up(folder, training)
-        state = folder / _STATE
-        net = train_classifier(
-            shown, recipe, seed, listener, work="learning to read", extras=extras, checkpoint=state
-        ).cpu()
-        reader = finish(net, given, training, folder / READER)
-        for place in (state, folder / _PLAN):
-            place.unlink(missing_ok=True)
-    return Learned(reader, folder, given.test)
+        taught = teach(shown, recipe, seed, extras, folder / _STATE, listener, work="learning to read")
+        reader = finish(taught.classifier.cpu(), given, training, folder / READER)
+        result = _result(reader, taught, given, str(data))
+        result.save(folder / RESULT)
+        for name in (_STATE, _PLAN):
+            (folder / name).unlink(missing_ok=True)
+    return Learned(reader, folder, result)
+
+
+def _recipe(given: Given, epochs: int | None) -> Recipe:
+    """How a classifier of so many labelled images is trained."""
+    recipe = mixing.RECIPE if _are_few(given.labelled) else MANY
+    default = _EPOCHS_WITH_UNLABELLED if given.unlabelled is not None else recipe.epochs
+    recipe = replace(recipe, epochs=default if epochs is None else whole(epochs, "epochs"))
+    if recipe.epochs < 1:
+        raise ConfigError(f"{epochs} is too few: use at least one.", parameter="epochs")
+    return recipe
+
+
+def _are_few(labelled: Dataset) -> bool:
+    return max(counts(labelled).values()) <= _FEW
+
+
+def _result(reader: Reader, taught: Taught, given: Given, subject: str) -> Learning:
+    """What became of a learning."""
+    record = reader.record
+    assert record.training is not None
+    images = given.test or given.held_out
+    return Learning(
+        subject=subject,
+        classes=record.classes,
+        reader_sha256=reader.sha256,
+        training=record.training,
+        losses=taught.losses,
+        sure=taught.sure,
+        measured=record.measured,
+        tested=tested(reader, images, record.measured[-1].title) if images is not None else None,
+    )
 
 
 def _require_unfinished(folder: Path) -> None:
@@ -167,8 +201,7 @@ def _generated(
 ) -> tuple[list[Dataset], GeneratedRecord | None]:
     """Digits to mix in, if they are wanted; or if few real ones are there and they are of their kind."""
     labelled = given.labelled
-    assert labelled.labels is not None
-    if generated == "none" or (generated is None and np.bincount(labelled.labels).max() > _FEW):
+    if generated == "none" or (generated is None and not _are_few(labelled)):
         return [], None
     model = load(generated)
     record = model.record

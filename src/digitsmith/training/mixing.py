@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from digitsmith.data.dataset import Dataset
 from digitsmith.models.generator import Model
 from digitsmith.progress import Silent
-from digitsmith.training.classifier import Classifier, Recipe, classify, train_classifier
+from digitsmith.training.classifier import Classifier, Recipe, classify
+from digitsmith.training.teaching import train_classifier
 
 RECIPE = Recipe(
     layers=((16, 1), (32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_size=64, rotation=18.0, scale=0.2,

@@ -1,5 +1,7 @@
 """Pictures of many small images: tiles in rows."""
 
+import base64
+import io
 from pathlib import Path
 
 import numpy as np
@@ -38,3 +40,10 @@ def save_png(path: Path, sheet: NDArray[np.uint8], scale: int = 1) -> None:
     """Write a grey or colour picture, each pixel enlarged `scale` times."""
     with staged_file(path) as staged:
         Image.fromarray(np.repeat(np.repeat(sheet, scale, 0), scale, 1)).save(staged, format="PNG")
+
+
+def png_text(sheet: NDArray[np.uint8]) -> str:
+    """A grey or colour picture as PNG, in base64: so it can lie in a JSON file."""
+    content = io.BytesIO()
+    Image.fromarray(sheet).save(content, format="PNG", optimize=True)
+    return base64.b64encode(content.getvalue()).decode()
