@@ -60,6 +60,7 @@ class Command:
     result: str
     check: Callable[[Path], Any]
     again: list[str] | None = None
+    is_done: Callable[[Path], bool] = lambda _: False  # then it is refused a second time
     length: tuple[float, int] = (0.0, 0)  # seconds and changes to files, when nobody kills it
 
 
@@ -80,6 +81,10 @@ def _is_picture(path: Path) -> None:
         picture.load()
 
 
+def _is_table(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 640 + 1
+
+
 def _is_run(folder: Path) -> None:
     run = Run(folder)
     run.read_config()
@@ -88,15 +93,28 @@ def _is_run(folder: Path) -> None:
         load_file(run.checkpoint)
 
 
+def _is_reader(folder: Path) -> None:
+    if not _is_learning(folder):
+        digitsmith.load_reader(folder)
+        load_result(folder / "learning.json")
+
+
+def _is_learning(folder: Path) -> bool:
+    return (folder / "plan.json").exists()
+
+
 def _commands() -> dict[str, Command]:
     resume = ["train", "--resume", "--out", "new"]
     study = ["study", "tstr", "mnist", "--reference", "few", "--count", "80", "--seeds", "2", "--json", "study.json"]
     scarce = ["study", "scarce", "few", "--per-class", "2", "--seeds", "2", "--arms", "box", "--out", "scarce"]
+    learn = ["learn", "reader", "--data", "few", "--generated", "none", "--epochs", "2"]
     commands = {
         "train": Command([*_TRAIN, "--out", "new"], "new", _is_run, resume),
         "evaluate": Command(["evaluate", "run", "--count", "300"], "run/evaluation.json", load_result),
         "study": Command(study, "study.json", load_result),
         "study scarce": Command(scarce, "scarce", lambda folder: load_result(folder / "scarce.json")),
+        "learn": Command(learn, "reader", _is_reader, is_done=lambda folder: not _is_learning(folder)),
+        "read": Command(["read", "few", "--csv", "answers.csv"], "answers.csv", _is_table),
         "data": Command(["data", "few", "--sheet", "few.png"], "few.png", _is_picture),
         "report": Command(["report", "run"], "run/report.html", _is_page),
         "export": Command(["export", "run", "run/model.onnx"], "run/model.onnx", digitsmith.load),
@@ -204,7 +222,7 @@ def _kill(command: Command, home: Path, work: Path, chance: random.Random) -> st
     if made:
         command.check(result)
     words = command.again if made and command.again is not None else command.words
-    if words:
+    if words and not (made and command.is_done(result)):
         _finish(words, work)
         command.check(result)
     over = [*work.rglob("*.partial"), *work.rglob("*.whole")]

@@ -22,9 +22,13 @@ def read(
         typer.Argument(help="Image files, folders of images, or data sets.", metavar="IMAGE|FOLDER|SOURCE..."),
     ],
     reader: Annotated[
-        Path,
-        typer.Option(help="What reads: the folder that `digitsmith learn` made, or its reader.onnx.", metavar="READER"),
-    ],
+        Path | None,
+        typer.Option(
+            help="What reads: the folder that `digitsmith learn` made, or its reader.onnx. Default: the one in the box, "
+            "which reads the digits 0 to 9 of any hand.",
+            metavar="READER",
+        ),
+    ] = None,
     error: Annotated[
         float | None,
         typer.Option(
@@ -47,10 +51,10 @@ def read(
     """Read digits: the label of each image, its probability, or why it is refused.
 
     \b
-    digitsmith read scan.png --reader my-reader
-    digitsmith read scans --reader my-reader --csv answers.csv --sheet sheet.png
+    digitsmith read scan.png
+    digitsmith read scans --csv answers.csv --sheet sheet.png
     digitsmith read digits:test --reader my-reader --error 0.05
-    digitsmith read cheque.png --reader my-reader --verify 7
+    digitsmith read cheque.png --verify 7
 
     A folder is read file by file. Of a data set with labels, such as digits:test, it is said how many answers are
     right. Files that cannot be read are named, and the others are read.
