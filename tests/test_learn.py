@@ -41,7 +41,7 @@ def make_small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(learning, "MANY", SMALL)
     patch.setattr(mixing, "IMAGES", 1280)
     patch.setattr(mixing, "GENERATED", 300)
-    patch.setattr(learning, "_EPOCHS_WITH_UNLABELLED", 2)
+    patch.setattr(mixing, "EPOCHS_WITH_UNLABELLED", 2)
 
 
 @pytest.fixture(autouse=True)

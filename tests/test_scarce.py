@@ -27,6 +27,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixing, "RECIPE", recipe)
     monkeypatch.setattr(mixing, "IMAGES", 6400)
     monkeypatch.setattr(mixing, "GENERATED", 500)
+    monkeypatch.setattr(mixing, "EPOCHS_WITH_UNLABELLED", 3)
     monkeypatch.setattr(setup, "_STEPS_FROM_PAIR", {True: 3, False: 3})
     monkeypatch.setattr(setup, "_STEPS", {True: 3, False: 3})
 
@@ -114,6 +115,15 @@ def test_numbers_arms_and_seeds_are_added_to_a_study(monkeypatch: pytest.MonkeyP
     assert set(first.cells) <= set(more.cells)
     assert more.complete
     assert digitsmith.scarce("digits", "study", per_class=[1], seeds=2, arms=["real"], progress=False) == more
+
+
+def test_images_without_labels_are_an_arm_of_its_own(digits: Dataset) -> None:
+    result = digitsmith.scarce("digits", "study", per_class=[2], seeds=2, arms=["unlabelled"], progress=False)
+    assert [(row.per_class, row.arm) for row in result.rows] == [(2, "real"), (2, "unlabelled")]
+    assert result.protocol.steps_with_unlabelled == 3 * 100
+    assert "with the other images, whose labels are not looked at" in result.verdicts[0]
+    assert [path.name for path in Path("study").iterdir()] == ["scarce.json"]
+    assert "unlabelled" in digitsmith.write_report("study").read_text()
 
 
 def test_what_cannot_be_studied(digits: Dataset) -> None:

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from digitsmith.cli.app import app
 from digitsmith.config.loading import describe_keys, flatten, load_config, presets
 from digitsmith.data.downloads.catalogue import TITLES
-from digitsmith.records import base, dataset, evaluation, model, reader, run, scarce, study
+from digitsmith.records import base, dataset, evaluation, learning, model, reader, run, scarce, study
 
 ROOT = Path(__file__).parent.parent
 PARTS, SITE = ROOT / "build/parts", ROOT / "build/site"
@@ -69,7 +69,7 @@ def commands() -> Iterator[str]:
 
 def records() -> Iterator[str]:
     """Every record, with its fields."""
-    for module in (evaluation, study, scarce, model, reader, run, dataset, base):
+    for module in (evaluation, study, scarce, model, reader, learning, run, dataset, base):
         for kind in vars(module).values():
             if not (isinstance(kind, type) and issubclass(kind, base.Record) and kind.__module__ == module.__name__):
                 continue

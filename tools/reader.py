@@ -1,7 +1,7 @@
 """The reader in the box, made again: `python tools/reader.py FOLDER`, or `make reader`.
 
-It learns from MNIST's training split and as many digits of the model in the box. MNIST's test split is read once, at the
-end, and so are the data sets that `--also` names, whole: no training and no choice saw them.
+It learns from MNIST's training split and as many digits of the model in the box. MNIST's test split is read once, at
+the end, and so are the data sets that `--also` names, whole: no training and no choice saw them.
 """
 
 import argparse
@@ -27,10 +27,9 @@ def main() -> None:
         images = load_dataset(source, **USUAL.model_dump(exclude_defaults=True), progress=False)
         found = tested(reader, images, source)
         right = sum(found.counts[i][i] for i in range(len(images.classes)))
-        print(
-            f"{source}: {right / len(images):.2%} of {len(images):,} right if none is refused; {found.verdicts}, of those "
-            f"read {found.accepted_right / max(found.verdicts.get('read', 0), 1):.2%} right"
-        )
+        accepted = found.accepted_right / max(found.verdicts.get("read", 0), 1)
+        print(f"{source}: {right / len(images):.2%} of {len(images):,} right if none is refused;")
+        print(f"  {found.verdicts}; of those that are read, {accepted:.2%} right")
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ def read(
     reader: Annotated[
         Path | None,
         typer.Option(
-            help="What reads: the folder that `digitsmith learn` made, or its reader.onnx. Default: the one in the box, "
-            "which reads the digits 0 to 9 of any hand.",
+            help="What reads: the folder that `digitsmith learn` made, or its reader.onnx. Default: the one in the "
+            "box, which reads the digits 0 to 9 of any hand.",
             metavar="READER",
         ),
     ] = None,

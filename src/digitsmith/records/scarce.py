@@ -8,13 +8,14 @@ from digitsmith.records.base import Address, Count, ReadOptions, Record, Version
 from digitsmith.records.evaluation import ReferenceRecord, Share
 from digitsmith.records.study import ClassifierRecord
 
-ArmKey = Literal["real", "box", "scratch", "adapted", "both"]
+ArmKey = Literal["real", "box", "scratch", "adapted", "both", "unlabelled"]
 TITLES: dict[ArmKey, str] = {
     "real": "real examples only",
     "box": "with digits of the model as it is",
     "scratch": "with digits of a generator trained on the examples",
     "adapted": "with digits of the model adapted to the examples",
     "both": "with digits of the model and of the adapted one",
+    "unlabelled": "with the other images, whose labels are not looked at",
 }
 """What people call the arms."""
 
@@ -57,6 +58,9 @@ class ScarceProtocol(Record):
     test_images: Annotated[Count, Field(ge=1)] = Field(title="Images to test on", description="Real images.")
     classifier: ClassifierRecord
     steps: Count = Field(title="Steps of each classifier", description="Of each classifier, whatever it is trained on.")
+    steps_with_unlabelled: Count = Field(
+        default=0, title="Steps with unlabelled images", description="The same, of the arm `unlabelled`."
+    )
     real_share: Share = Field(
         title="Real share of a batch", description="Of the real examples in a batch, where there are generated digits."
     )

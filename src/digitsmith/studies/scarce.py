@@ -2,12 +2,12 @@
 
 The same classifier learns from a few real examples of each class, alone and together with generated digits: of the
 model in the box as they are, of a generator trained on those examples from scratch, of one adapted from the box to
-them, or both of the first and the last. All arms make as many steps, see the same distortions, and are tested on the
-same images.
+them, or both of the first and the last. All these make as many steps, see the same distortions, and are tested on the
+same images. One more arm learns from the other images, without their labels, which takes more steps.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -31,13 +31,15 @@ from digitsmith.training import mixing
 from digitsmith.training.classifier import Classifier, classify
 from digitsmith.training.mixing import classifier_of, digits_of, draw_examples, one_epoch, trusts
 from digitsmith.training.start import find_start
-from digitsmith.training.teaching import train_classifier
+from digitsmith.training.teaching import Extras, teach, train_classifier
 from digitsmith.training.train import train
 
 ARMS: tuple[ArmKey, ...] = get_args(ArmKey)
+_USUAL_ARMS: tuple[ArmKey, ...] = ("real", "box", "scratch", "adapted", "both")
 
 _PARTS: dict[ArmKey, tuple[str, ...]] = {
     "real": (), "box": ("box",), "scratch": ("scratch",), "adapted": ("adapted",), "both": ("box", "adapted"),
+    "unlabelled": (),
 }  # fmt: skip
 """The kinds of generated digits that each arm has."""
 
@@ -68,7 +70,8 @@ def scarce(
             many. 0 is the model's digits alone.
         model: the trained pair to adapt, as for `digitsmith.train(start=…)`.
         seeds: how often everything is done: 0, 1, … draw the examples.
-        arms: what is compared with "real": some of "box", "scratch", "adapted" and "both"; by default all.
+        arms: what is compared with "real": some of "box", "scratch", "adapted", "both" and "unlabelled"; by default
+            all but the last.
         read: how the files of the source are read; what is left out is as for the model's own images.
         progress: True shows it, False is silent; or a listener.
 
@@ -103,6 +106,7 @@ def scarce(
             test_images=len(study.test),
             classifier=ClassifierRecord(**asdict(mixing.RECIPE)),
             steps=mixing.RECIPE.epochs * (mixing.IMAGES // mixing.RECIPE.batch_size),
+            steps_with_unlabelled=mixing.EPOCHS_WITH_UNLABELLED * (mixing.IMAGES // mixing.RECIPE.batch_size),
             real_share=mixing.REAL_SHARE,
             generated=mixing.GENERATED,
             trusted=mixing.TRUSTED,
@@ -175,7 +179,10 @@ class _Study:
         parts = [self._made(kind, number, seed, examples) for kind in _PARTS[arm]]
         generated = [part for part in parts if part is not None]
         data = one_epoch(examples, generated)
-        net = train_classifier(data, mixing.RECIPE, seed, Silent())
+        if arm == "unlabelled":
+            net = self._with_unlabelled(data, number, seed)
+        else:
+            net = train_classifier(data, mixing.RECIPE, seed, Silent())
         return Cell(
             per_class=number,
             seed=seed,
@@ -183,6 +190,14 @@ class _Study:
             accuracy=float((classify(net, self.test.images) == self.test.labels).mean()),
             generated=sum(map(len, generated)),
         )
+
+    def _with_unlabelled(self, data: Dataset, number: int, seed: int) -> Classifier:
+        """A classifier that sees all images to draw from, without their labels. It takes long, and is resumed."""
+        recipe = replace(mixing.RECIPE, epochs=mixing.EPOCHS_WITH_UNLABELLED)
+        state = self.folder / f"unlabelled-{number}-{seed}.safetensors"
+        net = teach(data, recipe, seed, Extras(self.pool.images), state, self.progress, work="a classifier").classifier
+        state.unlink(missing_ok=True)
+        return net
 
     def _made(self, kind: str, number: int, seed: int, examples: Dataset) -> Dataset | None:
         """Generated digits of a kind; None if the examples say that they are of other classes."""
@@ -262,7 +277,7 @@ def _identity(study: Scarce) -> tuple[object, ...]:
 
 def _check_arms(arms: Sequence[str] | None) -> tuple[ArmKey, ...]:
     if arms is None:
-        return ARMS
+        return _USUAL_ARMS
     if not arms or isinstance(arms, str) or not set(arms) <= set(ARMS):
         raise ConfigError(f"choose among {', '.join(ARMS)}.", parameter="arms")
     return tuple(arm for arm in ARMS if arm in arms or arm == "real")

@@ -36,26 +36,31 @@ def _row(number: int, arm: ArmKey, accuracies: dict[int, float], real: dict[int,
 
 
 def verdicts_of(rows: Sequence[Row]) -> tuple[str, ...]:
-    """A sentence for each number of examples: whether generated digits help, and what they are worth."""
+    """Sentences for each number of examples: whether generated digits and unlabelled images help, and what they are
+    worth.
+    """
     real = {row.per_class: row.mean for row in rows if row.arm == "real"}
     sentences = []
     for number in real:
         arms = [row for row in rows if row.per_class == number and row.low is not None and row.high is not None]
-        if arms:
-            sentences.append(f"{number} of each class: {_verdict(number, max(arms, key=lambda row: row.mean), real)}")
+        generated = [row for row in arms if row.arm != "unlabelled"]
+        best = [max(generated, key=lambda row: row.mean)] if generated else []
+        best += [row for row in arms if row.arm == "unlabelled"]
+        sentences += [f"{number} of each class: {_verdict(number, row, real)}" for row in best]
     return tuple(sentences)
 
 
 def _verdict(number: int, best: Row, real: dict[int, float]) -> str:
+    what = "unlabelled images" if best.arm == "unlabelled" else "generated digits"
     assert best.difference is not None
     assert best.low is not None
     assert best.high is not None
     change = f"{100 * best.difference:+.1f} points (95 %: {100 * best.low:+.1f} to {100 * best.high:+.1f})"
     if best.high < 0:
-        return f"generated digits harm here; the best of them are {change} {TITLES[best.arm]}."
+        return f"{what} harm here: {change} {TITLES[best.arm]}."
     if best.low <= 0:
         alone = f"with real examples alone, accuracy is {100 * real[number]:.1f} %"
-        found = f"{alone}, and the best are {change} {TITLES[best.arm]}"
+        found = f"{alone}; {change} {TITLES[best.arm]}"
         return f"no help that can be told from chance: {found}. More seeds narrow that."
     worth = _worth(number, best.mean, real)
     return f"{change} {TITLES[best.arm]}{f', worth about {worth} real examples of each class' if worth else ''}."

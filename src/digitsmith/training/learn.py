@@ -42,7 +42,6 @@ MANY = replace(
 """Of a reader that learns from many labelled images; with few, it is the recipe of the study of scarce data."""
 
 _FEW = 100  # labelled images of a class, and up to as many: then generated digits are used where the user does not say
-_EPOCHS_WITH_UNLABELLED = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +137,7 @@ def learn(
 def _recipe(given: Given, epochs: int | None) -> Recipe:
     """How a classifier of so many labelled images is trained."""
     recipe = mixing.RECIPE if _are_few(given.labelled) else MANY
-    default = _EPOCHS_WITH_UNLABELLED if given.unlabelled is not None else recipe.epochs
+    default = mixing.EPOCHS_WITH_UNLABELLED if given.unlabelled is not None else recipe.epochs
     recipe = replace(recipe, epochs=default if epochs is None else whole(epochs, "epochs"))
     if recipe.epochs < 1:
         raise ConfigError(f"{epochs} is too few: use at least one.", parameter="epochs")

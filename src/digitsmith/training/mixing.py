@@ -18,6 +18,9 @@ RECIPE = Recipe(
 """Of classifiers of few images. Layers and distortions were tuned on MNIST with ten examples of each class
 (benchmarks/distortions.py)."""
 
+EPOCHS_WITH_UNLABELLED = 30
+"""Longer, as what is sure of is little at first."""
+
 IMAGES = 12_800
 """In an epoch, examples repeated as often as it takes."""
 
