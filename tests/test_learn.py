@@ -158,6 +158,20 @@ def test_unlabelled_images_of_another_source_are_used(digits: Dataset, monkeypat
     assert training.generated.images == 300
 
 
+def test_unlabelled_images_of_another_kind_are_said(digits: Dataset) -> None:
+    formats.write(digits.take(slice(0, 100)), Path("some"), "npz")
+    noise = np.random.default_rng(0).integers(0, 256, (100, 28, 28), np.uint8)
+    formats.write(Dataset(noise), Path("noise"), "npz")
+    notes: list[str] = []
+
+    class Listener(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    digitsmith.learn("some", "reader", unlabelled="noise", generated="none", progress=Listener())
+    assert any("of the unlabelled images: they may" in note for note in notes)
+
+
 def test_a_model_that_saw_the_hidden_labels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     model = digitsmith.load()
     assert model.record.training is not None

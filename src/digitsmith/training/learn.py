@@ -42,6 +42,7 @@ MANY = replace(
 """Of a reader that learns from many labelled images; with few, it is the recipe of the study of scarce data."""
 
 _FEW = 100  # labelled images of a class, and up to as many: then generated digits are used where the user does not say
+_SURE_OF = 0.5  # of the unlabelled images, at the end: of those that show the classes, it is more
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +127,11 @@ def learn(
         )
         _take_up(folder, training)
         taught = teach(shown, recipe, seed, extras, folder / _STATE, listener, work="learning to read")
+        if taught.sure and taught.sure[-1] < _SURE_OF:
+            listener.note(
+                f"At the end, the network was sure of only {taught.sure[-1]:.0%} of the unlabelled images: they may "
+                f"show what is none of the classes, or be of another kind than the labelled ones."
+            )
         reader = finish(taught.classifier.cpu(), given, training, folder / READER)
         result = _result(reader, taught, given, str(data))
         result.save(folder / RESULT)
