@@ -70,24 +70,20 @@ def _solid(images: Tensor, _: Tensor) -> Tensor:
 
 
 def _strokes(images: Tensor, _: Tensor) -> Tensor:
-    """Scribbles: pens that move along random curves, of two to four points each."""
+    """Scribbles: two or three pens that move along random curves. One alone would often draw a 1."""
     n, channels, h, w = images.shape
-    steps, pens = 24, 3
-    knots = torch.rand(n, pens, 4, 2, device=images.device) * 1.5 - 0.75
-    t = torch.linspace(0, 1, steps, device=images.device)[None, None, :, None]
-    a, b, c, d = (knots[:, :, i : i + 1] for i in range(4))
+    device, pens = images.device, 3
+    knots = torch.rand(n, pens, 4, 1, 2, device=device) * 1.5 - 0.75
+    t = torch.linspace(0, 1, 40, device=device)[:, None]
+    a, b, c, d = knots.unbind(2)
     points = (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t**2 * c + t**3 * d  # cubic Bézier curves
-    used = (
-        torch.rand(n, pens, 1, device=images.device)
-        < torch.tensor([1.0, 0.6, 0.4], device=images.device)[None, :, None]
-    )
-    y = torch.linspace(-1, 1, h, device=images.device)[None, None, :, None]
-    x = torch.linspace(-1, 1, w, device=images.device)[None, None, None, :]
-    points = torch.where(used[..., None], points, 9.0).flatten(1, 2)  # [n, pens * steps, 2]
-    squared = (y - points[:, :, 0, None, None]) ** 2 + (x - points[:, :, 1, None, None]) ** 2
+    points[:, 2][torch.rand(n, device=device) < 0.5] = 9.0  # the third pen is elsewhere
+    points = points.flatten(1, 2)[:, :, :, None, None]  # [n, pens * steps, 2, 1, 1]
+    y, x = (torch.linspace(-1, 1, size, device=device) for size in (h, w))
+    squared = (y[:, None] - points[:, :, 0]) ** 2 + (x - points[:, :, 1]) ** 2
     nearest = squared.amin(1, keepdim=True).sqrt()  # [n, 1, h, w]
-    width = 0.05 + 0.08 * torch.rand(n, 1, 1, 1, device=images.device)
-    soft = 1 + 4 * torch.rand(n, 1, 1, 1, device=images.device)  # pixels from ink to paper: pens and scanners differ
+    width = 0.03 + 0.09 * torch.rand(n, 1, 1, 1, device=device)
+    soft = 0.7 + 2 * torch.rand(n, 1, 1, 1, device=device)  # pixels from ink to paper: pens and scanners differ
     ink = ((width - nearest) * h / (2 * soft) + 0.5).clamp(0, 1)
     return (2 * ink - 1).expand(n, channels, h, w)
 
