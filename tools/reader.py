@@ -11,7 +11,7 @@ from digitsmith.answers.testing import tested
 from digitsmith.data.sources import load_dataset
 from digitsmith.training.learn import USUAL, learn
 
-EPOCHS = 20
+EPOCHS = 12
 
 
 def main() -> None:
