@@ -1,7 +1,9 @@
 """Learning from images without labels: what a classifier says of an image must stay so when the image is distorted."""
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from digitsmith.training.distortion import Distortion, distort
@@ -11,21 +13,17 @@ _MILD = Distortion(rotation=10.0, scale=0.1, shift=0.05, shear=0.15, elastic=0.0
 
 
 @torch.no_grad()
-def pseudo_labels(classifier: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+def pseudo_labels(logits_of: Callable[[Tensor], Tensor], images: Tensor) -> tuple[Tensor, Tensor]:
     """What a classifier says of mildly distorted images, and where it is sure (Sohn et al. 2020, arXiv:2001.07685).
 
     Args:
-        classifier: gives features and logits; its batch statistics are not touched.
+        logits_of: the classifier: float32[n, classes] of images.
         images: float32[n, channels, h, w] in [-1, 1].
 
     Returns:
         int64[n] labels, and float32[n]: 1 where the most likely class has a probability of 0.95, else 0.
     """
-    was_training = classifier.training
-    classifier.eval()
-    _, logits = classifier(distort(images, _MILD).contiguous(memory_format=torch.channels_last))
-    classifier.train(was_training)
-    confidence, labels = logits.float().softmax(1).max(1)
+    confidence, labels = logits_of(distort(images, _MILD)).softmax(1).max(1)
     return labels, (confidence >= _SURE).float()
 
 

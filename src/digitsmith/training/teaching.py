@@ -176,17 +176,16 @@ class _Training:
             seen.append(negatives(seen[0][: len(batch) // _OF_NONE]))
             targets.append(torch.full((len(seen[1]),), self.classes, device=self.device))
         n, sure = sum(map(len, targets)), torch.zeros((), device=self.device)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.fast):
-            if self.others is not None:
-                chosen = torch.randint(len(self.others), (self.extras.per_step,), device=self.device)
-                unlabelled = to_unit(self.others[chosen].float())
-                pseudo, is_sure = pseudo_labels(self.net, unlabelled)
-                seen.append(distort(unlabelled, distortion))
-            _, logits = self.net(torch.cat(seen).contiguous(memory_format=torch.channels_last))
-        loss = of_labelled = functional.cross_entropy(logits[:n].float(), torch.cat(targets))
         if self.others is not None:
-            loss = loss + consistency_loss(logits[n:].float(), pseudo, is_sure)
+            chosen = torch.randint(len(self.others), (self.extras.per_step,), device=self.device)
+            unlabelled = to_unit(self.others[chosen].float())
+            seen.append(distort(unlabelled, distortion))
+            pseudo, is_sure = pseudo_labels(self._certain_logits, unlabelled)
             sure = is_sure.mean()
+        logits = self._logits(torch.cat(seen))
+        loss = of_labelled = functional.cross_entropy(logits[:n], torch.cat(targets))
+        if self.others is not None:
+            loss = loss + consistency_loss(logits[n:], pseudo, is_sure)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -194,9 +193,24 @@ class _Training:
         self.averaged.update_parameters(self.net)
         return torch.stack([of_labelled.detach(), sure])
 
+    def _logits(self, images: Tensor) -> Tensor:
+        """Of images, float32[n, channels, h, w] in [-1, 1]: float32[n, classes]. Only the network is in bfloat16."""
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.fast):
+            logits: Tensor = self.net(images.contiguous(memory_format=torch.channels_last))[1]
+        return logits.float()
+
+    def _certain_logits(self, images: Tensor) -> Tensor:
+        """The same, by the batch statistics that were collected so far, which stay as they are."""
+        self.net.eval()
+        logits = self._logits(images)
+        self.net.train()
+        return logits
+
     def save(self, path: Path) -> None:
         """Write the state, whole or not at all."""
         tensors = {"random": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            tensors["random_on_device"] = torch.cuda.get_rng_state(self.device)
         tensors |= {"losses": torch.tensor(self.losses), "sure": torch.tensor(self.sure)}
         for name, network in (("net", self.net), ("averaged", self.averaged)):
             tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
@@ -224,6 +238,8 @@ class _Training:
             self.schedule.load_state_dict(schedule)
             self.schedule.step()
             torch.set_rng_state(tensors["random"])
+            if self.device.type == "cuda":
+                torch.cuda.set_rng_state(tensors["random_on_device"], self.device)
 
     def _optimizer_state(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
         state: dict[str, Any] = self.optimizer.state_dict()
