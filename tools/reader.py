@@ -11,7 +11,7 @@ from digitsmith.answers.testing import tested
 from digitsmith.data.sources import load_dataset
 from digitsmith.training.learn import USUAL, learn
 
-EPOCHS = 12
+EPOCHS = 16
 
 
 def main() -> None:

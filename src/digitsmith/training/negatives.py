@@ -70,14 +70,14 @@ def _solid(images: Tensor, _: Tensor) -> Tensor:
 
 
 def _strokes(images: Tensor, _: Tensor) -> Tensor:
-    """Scribbles: two or three pens that move along random curves. One alone would often draw a 1."""
+    """Scribbles: three or four pens that move along random curves. Fewer would often draw a digit."""
     n, channels, h, w = images.shape
-    device, pens = images.device, 3
+    device, pens = images.device, 4
     knots = torch.rand(n, pens, 4, 1, 2, device=device) * 1.5 - 0.75
     t = torch.linspace(0, 1, 40, device=device)[:, None]
     a, b, c, d = knots.unbind(2)
     points = (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t**2 * c + t**3 * d  # cubic Bézier curves
-    points[:, 2][torch.rand(n, device=device) < 0.5] = 9.0  # the third pen is elsewhere
+    points[:, 3][torch.rand(n, device=device) < 0.5] = 9.0  # the fourth pen is elsewhere
     points = points.flatten(1, 2)[:, :, :, None, None]  # [n, pens * steps, 2, 1, 1]
     y, x = (torch.linspace(-1, 1, size, device=device) for size in (h, w))
     squared = (y[:, None] - points[:, :, 0]) ** 2 + (x - points[:, :, 1]) ** 2
@@ -88,4 +88,4 @@ def _strokes(images: Tensor, _: Tensor) -> Tensor:
     return (2 * ink - 1).expand(n, channels, h, w)
 
 
-_KINDS = (_tiles, _two_at_once, _inverted, _noise, _solid, _strokes, _strokes)
+_KINDS = (_tiles, _two_at_once, _inverted, _noise, _solid, _strokes)

@@ -25,7 +25,7 @@ from digitsmith.training.learner import bfloat16_is_fast
 from digitsmith.training.negatives import negatives
 from digitsmith.untrusted import read_bytes, reading
 
-_OF_NONE = 4  # labelled images for each image of no digit
+_OF_NONE = 8  # labelled images for each image of no digit
 _MOST_BYTES = 2**28  # of a checkpoint
 
 
