@@ -25,7 +25,7 @@ def main() -> None:
         print(f"{measured.title}: {measured.accuracy:.2%} of {measured.images:,} right")
     for source in arguments.also:
         images = load_dataset(source, **USUAL.model_dump(exclude_defaults=True), progress=False)
-        found = tested(reader, images, source)
+        found = tested(reader, images, source, judged=True)
         right = sum(found.counts[i][i] for i in range(len(images.classes)))
         accepted = found.accepted_right / max(found.verdicts.get("read", 0), 1)
         print(f"{source}: {right / len(images):.2%} of {len(images):,} right if none is refused;")

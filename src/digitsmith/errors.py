@@ -8,7 +8,7 @@ fault of the public function that was called; the command line shows its own opt
     │   ├── DownloadError      a named data set that could not be fetched whole
     │   └── MissingSplitError  a data set that has no such split
     ├── ConfigError            an unknown preset or key, a wrong type, a value out of range
-    ├── ModelError             a file that is no generator of ours, or labels that it does not have
+    ├── ModelError             a file that is no model of ours, or labels that it does not have
     ├── ResultError            a result that cannot be read, or results that cannot be compared
     ├── OutputError            a place that cannot be written, or that holds something already
     ├── DependencyError        an optional library that is not installed, or does not import
@@ -58,7 +58,7 @@ class ConfigError(DigitsmithError):
 
 
 class ModelError(DigitsmithError):
-    """A file that is no generator of ours, or labels that it does not have."""
+    """A file that is no generator or reader of ours, or labels that it does not have."""
 
 
 class ResultError(DigitsmithError):

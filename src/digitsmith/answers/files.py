@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from digitsmith.data import limits
 from digitsmith.data.assemble import fit
+from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.data.folders import is_image, walk
 from digitsmith.data.images.decoding import decode_picture
 from digitsmith.data.images.ink import settle_ink
@@ -23,7 +24,8 @@ from digitsmith.progress import Progress
 from digitsmith.records.base import ReadOptions
 from digitsmith.untrusted import exists, read_bytes
 
-_AT_ONCE = 1000
+_AT_ONCE = 1000  # images
+_BYTES_AT_ONCE = 2**28
 
 
 @dataclass(frozen=True)
@@ -54,18 +56,22 @@ def read_subject(
 ) -> Iterator[Answer]:
     """Read an image file, all image files of a folder, however deep, or a data set.
 
-    Whether ink is dark or bright is found out from the first thousand files together, and holds for all.
+    Whether ink is dark or bright is found out from the first files together, up to a thousand, and holds for all. The
+    name of a data set means that data set, whatever lies in a folder of that name.
 
     Raises:
         DataError: there is no such file, or no image in it.
     """
     path = Path(subject)
-    if exists(path) and path.is_dir() and (files := _images_in(path)):
+    source = Source.parse(str(subject))
+    if source.name in TITLES:
+        yield from _read_data_set(source, reader, options, error, progress)
+    elif exists(path) and path.is_dir() and (files := _images_in(path)):
         yield from _read_files(files, path, reader, options, error, progress)
     elif exists(path) and is_image(path.name):
         yield from _read_files([path], path, reader, options, error, progress)
     else:
-        yield from _read_data_set(Source.parse(str(subject)), reader, options, error, progress)
+        yield from _read_data_set(source, reader, options, error, progress)
 
 
 def _images_in(folder: Path) -> list[Path]:
@@ -76,9 +82,7 @@ def _read_files(
     files: Sequence[Path], what: Path, reader: Reader, options: ReadOptions, error: float | None, progress: Progress
 ) -> Iterator[Answer]:
     reading, done = Reading(options, progress), 0
-    for start in range(0, len(files), _AT_ONCE):
-        chosen = files[start : start + _AT_ONCE]
-        decoded = [(file, *_decoded(file)) for file in chosen]
+    for decoded in _decoded_in_parts(files):
         images = [image for _, image, _ in decoded if image is not None]
         fitted = fit(settle_ink(images, reading, what), options, what) if images else np.zeros((0, 1, 1), np.uint8)
         if reading.ink:
@@ -91,8 +95,26 @@ def _read_files(
             else:
                 label, probability, verdict, shown = next(answers)
                 yield Answer(name, label, probability, verdict, image=shown)
-        done += len(chosen)
+        done += len(decoded)
         progress.update("reading", done, len(files))
+
+
+_Decoded = tuple[Path, NDArray[np.uint8] | None, str]  # a file, its pixels, or why there are none
+
+
+def _decoded_in_parts(files: Sequence[Path]) -> Iterator[list[_Decoded]]:
+    """Up to a thousand files at once, fewer if their images are large."""
+    part: list[_Decoded] = []
+    size = 0
+    for file in files:
+        part.append((file, *_decoded(file)))
+        image = part[-1][1]
+        size += 0 if image is None else image.nbytes
+        if len(part) == _AT_ONCE or size > _BYTES_AT_ONCE:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _decoded(file: Path) -> tuple[NDArray[np.uint8] | None, str]:

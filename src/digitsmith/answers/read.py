@@ -15,13 +15,13 @@ from PIL import Image, ImageDraw
 from digitsmith.answers.files import Answer, read_subject
 from digitsmith.data.images.grid import save_png
 from digitsmith.data.sources import read_over
-from digitsmith.errors import ConfigError
+from digitsmith.errors import ConfigError, OutputError
 from digitsmith.files import require_file_place, staged_file
 from digitsmith.models.reader import Reader, load_reader
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import ReadOptions
+from digitsmith.untrusted import exists
 
-_COLUMNS = ("file", "label", "probability", "verdict")
 _SHEET = 400  # images
 _SHEET_COLUMNS = 20
 _CELL, _TEXT, _SIDE = 40, 14, 32  # pixels: of a cell, of the line under an image, and of an image
@@ -70,9 +70,9 @@ def read(
     *,
     error: float | None = None,
     verify: str | None = None,
-    csv_file: Path | None = None,
-    json_file: Path | None = None,
-    sheet: Path | None = None,
+    csv_file: str | Path | None = None,
+    json_file: str | Path | None = None,
+    sheet: str | Path | None = None,
     read: ReadOptions | Mapping[str, Any] | None = None,
     told: Callable[[Answer], None] = lambda _: None,
     progress: Progress | bool = True,
@@ -82,8 +82,8 @@ def read(
     Args:
         subjects: what to read.
         reader: what reads: as for `load_reader`.
-        error: the share of wrong answers to accept; see `Reader.read`.
-        verify: a label, of which each image is asked whether it shows it.
+        error: the share of all images that may get a wrong answer; see `Reader.read`.
+        verify: a label, of which each image is asked whether it shows it; files get a column `shows`.
         csv_file: where to write all answers as CSV.
         json_file: where to write them as lines of JSON.
         sheet: where to draw the first 400 images with their answers; refused ones are red.
@@ -103,50 +103,64 @@ def read(
     if verify is not None and verify not in reader.record.classes:
         known = " ".join(reader.record.classes)
         raise ConfigError(f"{verify}: {reader.name} knows no such label, only {known}.", parameter="verify")
-    for place in (csv_file, json_file, sheet):
-        if place is not None:
-            require_file_place(place)
+    subjects = [subjects] if isinstance(subjects, str | Path) else subjects
+    places = [None if place is None else Path(place) for place in (csv_file, json_file, sheet)]
+    _require_places([place for place in places if place], subjects)
+    table, lines, picture = places
     count, shown = Count(), list[Answer]()
     with listening(progress) as listener, contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(_csv(csv_file))] if csv_file else []
-        writers += [stack.enter_context(_json(json_file))] if json_file else []
-        for subject in [subjects] if isinstance(subjects, str | Path) else subjects:
+        writers = [stack.enter_context(_csv(table, verify))] if table else []
+        writers += [stack.enter_context(_json(lines, verify))] if lines else []
+        for subject in subjects:
             for answer in read_subject(subject, reader, options, error, listener):
                 count.add(answer, verify)
                 told(answer)
                 for write in writers:
                     write(answer)
-                if sheet and len(shown) < _SHEET:
+                if picture and len(shown) < _SHEET:
                     shown.append(answer)
-    if sheet:
-        _draw(shown, sheet)
+    if picture:
+        _draw(shown, picture)
     return count
 
 
+def _require_places(places: Sequence[Path], subjects: Sequence[str | Path]) -> None:
+    """Refuse to write where no file can be, two files at one place, or over what is read.
+
+    Raises:
+        OutputError: that would be.
+    """
+    taken = {Path(subject).resolve() for subject in subjects if exists(subject)}
+    for place in places:
+        require_file_place(place)
+        if place.resolve() in taken:
+            raise OutputError(f"{place} is read, or written already: choose another place.")
+        taken.add(place.resolve())
+
+
+def _row(answer: Answer, claim: str | None) -> dict[str, str | float]:
+    """What is written of an answer; `shows` is whether it shows the digit that is verified: yes, no, or empty."""
+    row: dict[str, str | float] = {
+        "file": answer.name, "label": answer.label, "probability": round(answer.probability, 6),
+        "verdict": answer.verdict, "error": answer.error,
+    }  # fmt: skip
+    if claim is not None:
+        row["shows"] = "" if answer.verdict != "read" else "yes" if answer.label == claim else "no"
+    return row
+
+
 @contextlib.contextmanager
-def _csv(path: Path) -> Iterator[Callable[[Answer], object]]:
+def _csv(path: Path, claim: str | None) -> Iterator[Callable[[Answer], object]]:
     with staged_file(path) as staged, staged.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        yield lambda answer: writer.writerow(
-            (answer.name, answer.label, f"{answer.probability:.6f}", answer.error or answer.verdict)
-        )
+        writer = csv.DictWriter(file, _row(Answer("", "", 0.0, "read"), claim))
+        writer.writeheader()
+        yield lambda answer: writer.writerow(_row(answer, claim))
 
 
 @contextlib.contextmanager
-def _json(path: Path) -> Iterator[Callable[[Answer], object]]:
+def _json(path: Path, claim: str | None) -> Iterator[Callable[[Answer], object]]:
     with staged_file(path) as staged, staged.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        yield lambda answer: file.write(
-            json.dumps(
-                dict(
-                    zip(
-                        _COLUMNS, (answer.name, answer.label, round(answer.probability, 6), answer.verdict), strict=True
-                    )
-                )
-                | ({"error": answer.error} if answer.error else {})
-            )
-            + "\n"
-        )
+        yield lambda answer: file.write(json.dumps(_row(answer, claim)) + "\n")
 
 
 def _draw(answers: Sequence[Answer], path: Path) -> None:

@@ -13,8 +13,15 @@ _HARDEST = 40
 _COLUMNS = 20
 
 
-def tested(reader: Reader, images: Dataset, title: str) -> Tested:
-    """Read labelled images of the reader's own classes, and keep what is worth a look."""
+def tested(reader: Reader, images: Dataset, title: str, *, judged: bool) -> Tested:
+    """Read labelled images of the reader's own classes, and keep what is worth a look.
+
+    Args:
+        reader: reads them.
+        images: its training did not see them.
+        title: which images they are.
+        judged: whether verdicts on them say something: not if they were what thresholds were taken from.
+    """
     assert images.labels is not None
     readings, n = reader.read(images.images), len(images.classes)
     counts = np.bincount(images.labels * n + readings.labels, minlength=n * n).reshape(n, n)
@@ -23,8 +30,8 @@ def tested(reader: Reader, images: Dataset, title: str) -> Tested:
     return Tested(
         title=title,
         counts=tuple(tuple(map(int, row)) for row in counts),
-        verdicts=dict(Counter(readings.verdicts)),
-        accepted_right=int((readings.accepted & (readings.labels == images.labels)).sum()),
+        verdicts=dict(Counter(readings.verdicts)) if judged else {},
+        accepted_right=int((readings.accepted & (readings.labels == images.labels)).sum()) if judged else 0,
         hardest=tuple(
             Mistake(
                 truth=images.classes[images.labels[i]],

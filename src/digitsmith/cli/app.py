@@ -77,6 +77,7 @@ digitsmith generate made --count 60000      # with the shipped model
 digitsmith evaluate mnist                   # how good is it?
 digitsmith data my-digits                   # what is in your own images?
 digitsmith train residual --from mnist --data my-digits
+digitsmith read scans                       # which digits are these?
 """
 
 app = typer.Typer(

@@ -32,8 +32,8 @@ def read(
     error: Annotated[
         float | None,
         typer.Option(
-            help="The share of wrong answers to accept: with less, more images are refused. Default: 0.01, where the "
-            "reader had held-out images.",
+            help="The share of all images that may get a wrong answer: with less, more are refused. Default: 0.01, or "
+            "the least that the reader can promise.",
             metavar="SHARE",
         ),
     ] = None,

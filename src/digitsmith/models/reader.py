@@ -12,12 +12,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from digitsmith.data.images.framing import frame
+from digitsmith.data.assemble import fit
 from digitsmith.data.images.ink import to_ink
 from digitsmith.data.images.pixels import to_planes, to_unit
 from digitsmith.errors import ConfigError, DataError, ModelError
 from digitsmith.models.check import Tensor, check_graph, parse, read_metadata
 from digitsmith.models.running import Runs, Workers, open_session
+from digitsmith.records.base import ReadOptions
 from digitsmith.records.reader import ReaderRecord
 from digitsmith.untrusted import read_bytes, reading
 
@@ -26,8 +27,6 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 _BATCH = 256
 _MAX_BYTES = 2**26  # of a reader file
-_USUAL_ERROR = 0.01
-_LIKELY = 0.5  # without held-out images, a class must be more likely than all else
 _ZOO = resources.files("digitsmith.models") / "zoo"
 
 
@@ -100,8 +99,8 @@ class Reader:
         Args:
             images: uint8[n, h, w], 0 background to 255 ink, or in colour uint8[n, h, w, 3], red, green and blue. They
                 are framed as the reader's own were, if these were framed.
-            error: the share of wrong answers to accept, of images drawn as the held-out ones of its training were;
-                with less, more images are refused. 0.01 by default, or what the held-out images allow.
+            error: the share of all images that may get a wrong answer, where they are drawn as the held-out ones of its
+                training were; with less, more images are refused. 0.01 by default, or what the held-out images allow.
 
         Raises:
             DataError: images that it cannot take.
@@ -127,34 +126,28 @@ class Reader:
 
     def thresholds(self, error: float | None = None) -> NDArray[np.float32]:
         """The least probability of each class that is taken for an answer: float32[classes]; see `read`."""
-        record = self.record
         if error is not None and not 0 < error < 1:
             raise ConfigError(f"{error} is no share of wrong answers: give one between 0 and 1.", parameter="error")
-        if not record.calibration:
-            if error is not None:
-                raise ConfigError(
-                    f"{self.name} had no held-out images, so that nothing can be said of its errors: leave it out.",
-                    parameter="error",
-                )
-            return np.full(len(record.classes), _LIKELY, np.float32)
-        least = max(1 / (one.images + 1) for one in record.calibration)
         try:
-            return np.array(record.thresholds(max(least, _USUAL_ERROR) if error is None else error), np.float32)
+            return np.array(self.record.thresholds(error), np.float32)
         except ValueError as refused:
-            raise ConfigError(f"{error} cannot be promised: {refused}.", parameter="error") from refused
+            raise ConfigError(f"{error} cannot be promised by {self.name}: {refused}.", parameter="error") from refused
 
     def _framed(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Images of the reader's own size and channels."""
+        images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (3,)):
             raise DataError(
                 f"give uint8[n, h, w], or in colour uint8[n, h, w, 3], not {images.dtype}{list(images.shape)}."
             )
+        if not all(images.shape[1:3]):
+            raise DataError("these images have no pixels.")
         record = self.record
+        if record.frame is not None:
+            options = ReadOptions(resize=record.image_size, frame=record.frame)
+            return fit(images, options, "images") if len(images) else np.zeros((0, *record.image_size), np.uint8)
         if images.ndim == 4 and record.channels == 1:
             images = to_ink(images)
-        if record.frame is not None:
-            framed = [frame(image, record.frame, record.image_size) for image in images]
-            return np.array(framed, np.uint8).reshape(-1, *record.image_size)
         wanted = (*record.image_size, *((3,) if record.channels == 3 else ()))
         if images.shape[1:] != wanted:
             ours, given = ("x".join(map(str, shape)) for shape in (wanted, images.shape[1:]))

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from digitsmith.records.base import Address, ClassNames, Count, Record
+from digitsmith.records.base import MOST_CLASSES, Address, ClassNames, Count, Record
 from digitsmith.records.evaluation import Png, Share
 from digitsmith.records.reader import Accuracy, ReaderTraining
 
@@ -23,11 +23,14 @@ class Tested(Record):
     """What a reader says of labelled images that had no part in its training."""
 
     title: str = Field(description="Which images.")
-    counts: Annotated[tuple[tuple[Count, ...], ...], Field(max_length=1000)] = Field(
+    counts: Annotated[tuple[tuple[Count, ...], ...], Field(max_length=MOST_CLASSES)] = Field(
         description="By label (rows) and most likely class (columns)."
     )
-    verdicts: dict[str, Count] = Field(description="How many images are read, or refused for what.")
-    accepted_right: Count = Field(description="Images that are read, and read right.")
+    verdicts: dict[str, Count] = Field(
+        default_factory=dict,
+        description="How many images are read, or refused for what; empty for held-out images, which decide it.",
+    )
+    accepted_right: Count = Field(default=0, description="Images that are read, and read right.")
     hardest: Annotated[tuple[Mistake, ...], Field(max_length=1000)] = Field(
         description="Those with the lowest probability of their label."
     )

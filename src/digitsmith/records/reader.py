@@ -8,14 +8,19 @@ from digitsmith.records.base import Channels, ClassNames, Count, DataRecord, Fra
 from digitsmith.records.evaluation import Share
 from digitsmith.records.study import ClassifierRecord
 
+MOST_DRAWN = 100_000
+"""Labels whose places a reader keeps."""
+
+_USUAL_ERROR = 0.01
+_LIKELY = 0.5  # a class that is more likely than all else is an answer, if no held-out image asks for less
 _Side = Annotated[int, Field(ge=8, le=128)]
 
 
 class Calibration(Record):
     """How sure a reader was of held-out images of one class, which no training saw."""
 
-    images: Count = Field(description="Held-out images of the class.")
-    lowest: Annotated[tuple[Share, ...], Field(max_length=10_000)] = Field(
+    images: Annotated[Count, Field(ge=1)] = Field(description="Held-out images of the class.")
+    lowest: Annotated[tuple[Share, ...], Field(min_length=1, max_length=10_000)] = Field(
         description="The lowest probabilities that the class got in them, ascending."
     )
 
@@ -40,7 +45,7 @@ class ReaderTraining(Origin):
     """How a reader was trained; `data` are the images that labels were used of."""
 
     labelled: Count = Field(description="Images whose labels were used.")
-    drawn: Annotated[tuple[Count, ...], Field(max_length=100_000)] = Field(
+    drawn: Annotated[tuple[Count, ...], Field(max_length=MOST_DRAWN)] = Field(
         default=(), description="Their places in the data set, if they were drawn from it."
     )
     unlabelled: Count = Field(default=0, description="Images that were used without labels.")
@@ -80,22 +85,29 @@ class ReaderRecord(Record):
             raise ValueError("the probabilities of a calibration are not in order, or more than its images")
         return self
 
-    def thresholds(self, error: float) -> tuple[float, ...]:
-        """The least probability of each class that is taken for an answer, so that wrong ones are no more than `error`.
+    def thresholds(self, error: float | None = None) -> tuple[float, ...]:
+        """The least probability of each class that is taken for an answer.
 
         Split conformal prediction for each class by itself (Vovk 2012, arXiv:1209.2673): of new images of a class,
         drawn as the held-out ones were, a share of at most `error` has a lower probability of it, on average over
-        held-out sets.
+        held-out sets. So no larger share of them gets another class as the only answer.
+
+        Args:
+            error: by default 0.01, or for each class the least that its held-out images can promise.
 
         Raises:
-            ValueError: too few held-out images for so low an error.
+            ValueError: too few held-out images for so low an error, or none.
         """
+        if not self.calibration:
+            if error is not None:
+                raise ValueError("no images were held out")
+            return (_LIKELY,) * len(self.classes)
         found = []
         for name, one in zip(self.classes, self.calibration, strict=True):
-            rank = int(error * (one.images + 1))
-            if rank < 1:
+            rank = int((_USUAL_ERROR if error is None else error) * (one.images + 1) + 1e-9)
+            if rank < 1 and error is not None:
                 raise ValueError(
                     f"{one.images:,} held-out images of class {name} allow no error under 1 in {one.images + 1:,}"
                 )
-            found.append(one.lowest[min(rank, len(one.lowest)) - 1])
+            found.append(min(one.lowest[min(max(rank, 1), len(one.lowest)) - 1], _LIKELY))
         return tuple(found)

@@ -178,7 +178,7 @@ class _Study:
         examples = draw_examples(self.pool, number, seed)
         parts = [self._made(kind, number, seed, examples) for kind in _PARTS[arm]]
         generated = [part for part in parts if part is not None]
-        data = one_epoch(examples, generated)
+        data = one_epoch(examples, generated, seed)
         if arm == "unlabelled":
             net = self._with_unlabelled(data, number, seed)
         else:
@@ -271,7 +271,8 @@ def _taken_up(place: Path, asked: Scarce) -> Scarce:
 def _identity(study: Scarce) -> tuple[object, ...]:
     """What must be the same for cells to be of one study; a commit of other code may come between them."""
     versions = study.protocol.versions.model_copy(update={"git": ""})
-    fixed = study.protocol.model_copy(update={"versions": versions, "per_class": (), "seeds": 0, "arms": ()})
+    may_differ = {"per_class": (), "seeds": 0, "arms": (), "steps_with_unlabelled": 0}  # the last is of one arm
+    fixed = study.protocol.model_copy(update={"versions": versions, **may_differ})
     return study.reference.sha256, study.held_out.sha256, fixed
 
 

@@ -14,6 +14,7 @@ from digitsmith.errors import ConfigError, DataError
 from digitsmith.models.noise import whole
 from digitsmith.progress import Progress
 from digitsmith.records.base import DataRecord, ReadOptions
+from digitsmith.records.reader import MOST_DRAWN
 from digitsmith.training.mixing import draw_places
 
 _HELD_OUT = 0.2  # of labelled images, to say how sure is sure enough
@@ -66,13 +67,14 @@ def gather(
     more = [images.images[others]] if len(others) else []
     of_others = None
     if unlabelled is not None:
-        extra = read_source(Source.parse(str(unlabelled)), Reading(options, progress))
+        plain = options.model_copy(update={"image_column": "", "label_column": ""})  # are those of the labelled ones
+        extra = read_source(Source.parse(str(unlabelled)), Reading(plain, progress))
         if (extra.image_size, extra.channels) != (images.image_size, images.channels):
             raise DataError(
                 "these images are not of the kind of the labelled ones: frame both.", parameter="unlabelled"
             )
         more.append(extra.images)
-        of_others = Dataset(extra.images).record(str(unlabelled), options)
+        of_others = Dataset(extra.images).record(str(unlabelled), plain)
     labelled = images.take(places)
     labelled, held_out = _hold_out(labelled, seed)
     return Given(
@@ -105,6 +107,11 @@ def _draw(known: Dataset, number: int, seed: int) -> NDArray[np.int64]:
     counts = np.bincount(known.labels, minlength=len(known.classes))
     if number < 1:
         raise ConfigError(f"{number} is too few: use at least one image of each class.", parameter="per_class")
+    if number * len(counts) > MOST_DRAWN:
+        raise ConfigError(
+            f"{number} of each class are more than {MOST_DRAWN:,} in all: leave it out, to use all labels.",
+            parameter="per_class",
+        )
     if number > counts.min():
         least = known.classes[int(counts.argmin())]
         raise DataError(f"{number} is more than the {counts.min()} images of class {least}.", parameter="per_class")

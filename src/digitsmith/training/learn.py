@@ -27,7 +27,7 @@ from digitsmith.training.gather import Given, gather
 from digitsmith.training.mixing import all_of, classifier_of, digits_of, trusts
 from digitsmith.training.reader import finish
 from digitsmith.training.teaching import Extras, Taught, teach
-from digitsmith.untrusted import read_bytes, reading
+from digitsmith.untrusted import exists, read_bytes, reading
 
 READER, RESULT = "reader.onnx", "learning.json"
 _PLAN, _STATE = "plan.json", "state.safetensors"  # in the folder until the training ends
@@ -110,7 +110,7 @@ def learn(
         given = gather(data, unlabelled, per_class, seed, options, listener)
         recipe = _recipe(given, epochs)
         made, record = _generated(generated, given, seed, listener)
-        shown = all_of(given.labelled, made)
+        shown = all_of(given.labelled, made, seed)
         extras = Extras(unlabelled=given.unlabelled, refuses=True)
         training = ReaderTraining(
             data=given.data,
@@ -135,7 +135,7 @@ def learn(
         reader = finish(taught.classifier.cpu(), given, training, folder / READER)
         result = _result(reader, taught, given, str(data))
         result.save(folder / RESULT)
-        for name in (_STATE, _PLAN):
+        for name in (_PLAN, _STATE):  # without a plan, nothing is left to do
             (folder / name).unlink(missing_ok=True)
     return Learned(reader, folder, result)
 
@@ -167,7 +167,7 @@ def _result(reader: Reader, taught: Taught, given: Given, subject: str) -> Learn
         losses=taught.losses,
         sure=taught.sure,
         measured=record.measured,
-        tested=tested(reader, images, record.measured[-1].title) if images is not None else None,
+        tested=tested(reader, images, record.measured[-1].title, judged=given.test is not None) if images else None,
     )
 
 
@@ -177,7 +177,7 @@ def _require_unfinished(folder: Path) -> None:
     Raises:
         OutputError: it does.
     """
-    if not (folder / _PLAN).is_file():
+    if not exists(folder / _PLAN):
         require_new(folder)
 
 

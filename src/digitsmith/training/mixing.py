@@ -46,13 +46,20 @@ def draw_examples(pool: Dataset, number: int, seed: int) -> Dataset:
     return pool.take(draw_places(pool.labels, len(pool.classes), number, seed))
 
 
-def one_epoch(examples: Dataset, generated: Sequence[Dataset] = ()) -> Dataset:
-    """An epoch of a classifier: examples, again and again, and generated digits of all kinds in equal shares."""
+def one_epoch(examples: Dataset, generated: Sequence[Dataset] = (), seed: int = 0) -> Dataset:
+    """An epoch of a classifier: examples, again and again, and generated digits of all kinds in equal shares.
+
+    Where not all of a part are seen equally often, the seed draws those that are.
+    """
     share = 0.0 if not len(examples) else REAL_SHARE if generated else 1.0
     parts = [(examples, share), *((part, (1 - share) / len(generated)) for part in generated)]
-    taken = [part.take(np.arange(round(of_all * IMAGES)) % max(len(part), 1)) for part, of_all in parts if of_all]
-    labels = [part.labels for part in taken if part.labels is not None]
-    return Dataset(np.concatenate([part.images for part in taken]), np.concatenate(labels), examples.classes)
+    random = np.random.default_rng(seed)
+    taken = [
+        part.take(random.permutation(len(part))[np.arange(round(of_all * IMAGES)) % len(part)])
+        for part, of_all in parts
+        if of_all
+    ]
+    return _together(taken)
 
 
 def digits_of(model: Model, classes: tuple[str, ...], seed: int, count: int | None = None) -> Dataset | None:
@@ -65,13 +72,15 @@ def digits_of(model: Model, classes: tuple[str, ...], seed: int, count: int | No
     return Dataset(model.sample(names, seed=seed), labels, classes)
 
 
-def all_of(real: Dataset, generated: Sequence[Dataset] = ()) -> Dataset:
-    """What a classifier sees in an epoch: few examples again and again, or many once, with generated digits."""
-    if len(real) < IMAGES:
-        return one_epoch(real, generated)
-    parts = [real, *generated]
+def all_of(real: Dataset, generated: Sequence[Dataset] = (), seed: int = 0) -> Dataset:
+    """What a classifier sees in an epoch: few examples again and again, or many once, with all generated digits."""
+    few = len(real) < IMAGES * (REAL_SHARE if generated else 1.0)
+    return one_epoch(real, generated, seed) if few else _together([real, *generated])
+
+
+def _together(parts: Sequence[Dataset]) -> Dataset:
     labels = [part.labels for part in parts if part.labels is not None]
-    return Dataset(np.concatenate([part.images for part in parts]), np.concatenate(labels), real.classes)
+    return Dataset(np.concatenate([part.images for part in parts]), np.concatenate(labels), parts[0].classes)
 
 
 def classifier_of(made: Dataset) -> Classifier:
