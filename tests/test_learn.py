@@ -13,6 +13,7 @@ from PIL import Image
 
 import digitsmith
 from conftest import refused
+from digitsmith.cli import main
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError, ModelError, OutputError, RunError
@@ -372,3 +373,24 @@ def test_all_labelled_images_are_seen(digits: Dataset) -> None:
         assert shown.labels is not None
         counts = np.bincount(shown.labels)
         assert counts.min() > 0.7 * counts.max()
+
+
+def test_the_commands_learn_read_and_study(capsys: pytest.CaptureFixture[str], digits: Dataset) -> None:
+    def command(*words: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(list(words))
+        assert ended.value.code == 0
+        return capsys.readouterr().out
+
+    said = command("learn", "reader", "--data", "digits", "--epochs", "2")
+    assert "Learned from 1,151 labelled and 0 unlabelled images; 287 labelled ones were held out" in said
+    assert "digitsmith read IMAGES --reader reader" in said
+    Image.fromarray(255 - digits.images[0]).save("scan.png")
+    said = command("read", "scan.png", "digits:test", "--reader", "reader", "--verify", "0", "--csv", "a.csv")
+    assert "of 360 images read" in said
+    assert "Of 359 with a label" in said
+    assert {row["shows"] for row in csv.DictReader(Path("a.csv").open())} <= {"yes", "no", ""}
+    said = command("study", "labels", "digits", "--per-class", "2", "--seeds", "2")
+    assert "what helps beside few real examples" in said
+    assert "unlabelled:" in said
+    assert Path("labels-digits/scarce.json").is_file()

@@ -121,7 +121,7 @@ def test_images_without_labels_are_an_arm_of_its_own(digits: Dataset) -> None:
     result = digitsmith.scarce("digits", "study", per_class=[2], seeds=2, arms=["unlabelled"], progress=False)
     assert [(row.per_class, row.arm) for row in result.rows] == [(2, "real"), (2, "unlabelled")]
     assert result.protocol.steps_with_unlabelled == 3 * 100
-    assert "with the other images, whose labels are not looked at" in result.verdicts[0]
+    assert "with the other images, without labels" in result.verdicts[0]
     assert [path.name for path in Path("study").iterdir()] == ["scarce.json"]
     assert "unlabelled" in digitsmith.write_report("study").read_text()
 

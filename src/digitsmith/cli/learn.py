@@ -74,7 +74,11 @@ def learn(
     record = learned.reader.record
     assert record.training is not None
     used = record.training
-    typer.echo(f"\nLearned from {used.labelled:,} labelled and {used.unlabelled:,} unlabelled images.")
+    held_out = sum(one.images for one in record.calibration)
+    typer.echo(
+        f"\nLearned from {used.labelled - held_out:,} labelled and {used.unlabelled:,} unlabelled images"
+        + (f"; {held_out:,} labelled ones were held out, and say how sure is sure enough." if held_out else ".")
+    )
     for measured in record.measured:
         typer.echo(f"  {measured.accuracy:.2%} of {measured.images:,} images are read right ({measured.title}).")
     typer.echo(f"  {out / 'reader.onnx'}  the reader, {len(learned.reader.content) / 1e6:.1f} MB")

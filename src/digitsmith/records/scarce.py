@@ -15,7 +15,7 @@ TITLES: dict[ArmKey, str] = {
     "scratch": "with digits of a generator trained on the examples",
     "adapted": "with digits of the model adapted to the examples",
     "both": "with digits of the model and of the adapted one",
-    "unlabelled": "with the other images, whose labels are not looked at",
+    "unlabelled": "with the other images, without labels",
 }
 """What people call the arms."""
 

@@ -100,7 +100,7 @@ def show_scarce(result: Scarce, console: Console) -> None:
             *map(_text, (str(row.per_class), f"{row.arm}: {TITLES[row.arm]}", accuracy, difference, interval))
         )
     protocol = result.protocol
-    console.print(_text(f"{result.subject}: what generated digits are worth beside few real examples\n", style="bold"))
+    console.print(_text(f"{result.subject}: what helps beside few real examples\n", style="bold"))
     console.print(table)
     for sentence in (*result.verdicts, *result.notes):
         console.print(_text(f"\n{sentence}"))
