@@ -7,7 +7,7 @@ the end, and so are the data sets that `--also` names, whole: no training and no
 import argparse
 from pathlib import Path
 
-from digitsmith.answers.testing import tested
+from digitsmith.answers.examine import examine
 from digitsmith.data.sources import load_dataset
 from digitsmith.training.learn import USUAL, learn
 
@@ -25,7 +25,7 @@ def main() -> None:
         print(f"{measured.title}: {measured.accuracy:.2%} of {measured.images:,} right")
     for source in arguments.also:
         images = load_dataset(source, **USUAL.model_dump(exclude_defaults=True), progress=False)
-        found = tested(reader, images, source, judged=True)
+        found = examine(reader, images, source, judged=True)
         right = sum(found.counts[i][i] for i in range(len(images.classes)))
         accepted = found.accepted_right / max(found.verdicts.get("read", 0), 1)
         print(f"{source}: {right / len(images):.2%} of {len(images):,} right if none is refused;")

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from digitsmith.answers.testing import tested
+from digitsmith.answers.examine import examine
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sheet import counts
 from digitsmith.data.sources import read_over
@@ -167,7 +167,7 @@ def _result(reader: Reader, taught: Taught, given: Given, subject: str) -> Learn
         losses=taught.losses,
         sure=taught.sure,
         measured=record.measured,
-        tested=tested(reader, images, record.measured[-1].title, judged=given.test is not None) if images else None,
+        tested=examine(reader, images, record.measured[-1].title, judged=given.test is not None) if images else None,
     )
 
 

@@ -13,7 +13,7 @@ _HARDEST = 40
 _COLUMNS = 20
 
 
-def tested(reader: Reader, images: Dataset, title: str, *, judged: bool) -> Tested:
+def examine(reader: Reader, images: Dataset, title: str, *, judged: bool) -> Tested:
     """Read labelled images of the reader's own classes, and keep what is worth a look.
 
     Args:
