@@ -27,7 +27,7 @@ quickstart: .venv/.train
 	@echo "  $(BIN)/digitsmith generate made --count 60000"
 
 test: .venv/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --doctest-modules tests src README.md --doctest-glob='README.md'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --doctest-modules tests src README.md --doctest-glob='README.md'
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .

@@ -117,10 +117,11 @@ def test_numbers_arms_and_seeds_are_added_to_a_study(monkeypatch: pytest.MonkeyP
     assert digitsmith.scarce("digits", "study", per_class=[1], seeds=2, arms=["real"], progress=False) == more
 
 
-def test_images_without_labels_are_an_arm_of_its_own(digits: Dataset) -> None:
+def test_images_without_labels_are_an_arm_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixing, "IMAGES", 640)
     result = digitsmith.scarce("digits", "study", per_class=[2], seeds=2, arms=["unlabelled"], progress=False)
     assert [(row.per_class, row.arm) for row in result.rows] == [(2, "real"), (2, "unlabelled")]
-    assert result.protocol.steps_with_unlabelled == 3 * 100
+    assert result.protocol.steps_with_unlabelled == 3 * 10
     assert "with the other images, without labels" in result.verdicts[0]
     assert [path.name for path in Path("study").iterdir()] == ["scarce.json"]
     assert "unlabelled" in digitsmith.write_report("study").read_text()

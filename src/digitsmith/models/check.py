@@ -83,7 +83,9 @@ def read_metadata(name: str, text: str, kind: type[R]) -> R:
         if (other := str(wrong.get(("kind",)))) in _USES:
             raise ModelError(f"{name} is a {other}, which {_USES[other]}: give the other kind of file here.") from error
         if ("format",) in wrong:
-            raise ModelError(f"{name} was made by another version of Digitsmith: make it again.") from error
+            raise ModelError(
+                f"{name} was exported by another version of Digitsmith: export it again, or train it again."
+            ) from error
         raise ModelError(f"{name}: its metadata are not usable ({reason(error)}).") from error
 
 
