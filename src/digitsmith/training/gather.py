@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.reading import Reading, listed
+from digitsmith.data.sheet import counts
 from digitsmith.data.sources import Source, read_source
 from digitsmith.data.splits import read_splits
 from digitsmith.errors import ConfigError, DataError
@@ -15,7 +16,7 @@ from digitsmith.models.noise import whole
 from digitsmith.progress import Progress
 from digitsmith.records.base import DataRecord, ReadOptions
 from digitsmith.records.reader import MOST_DRAWN
-from digitsmith.training.mixing import draw_places
+from digitsmith.training.mixing import draw_places, shuffled_places
 
 _HELD_OUT = 0.2  # of labelled images, to say how sure is sure enough
 _MOST_HELD_OUT = 1000  # of each class
@@ -93,38 +94,34 @@ def _require_learnable(known: Dataset, name: str) -> None:
         raise DataError(
             f"{name} has no labels: a reader learns from some, if only one of each class.", parameter="data"
         )
-    assert known.labels is not None
-    counts = np.bincount(known.labels, minlength=len(known.classes))
     if len(known.classes) < 2:
         raise DataError(f"all images of {name} are of one class: there is nothing to tell apart.", parameter="data")
-    if missing := [name for name, count in zip(known.classes, counts, strict=True) if not count]:
+    if missing := [name for name, count in counts(known).items() if not count]:
         raise DataError(f"no labelled image is of class {listed(missing)}: label one.", parameter="data")
 
 
 def _draw(known: Dataset, number: int, seed: int) -> NDArray[np.int64]:
     """The places, among labelled images, of those whose labels are used."""
     assert known.labels is not None
-    counts = np.bincount(known.labels, minlength=len(known.classes))
+    of_class = counts(known)
+    least = min(of_class, key=of_class.__getitem__)
     if number < 1:
         raise ConfigError(f"{number} is too few: use at least one image of each class.", parameter="per_class")
-    if number * len(counts) > MOST_DRAWN:
+    if number * len(of_class) > MOST_DRAWN:
         raise ConfigError(
             f"{number} of each class are more than {MOST_DRAWN:,} in all: leave it out, to use all labels.",
             parameter="per_class",
         )
-    if number > counts.min():
-        least = known.classes[int(counts.argmin())]
-        raise DataError(f"{number} is more than the {counts.min()} images of class {least}.", parameter="per_class")
+    if number > of_class[least]:
+        raise DataError(f"{number} is more than the {of_class[least]} images of class {least}.", parameter="per_class")
     return np.sort(draw_places(known.labels, len(known.classes), number, seed))
 
 
 def _hold_out(labelled: Dataset, seed: int) -> tuple[Dataset, Dataset | None]:
     """Divide labelled images into those to learn from, and those that say how sure is sure enough."""
     assert labelled.labels is not None
-    counts = np.bincount(labelled.labels, minlength=len(labelled.classes))
-    if counts.min() < _LEAST_TO_HOLD_OUT:
+    of_class = shuffled_places(labelled.labels, len(labelled.classes), seed)
+    if min(map(len, of_class)) < _LEAST_TO_HOLD_OUT:
         return labelled, None
-    order = np.random.default_rng(seed).permutation(len(labelled))
-    of_class = [order[labelled.labels[order] == label] for label in range(len(counts))]
     held = np.concatenate([places[: min(round(_HELD_OUT * len(places)), _MOST_HELD_OUT)] for places in of_class])
-    return labelled.take(np.setdiff1d(order, held)), labelled.take(held)
+    return labelled.take(np.setdiff1d(np.arange(len(labelled)), held)), labelled.take(held)

@@ -36,8 +36,13 @@ TRUSTED = 0.5
 
 def draw_places(labels: NDArray[np.int64], classes: int, number: int, seed: int) -> NDArray[np.int64]:
     """The places of so many images of each class, drawn by the seed; fewer are among more: int64[classes * number]."""
+    return np.concatenate([places[:number] for places in shuffled_places(labels, classes, seed)])
+
+
+def shuffled_places(labels: NDArray[np.int64], classes: int, seed: int) -> list[NDArray[np.int64]]:
+    """The places of all images of each class, in an order that the seed draws."""
     order = np.random.default_rng(seed).permutation(len(labels))
-    return np.concatenate([order[labels[order] == label][:number] for label in range(classes)])
+    return [order[labels[order] == label] for label in range(classes)]
 
 
 def draw_examples(pool: Dataset, number: int, seed: int) -> Dataset:
