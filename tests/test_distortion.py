@@ -2,7 +2,7 @@
 
 import torch
 
-from digitsmith.training.distortion import USUAL, Distortion, distort, distort_some
+from digitsmith.training.distortion import USUAL, Distortion, distort, distort_some, soften
 
 STILL = Distortion(rotation=0, scale=0, shift=0, shear=0)
 
@@ -55,3 +55,19 @@ def test_some_are_distorted_with_the_probability() -> None:
     torch.manual_seed(0)
     changed = (distort_some(source, 0.25) != source).flatten(1).any(1)
     assert 60 < int(changed.sum()) < 140
+
+
+def test_edges_become_softer_or_crisper_and_ink_and_paper_stay() -> None:
+    """Where the bar of full ink ends, there are more grey pixels or none; a soft image becomes a crisp one."""
+    torch.manual_seed(0)
+    bar = image(64)
+    changed = soften(bar, 1.0)
+    grey = (changed.abs() < 0.99).flatten(1).sum(1)
+    assert grey.min() == 0  # a bar cannot be crisper than it is
+    assert grey.max() > 60
+    assert (changed[:, 0, 0, 0] + 1).abs().max() < 1e-6
+    assert (changed[:, :, 13:15, 13:15].amax((1, 2, 3)) > 0.6).all()
+    ramp = torch.linspace(-1, 1, 28).expand(64, 1, 28, 28).contiguous()
+    slopes = (soften(ramp, 1.0)[:, 0, 14, 15] - soften(ramp, 0.0)[:, 0, 14, 15]).abs()
+    assert slopes.max() > 0.05
+    assert soften(bar, 0.0) is bar

@@ -265,11 +265,24 @@ def test_what_a_network_is_sure_of_teaches_it(digits: Dataset) -> None:
         logits[:2, 1] = 10.0  # sure of the first two only
         return logits
 
-    labels, sure = pseudo_labels(logits_of, torch.zeros(4, 1, 28, 28))
+    shares = torch.full((3,), 1 / 3)
+    labels, sure = pseudo_labels(logits_of, torch.zeros(4, 1, 28, 28), shares, 3)
     assert labels[:2].tolist() == [1, 1]
     assert sure.tolist() == [1, 1, 0, 0]
+    assert shares.tolist() == pytest.approx([1 / 3 - 1 / 600, 1 / 3 + 2 / 600, 1 / 3 - 1 / 600], abs=1e-5)
     logits = torch.tensor([[0.0, 0.0, 0.0]] * 4)
     assert consistency_loss(logits, labels, sure).item() == pytest.approx(np.log(3) / 2)
+
+
+def test_a_class_that_a_network_prefers_is_held_back() -> None:
+    """Distribution alignment: the preferred class loses its lead, and an output that is not aligned keeps its share."""
+    shares = torch.tensor([0.89, 0.01, 0.1])
+
+    def logits_of(images: torch.Tensor) -> torch.Tensor:
+        return torch.tensor([[0.6, 0.3, 0.1], [0.05, 0.05, 0.9]]).log()
+
+    labels, _ = pseudo_labels(logits_of, torch.zeros(2, 1, 28, 28), shares, 2)
+    assert labels.tolist() == [1, 2]
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint(digits: Dataset) -> None:

@@ -148,6 +148,8 @@ class Reader:
             return fit(images, options, "images") if len(images) else np.zeros((0, *record.image_size), np.uint8)
         if images.ndim == 4 and record.channels == 1:
             images = to_ink(images)
+        elif images.ndim == 3 and record.channels == 3:
+            images = np.repeat(images[..., None], 3, axis=3)
         wanted = (*record.image_size, *((3,) if record.channels == 3 else ()))
         if images.shape[1:] != wanted:
             ours, given = ("x".join(map(str, shape)) for shape in (wanted, images.shape[1:]))

@@ -25,6 +25,7 @@ class ClassifierRecord(Record):
     shear: float
     elastic: float = 0.0
     thickness: float = 0.0
+    softness: float = 0.0
 
 
 class StudyProtocol(Record):

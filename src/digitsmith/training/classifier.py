@@ -29,6 +29,7 @@ class Recipe:
         shear: largest shear.
         elastic: standard deviation of smooth shifts, as a share of half the side.
         thickness: largest growth or loss of strokes, in pixels on each side.
+        softness: how much softer or crisper images become, as in `soften`.
     """
 
     layers: tuple[tuple[int, int], ...]
@@ -42,6 +43,7 @@ class Recipe:
     shear: float = 0.15
     elastic: float = 0.0
     thickness: float = 0.0
+    softness: float = 0.0
 
     @property
     def distortion(self) -> Distortion:

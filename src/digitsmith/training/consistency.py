@@ -12,18 +12,33 @@ _SURE = 0.95
 _MILD = Distortion(rotation=10.0, scale=0.1, shift=0.05, shear=0.15, elastic=0.05)
 
 
+_MEMORY = 0.99  # of the shares of classes, from step to step
+_LEAST = 0.1  # of an equal share: a class that is not among the images is not made up
+
+
 @torch.no_grad()
-def pseudo_labels(logits_of: Callable[[Tensor], Tensor], images: Tensor) -> tuple[Tensor, Tensor]:
+def pseudo_labels(
+    logits_of: Callable[[Tensor], Tensor], images: Tensor, shares: Tensor, classes: int
+) -> tuple[Tensor, Tensor]:
     """What a classifier says of mildly distorted images, and where it is sure (Sohn et al. 2020, arXiv:2001.07685).
 
+    With few labels, a classifier prefers some classes at first. So its probabilities are divided by the shares of the
+    classes in what it said so far: distribution alignment (Berthelot et al. 2020, arXiv:1911.09785).
+
     Args:
-        logits_of: the classifier: float32[n, classes] of images.
+        logits_of: the classifier: float32[n, outputs] of images.
         images: float32[n, channels, h, w] in [-1, 1].
+        shares: float32[outputs], a running mean of its probabilities, which is brought up to date.
+        classes: the first so many outputs are aligned, to equal shares; others are not.
 
     Returns:
         int64[n] labels, and float32[n]: 1 where the most likely class has a probability of 0.95, else 0.
     """
-    confidence, labels = logits_of(distort(images, _MILD)).softmax(1).max(1)
+    probabilities = logits_of(distort(images, _MILD)).softmax(1)
+    shares.lerp_(probabilities.mean(0), 1 - _MEMORY)
+    equal = shares[:classes].mean()
+    probabilities[:, :classes] *= equal / shares[:classes].clamp_min(_LEAST * equal)
+    confidence, labels = (probabilities / probabilities.sum(1, keepdim=True)).max(1)
     return labels, (confidence >= _SURE).float()
 
 

@@ -81,6 +81,25 @@ def distort(images: Tensor, distortion: Distortion) -> Tensor:
     return moved.lerp(torch.where(growth > 0, brightest, darkest), growth.abs())
 
 
+def soften(images: Tensor, most: float) -> Tensor:
+    """Make each image softer or crisper by a random amount, as scanners and pens differ.
+
+    Args:
+        images: float32[n, channels, h, w] in [-1, 1].
+        most: 1 is edges of half the slope, as of an image of half the resolution, or of four times the slope.
+
+    Returns:
+        The same shape and range.
+    """
+    if not most:
+        return images
+    amount = (torch.rand(len(images), 1, 1, 1, device=images.device) * 2 - 1) * most
+    padded = functional.pad(images, (2, 2, 2, 2), mode="replicate")
+    soft = functional.avg_pool2d(functional.avg_pool2d(padded, 3, stride=1), 3, stride=1)
+    crisp = (images * (1 - 3 * amount)).clamp(-1, 1)
+    return torch.where(amount > 0, images.lerp(soft, amount.clamp(0, 1)), crisp)
+
+
 def distort_some(images: Tensor, probability: float) -> Tensor:
     """Distort each image as hands vary, with a probability; the others stay as they are (Karras et al. 2020)."""
     if not probability:

@@ -20,7 +20,7 @@ from digitsmith.files import staged_file
 from digitsmith.progress import Progress
 from digitsmith.training.classifier import Classifier, Recipe, classify
 from digitsmith.training.consistency import consistency_loss, pseudo_labels
-from digitsmith.training.distortion import distort
+from digitsmith.training.distortion import distort, soften
 from digitsmith.training.learner import bfloat16_is_fast
 from digitsmith.training.negatives import negatives
 from digitsmith.untrusted import read_bytes, reading
@@ -40,7 +40,7 @@ class Extras:
     """
 
     unlabelled: NDArray[np.uint8] | None = None
-    per_step: int = 256
+    per_step: int = 128
     refuses: bool = False
 
 
@@ -142,7 +142,8 @@ class _Training:
         if extras.unlabelled is not None:
             self.others = torch.tensor(to_planes(extras.unlabelled), device=self.device)
         self.classes = len(data.classes)
-        net = Classifier(recipe.layers, self.classes + extras.refuses, data.channels).to(self.device)
+        outputs = self.classes + extras.refuses
+        net = Classifier(recipe.layers, outputs, data.channels).to(self.device)
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.batch_size = min(recipe.batch_size, len(data))
         self.steps = len(data) // self.batch_size  # in an epoch
@@ -155,6 +156,7 @@ class _Training:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, max_lr=recipe.lr, total_steps=recipe.epochs * self.steps, pct_start=0.2
         )
+        self.shares = torch.full((outputs,), 1 / outputs, device=self.device)  # of the classes, in pseudo-labels
         self.losses: list[float] = []  # of each epoch
         self.sure: list[float] = []
 
@@ -180,9 +182,9 @@ class _Training:
             chosen = torch.randint(len(self.others), (self.extras.per_step,), device=self.device)
             unlabelled = to_unit(self.others[chosen].float())
             seen.append(distort(unlabelled, distortion))
-            pseudo, is_sure = pseudo_labels(self._certain_logits, unlabelled)
+            pseudo, is_sure = pseudo_labels(self._certain_logits, unlabelled, self.shares, self.classes)
             sure = is_sure.mean()
-        logits = self._logits(torch.cat(seen))
+        logits = self._logits(soften(torch.cat(seen), self.recipe.softness))
         loss = of_labelled = functional.cross_entropy(logits[:n], torch.cat(targets))
         if self.others is not None:
             loss = loss + consistency_loss(logits[n:], pseudo, is_sure)
@@ -211,7 +213,7 @@ class _Training:
         tensors = {"random": torch.get_rng_state()}
         if self.device.type == "cuda":
             tensors["random_on_device"] = torch.cuda.get_rng_state(self.device)
-        tensors |= {"losses": torch.tensor(self.losses), "sure": torch.tensor(self.sure)}
+        tensors |= {"losses": torch.tensor(self.losses), "sure": torch.tensor(self.sure), "shares": self.shares}
         for name, network in (("net", self.net), ("averaged", self.averaged)):
             tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
         for i, moments in enumerate(self.optimizer.state_dict()["state"].values()):
@@ -228,6 +230,7 @@ class _Training:
         with reading(path, RunError, "remove it to begin again"):
             tensors = deserialize(read_bytes(path, _MOST_BYTES))
             self.losses, self.sure = tensors["losses"].tolist(), tensors["sure"].tolist()
+            self.shares.copy_(tensors["shares"])
             for name, network in (("net", self.net), ("averaged", self.averaged)):
                 network.load_state_dict(
                     {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
