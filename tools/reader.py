@@ -11,7 +11,7 @@ from digitsmith.answers.examine import examine
 from digitsmith.data.sources import load_dataset
 from digitsmith.training.learn import USUAL, learn
 
-EPOCHS = 16
+EPOCHS = 24
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ USUAL = ReadOptions(resize=(28, 28), frame="mnist")
 """How images are read: framed, so that the reader takes digits of any size and place."""
 
 MANY = replace(
-    mixing.RECIPE, batch_size=128, rotation=12.0, scale=0.12, shear=0.15, elastic=0.05, thickness=0.3
+    mixing.RECIPE, batch_size=128, rotation=12.0, scale=0.12, shear=0.15, elastic=0.05, thickness=0.3, softness=1.0
 )  # fmt: skip
 """Of a reader that learns from many labelled images; with few, it is the recipe of the study of scarce data."""
 
