@@ -39,7 +39,7 @@ def held_back() -> Dataset:
 def make_small(patch: pytest.MonkeyPatch) -> None:
     """Trainings of seconds."""
     patch.setattr(mixing, "RECIPE", SMALL)
-    patch.setattr(learning, "MANY", SMALL)
+    patch.setattr(learning, "MANY", dataclasses.replace(SMALL, softness=learning.MANY.softness))
     patch.setattr(mixing, "IMAGES", 1280)
     patch.setattr(mixing, "GENERATED", 300)
     patch.setattr(mixing, "EPOCHS_WITH_UNLABELLED", 2)
@@ -98,6 +98,12 @@ def test_images_of_any_size_are_framed_as_the_readers_own(learned: Learned) -> N
     assert (learned.reader.read(colour).labels == learned.reader.read(shifted).labels).mean() > 0.9
 
 
+def test_crisp_digits_are_digits_to_a_reader_of_soft_scans(learned: Learned) -> None:
+    """Without softer and crisper images in training, as few as 11 % were, and the others were no digit to it."""
+    crisp = digitsmith.load().sample([i % 10 for i in range(500)], seed=3)
+    assert learned.reader.read(crisp).accepted.mean() > 0.25
+
+
 def test_an_error_is_promised_by_held_out_images(learned: Learned) -> None:
     record = learned.reader.record
     assert [one.images for one in record.calibration] == [
@@ -111,7 +117,7 @@ def test_an_error_is_promised_by_held_out_images(learned: Learned) -> None:
         assert wrong.mean() <= error
         shares.append(readings.accepted.mean())
     assert shares == sorted(shares)  # who accepts more errors gets more answers
-    assert learned.reader.read(test.images).accepted.mean() > 0.8
+    assert learned.reader.read(test.images).accepted.mean() > 0.6
     with refused(
         ConfigError, "0.001 cannot be promised by .*: .* held-out images of class . allow no error under 1 in", "error"
     ):
