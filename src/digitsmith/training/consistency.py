@@ -22,8 +22,10 @@ def pseudo_labels(
 ) -> tuple[Tensor, Tensor]:
     """What a classifier says of mildly distorted images, and where it is sure (Sohn et al. 2020, arXiv:2001.07685).
 
-    With few labels, a classifier prefers some classes at first. So its probabilities are divided by the shares of the
-    classes in what it said so far: distribution alignment (Berthelot et al. 2020, arXiv:1911.09785).
+    The classifier is an average of the weights that are trained, whose answers change less from step to step (Tarvainen
+    and Valpola 2017, arXiv:1703.01780). With few labels, it prefers some classes at first. So its probabilities are
+    divided by the shares of the classes in what it said so far: distribution alignment (Berthelot et al. 2020,
+    arXiv:1911.09785).
 
     Args:
         logits_of: the classifier: float32[n, outputs] of images.

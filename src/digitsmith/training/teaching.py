@@ -1,6 +1,7 @@
 """Training a classifier: from labelled images, and from what else there is to learn from."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def train_classifier(
             progress.update(work, epoch + 1, recipe.epochs, detail)
         if best is not None:
             training.trained.load_state_dict(best[1])
-        return training.trained.eval()
+        return training.trained
 
 
 def teach(
@@ -124,7 +125,7 @@ def teach(
             training.save(checkpoint)
             detail = f"sure of {training.sure[-1]:.0%} of the unlabelled images" if training.sure else ""
             progress.update(work, epoch + 1, recipe.epochs, detail)
-        return Taught(training.trained.eval(), tuple(training.losses), tuple(training.sure))
+        return Taught(training.trained, tuple(training.losses), tuple(training.sure))
 
 
 class _Training:
@@ -149,7 +150,7 @@ class _Training:
         self.steps = len(data) // self.batch_size  # in an epoch
         average = get_ema_multi_avg_fn(1 - 2 / max(self.steps, 4))  # type: ignore[no-untyped-call]
         self.averaged = AveragedModel(self.net, multi_avg_fn=average, use_buffers=True)
-        self.trained: Classifier = self.averaged.module  # type: ignore[assignment]
+        self.trained: Classifier = self.averaged.module.eval()  # type: ignore[assignment]
         self.optimizer = torch.optim.AdamW(
             self.net.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
         )
@@ -182,9 +183,10 @@ class _Training:
             chosen = torch.randint(len(self.others), (self.extras.per_step,), device=self.device)
             unlabelled = to_unit(self.others[chosen].float())
             seen.append(distort(unlabelled, distortion))
-            pseudo, is_sure = pseudo_labels(self._certain_logits, unlabelled, self.shares, self.classes)
+            teacher = partial(self._logits, self.trained)
+            pseudo, is_sure = pseudo_labels(teacher, unlabelled, self.shares, self.classes)
             sure = is_sure.mean()
-        logits = self._logits(soften(torch.cat(seen), self.recipe.softness))
+        logits = self._logits(self.net, soften(torch.cat(seen), self.recipe.softness))
         loss = of_labelled = functional.cross_entropy(logits[:n], torch.cat(targets))
         if self.others is not None:
             loss = loss + consistency_loss(logits[n:], pseudo, is_sure)
@@ -195,18 +197,11 @@ class _Training:
         self.averaged.update_parameters(self.net)
         return torch.stack([of_labelled.detach(), sure])
 
-    def _logits(self, images: Tensor) -> Tensor:
+    def _logits(self, net: Classifier, images: Tensor) -> Tensor:
         """Of images, float32[n, channels, h, w] in [-1, 1]: float32[n, classes]. Only the network is in bfloat16."""
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.fast):
-            logits: Tensor = self.net(images.contiguous(memory_format=torch.channels_last))[1]
+            logits: Tensor = net(images.contiguous(memory_format=torch.channels_last))[1]
         return logits.float()
-
-    def _certain_logits(self, images: Tensor) -> Tensor:
-        """The same, by the batch statistics that were collected so far, which stay as they are."""
-        self.net.eval()
-        logits = self._logits(images)
-        self.net.train()
-        return logits
 
     def save(self, path: Path) -> None:
         """Write the state, whole or not at all."""
