@@ -1,6 +1,6 @@
 """What a reader learns from: which images, and whose labels are looked at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,37 +55,56 @@ def gather(
     images = splits.images[source.split]
     test = splits.images.get("test") if source.split == "train" else None
     test = None if test is None or not len(test.labelled()) else test.labelled()
+    places = draw(images, per_class, seed, str(data))
+    record = images.record(str(data), options)
+    given = replace(divide(images, places, seed, record, drawn=per_class is not None), test=test)
+    if unlabelled is None:
+        return given
+    plain = options.model_copy(update={"image_column": "", "label_column": ""})  # are those of the labelled ones
+    extra = read_source(Source.parse(str(unlabelled)), Reading(plain, progress))
+    if (extra.image_size, extra.channels) != (images.image_size, images.channels):
+        raise DataError("these images are not of the kind of the labelled ones: frame both.", parameter="unlabelled")
+    return replace(
+        given,
+        unlabelled=extra.images if given.unlabelled is None else np.concatenate([given.unlabelled, extra.images]),
+        unlabelled_data=Dataset(extra.images).record(str(unlabelled), plain),
+    )
+
+
+def draw(images: Dataset, per_class: int | None, seed: int, name: str) -> NDArray[np.int64]:
+    """The places of the images whose labels are used: so many of each class, which the seed draws; or all.
+
+    Raises:
+        DataError: images that nothing can be learned from, or too few of a class.
+        ConfigError: a number out of range.
+    """
     known = images.labelled()
-    _require_learnable(known, str(data))
+    _require_learnable(known, name)
     assert images.labels is not None
-    assert known.labels is not None
     places = np.flatnonzero(images.labels >= 0)
-    drawn: tuple[int, ...] = ()
-    if per_class is not None:
-        places = places[_draw(known, whole(per_class, "per_class"), seed)]
-        drawn = tuple(map(int, places))
+    return places if per_class is None else places[_draw(known, whole(per_class, "per_class"), seed)]
+
+
+def divide(images: Dataset, places: NDArray[np.int64], seed: int, data: DataRecord, *, drawn: bool) -> Given:
+    """What there is to learn from images: the labels at these places, and of all others the images alone.
+
+    Args:
+        images: all of them.
+        places: ascending.
+        seed: decides which of the labelled ones are held out, if they are enough.
+        data: what is said of the images.
+        drawn: whether the places were drawn, so that there are labels which must not be used.
+    """
+    labelled, held_out = _hold_out(images.take(places), seed)
     others = np.setdiff1d(np.arange(len(images)), places)
-    more = [images.images[others]] if len(others) else []
-    of_others = None
-    if unlabelled is not None:
-        plain = options.model_copy(update={"image_column": "", "label_column": ""})  # are those of the labelled ones
-        extra = read_source(Source.parse(str(unlabelled)), Reading(plain, progress))
-        if (extra.image_size, extra.channels) != (images.image_size, images.channels):
-            raise DataError(
-                "these images are not of the kind of the labelled ones: frame both.", parameter="unlabelled"
-            )
-        more.append(extra.images)
-        of_others = Dataset(extra.images).record(str(unlabelled), plain)
-    labelled = images.take(places)
-    labelled, held_out = _hold_out(labelled, seed)
     return Given(
-        labelled,
-        held_out,
-        np.concatenate(more) if more else None,
-        drawn,
-        test,
-        images.record(str(data), options),
-        of_others,
+        labelled=labelled,
+        held_out=held_out,
+        unlabelled=images.images[others] if len(others) else None,
+        drawn=tuple(map(int, places)) if drawn else (),
+        test=None,
+        data=data,
+        unlabelled_data=None,
     )
 
 

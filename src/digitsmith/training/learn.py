@@ -108,36 +108,54 @@ def learn(
     _require_unfinished(folder)
     with listening(progress) as listener:
         given = gather(data, unlabelled, per_class, seed, options, listener)
-        recipe = _recipe(given, epochs)
-        made, record = _generated(generated, given, seed, listener)
-        shown = all_of(given.labelled, made, seed)
-        extras = Extras(unlabelled=given.unlabelled, refuses=True)
-        training = ReaderTraining(
-            data=given.data,
-            device="cuda" if torch.cuda.is_available() else "cpu",
-            versions=Versions.here("torch", "numpy"),
-            labelled=len(given.labelled) + (len(given.held_out) if given.held_out else 0),
-            drawn=given.drawn,
-            unlabelled=0 if given.unlabelled is None else len(given.unlabelled),
-            unlabelled_data=given.unlabelled_data,
-            generated=record,
-            classifier=ClassifierRecord(**asdict(recipe)),
-            steps=recipe.epochs * (len(shown) // recipe.batch_size),
-            seed=seed,
+        return learn_from(given, folder, generated=generated, seed=seed, epochs=epochs, progress=listener)
+
+
+def learn_from(
+    given: Given,
+    folder: Path,
+    *,
+    generated: str | Path | None = None,
+    seed: int,
+    epochs: int | None = None,
+    progress: Progress,
+) -> Learned:
+    """The same from images that were read: see `learn`."""
+    recipe = _recipe(given, epochs)
+    made, record = _generated(generated, given, seed, progress)
+    shown = all_of(given.labelled, made, seed)
+    extras = Extras(unlabelled=given.unlabelled, refuses=True)
+    training = ReaderTraining(
+        data=given.data,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        versions=Versions.here("torch", "numpy"),
+        labelled=len(given.labelled) + (len(given.held_out) if given.held_out else 0),
+        drawn=given.drawn,
+        unlabelled=0 if given.unlabelled is None else len(given.unlabelled),
+        unlabelled_data=given.unlabelled_data,
+        generated=record,
+        classifier=ClassifierRecord(**asdict(recipe)),
+        steps=recipe.epochs * (len(shown) // recipe.batch_size),
+        seed=seed,
+    )
+    _take_up(folder, training)
+    taught = teach(shown, recipe, seed, extras, folder / _STATE, progress, work="learning to read")
+    if taught.sure and taught.sure[-1] < _SURE_OF:
+        progress.note(
+            f"At the end, the network was sure of only {taught.sure[-1]:.0%} of the unlabelled images: they may "
+            f"show what is none of the classes, or be of another kind than the labelled ones."
         )
-        _take_up(folder, training)
-        taught = teach(shown, recipe, seed, extras, folder / _STATE, listener, work="learning to read")
-        if taught.sure and taught.sure[-1] < _SURE_OF:
-            listener.note(
-                f"At the end, the network was sure of only {taught.sure[-1]:.0%} of the unlabelled images: they may "
-                f"show what is none of the classes, or be of another kind than the labelled ones."
-            )
-        reader = finish(taught.classifier.cpu(), given, training, folder / READER)
-        result = _result(reader, taught, given, str(data))
-        result.save(folder / RESULT)
-        for name in (_PLAN, _STATE):  # without a plan, nothing is left to do
-            (folder / name).unlink(missing_ok=True)
+    reader = finish(taught.classifier.cpu(), given, training, folder / READER)
+    result = _result(reader, taught, given)
+    result.save(folder / RESULT)
+    for name in (_PLAN, _STATE):  # without a plan, nothing is left to do
+        (folder / name).unlink(missing_ok=True)
     return Learned(reader, folder, result)
+
+
+def is_learned(folder: Path) -> bool:
+    """Whether a training in the folder has come to its end."""
+    return (folder / READER).is_file() and not (folder / _PLAN).exists()
 
 
 def _recipe(given: Given, epochs: int | None) -> Recipe:
@@ -154,13 +172,13 @@ def _are_few(labelled: Dataset) -> bool:
     return max(counts(labelled).values()) <= _FEW
 
 
-def _result(reader: Reader, taught: Taught, given: Given, subject: str) -> Learning:
+def _result(reader: Reader, taught: Taught, given: Given) -> Learning:
     """What became of a learning."""
     record = reader.record
     assert record.training is not None
     images = given.test or given.held_out
     return Learning(
-        subject=subject,
+        subject=given.data.title,
         classes=record.classes,
         reader_sha256=reader.sha256,
         training=record.training,
@@ -214,8 +232,8 @@ def _generated(
         if generated is None:
             return [], None
         raise ConfigError(
-            f"{model.name} was trained on all labels of these images, of which only some are to be used: its digits "
-            f"would give the others away. Choose another model, or none.",
+            f"{model.name} was trained on these images, with labels that are not to be used: its digits would give the "
+            f"others away. Choose another model, or none.",
             parameter="generated",
         )
     kind = (record.image_size, record.channels) == (labelled.image_size, labelled.channels)
