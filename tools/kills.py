@@ -110,6 +110,7 @@ def _commands() -> dict[str, Command]:
     learn = ["learn", "reader", "--data", "few", "--generated", "none", "--epochs", "2"]
     commands = {
         "train": Command([*_TRAIN, "--out", "new"], "new", _is_run, resume),
+        "train few labels": Command([*_TRAIN, "--per-class", "2", "--out", "new"], "new", _is_run, resume),
         "evaluate": Command(["evaluate", "run", "--count", "300"], "run/evaluation.json", load_result),
         "study": Command(study, "study.json", load_result),
         "study scarce": Command(scarce, "scarce", lambda folder: load_result(folder / "scarce.json")),
@@ -140,7 +141,7 @@ def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
     tstr._LEAST_STEPS = 8  # how well a classifier learns is not what is looked at
     tstr.RECIPE = replace(tstr.RECIPE, epochs=1, batch_size=16)
     mixing.RECIPE = replace(mixing.RECIPE, epochs=1, layers=((8, 2), (8, 2)))
-    mixing.IMAGES, mixing.GENERATED = 640, 100
+    mixing.IMAGES, mixing.GENERATED, mixing.EPOCHS_WITH_UNLABELLED = 640, 100, 2
     counted = itertools.count()
 
     def count() -> None:

@@ -21,7 +21,7 @@ from digitsmith.config.schema import TrainConfig
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.images.decoding import encode
-from digitsmith.records.base import DataRecord, ReadOptions, Versions
+from digitsmith.records.base import DataRecord, LabelsRecord, ReadOptions, Versions
 from digitsmith.records.dataset import DatasetRecord, GenerationRecord
 from digitsmith.records.evaluation import ReferenceRecord
 from digitsmith.records.model import GeneratorRecord
@@ -270,7 +270,7 @@ def run_record() -> RunRecord:
     versions = Versions(digitsmith="0.1.0", python="3.11.7", libraries={"numpy": "2"})
     return RunRecord(
         preset="cgan", changes=("epochs=1",), started=started, seconds=2.0, state="finished",
-        data=data, device="cpu", versions=versions,
+        data=data, device="cpu", versions=versions, labels=LabelsRecord(per_class=1, given=3),
     )  # fmt: skip
 
 

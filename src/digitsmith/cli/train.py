@@ -70,6 +70,14 @@ def train(
             metavar="MODEL|RUN",
         ),
     ] = None,
+    per_class: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Use so many labels of each class only: a reader learns from them, and labels all other images.",
+            metavar="K",
+        ),
+    ] = None,
     read: Read = None,
     during_training: Annotated[
         int | None,
@@ -98,8 +106,12 @@ def train(
     digitsmith train residual --data mnist --out runs/mnist
     digitsmith train residual --from mnist --data my-digits  # your own images
     digitsmith train residual --data letters --resize 28x28
+    digitsmith train residual --data mnist --per-class 10    # few labels will do
     digitsmith train gan --data mnist --epochs 50 --set discriminator.dropout=0.5
     digitsmith train --resume --out runs/mnist
+
+    With --per-class, all images have a part in it, but only so many labels of each class, drawn by --seed. The reader
+    that gives the others theirs is in the folder reader of the run.
 
     The run folder gets the generator (model.onnx), figures, sample images of every epoch (of up to 200, if there are
     more), metrics and checkpoints. Ctrl-C saves the state and stops.
@@ -113,9 +125,21 @@ def train(
         out = Path("runs") / Path(preset or "run").stem
     short = {"epochs": epochs, "seed": seed, "evaluate_every": during_training}
     every = [*(changes or ()), *(f"{key}={value}" for key, value in short.items() if value is not None)]
-    outcome = digitsmith.train(preset, data, out, changes=every, start=start, read=read, device=device, resume=resume)
+    outcome = digitsmith.train(
+        preset,
+        data,
+        out,
+        changes=every,
+        start=start,
+        per_class=per_class,
+        read=read,
+        device=device,
+        resume=resume,
+    )
     if not outcome.finished:
-        typer.echo(f"\nStopped after {_epochs(outcome.epochs)}; the state is saved. To continue:")
+        trains = outcome.epochs or outcome.run.checkpoint.exists()  # the first one is made before the first step
+        when = f"after {_epochs(outcome.epochs)}" if trains else "while the reader learned"
+        typer.echo(f"\nStopped {when}; the state is saved. To continue:")
         typer.echo(f"  {command('train', resume=True, out=out)}")
         raise typer.Exit(130)
     _summarise(outcome)
@@ -128,12 +152,17 @@ def _summarise(outcome: "Outcome") -> None:
     run, best = outcome.run, ""
     if outcome.best_ratio is not None:
         best = f" of epoch {outcome.best_epoch}, the best (Fréchet distance ratio {outcome.best_ratio:.1f})"
+    labels, reader = run.read_record().labels, ""
+    if labels is not None:
+        known = f"learned from {labels.per_class} labels of each class, and labelled {labels.given:,} other images"
+        reader = f"  {run.reader}                    the reader, which {known}\n"
     typer.echo(
         f"\nTrained {_epochs(outcome.epochs)} in {_duration(outcome.seconds)}. In {run.folder}:\n"
         f"  {run.figures / 'real-vs-fake.png'}  rows of real digits, each above a row of generated ones\n"
         f"  {run.figures / 'losses.png'}        the losses; in equilibrium.png, D(x) and D(G(z))\n"
         f"  {run.figures / 'progress.gif'}      samples, epoch by epoch\n"
         f"  {run.model}                the generator{best}, ready to use\n"
+        f"{reader}"
     )
     if can_be_measured(run):
         typer.echo(f"Next, measure how good it is:\n  {command('evaluate', run.folder)}")

@@ -104,6 +104,17 @@ class DataRecord(Record):
         return self.source or "a data set in memory"
 
 
+class LabelsRecord(Record):
+    """Labels of images that a reader gave, which learned from those of a few."""
+
+    per_class: Annotated[Count, Field(ge=1)] = Field(
+        description="Labels of each class that were used. The seed of the run drew them."
+    )
+    reader_sha256: str = Field(default="", description="Of the reader's file; empty until it has learned.")
+    given: Count = Field(default=0, description="Images that it labelled.")
+    refused: Count = Field(default=0, description="Images that it took for no digit, and that were left out.")
+
+
 class Versions(Record):
     """What computed something."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from digitsmith.config.schema import Distribution
-from digitsmith.records.base import Channels, ClassNames, Origin, Record
+from digitsmith.records.base import Channels, ClassNames, LabelsRecord, Origin, Record
 from digitsmith.records.evaluation import Protocol, ReferenceRecord
 from digitsmith.records.study import ClassifierRecord
 
@@ -34,6 +34,9 @@ class TrainingRecord(Origin):
     """How a generator was trained."""
 
     config: Annotated[dict[str, Any], AfterValidator(_require_plain)] = Field(description="The run's config.toml.")
+    labels: LabelsRecord | None = Field(
+        default=None, description="Where labels came from, if only few of those of the data were used."
+    )
     steps: Annotated[int, Field(ge=0)]
     best_epoch: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="The epoch whose generator this is, where the best was chosen; else it is the last."

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from digitsmith.config.loading import load_config
 from digitsmith.config.schema import MOST_EPOCHS, TrainConfig
 from digitsmith.errors import RunError, blaming
-from digitsmith.records.base import SIDES, Address, DataRecord, Origin, Record
+from digitsmith.records.base import SIDES, Address, DataRecord, LabelsRecord, Origin, Record
 from digitsmith.untrusted import read_bytes, reading, require_contained
 
 MOST_SECONDS = 1e9
@@ -39,6 +39,9 @@ class RunRecord(Origin):
     preset: Address = Field(description="Name of the preset, or path of the TOML file, that it started from.")
     changes: tuple[Address, ...] = Field(default=(), max_length=1000, description="Made to it, as key=value.")
     start: StartRecord | None = Field(default=None, description="A trained pair that it started from, if any.")
+    labels: LabelsRecord | None = Field(
+        default=None, description="Where labels came from, if only few of those of the data were used."
+    )
     started: datetime
     state: Literal["training", "interrupted", "diverged", "finished"] = Field(
         default="training", description="A run that was killed still says training."
@@ -95,6 +98,7 @@ class Run:
         figures: the folder of pictures made from the metrics and the samples.
         model: the exported generator.
         evaluation: the result of evaluating it.
+        reader: the folder of the reader that labelled its images, if only few labels were used.
 
     Raises:
         RunError: a link in it that leads elsewhere, through which files of the user would be read or written.
@@ -102,7 +106,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         with reading(folder, RunError, "check the path"):
-            require_contained(folder, ("checkpoint", "figures", "samples", "tensorboard"), RunError)
+            require_contained(folder, ("checkpoint", "figures", "reader", "samples", "tensorboard"), RunError)
         self.folder = folder
         self.config = folder / "config.toml"
         self.record = folder / "run.json"
@@ -113,6 +117,7 @@ class Run:
         self.figures = folder / "figures"
         self.model = folder / "model.onnx"
         self.evaluation = folder / "evaluation.json"
+        self.reader = folder / "reader"
 
     def sample(self, epoch: int) -> Path:
         """A grid of images from fixed noise, after `epoch` epochs."""

@@ -167,6 +167,10 @@ def _facts(config: TrainConfig, record: RunRecord, lines: Sequence[MetricsLine])
         "Networks": f"{networks.architecture}, {'conditional' if networks.conditional else 'unconditional'}",
         "Planned": f"{length} in {batches}, seed {config.run.seed}",
     }
+    if record.labels:
+        learned = f"a reader that learned from these labelled {record.labels.given:,} other images"
+        known = f"{record.labels.per_class:,} of each class"
+        facts["Labels"] = f"{known}; {learned if record.labels.reader_sha256 else 'a reader learns from these'}"
     widths = [
         (name, part.widths)
         for name, part in (("generator", networks.generator), ("discriminator", networks.discriminator))

@@ -60,7 +60,10 @@ def train_command(record: "RunRecord", folder: Path) -> str:
     """The command line that repeats a run."""
     start = {"from": record.start.name} if record.start else {}
     read = read_words(record.data.read)
-    return command("train", record.preset, **start, data=record.data.source, out=folder, **read, set=record.changes)
+    drawn = {"per_class": record.labels.per_class} if record.labels else {}
+    return command(
+        "train", record.preset, **start, data=record.data.source, **drawn, out=folder, **read, set=record.changes
+    )
 
 
 def read_words(read: "ReadOptions") -> dict[str, str | bool]:

@@ -219,7 +219,9 @@ def _repeat_commands(chapter: Chapter) -> list[str]:
     commands += [evaluate_command(chapter.evaluation)] if chapter.evaluation else []
     commands += [tstr_command(chapter.study)] if chapter.study else []
     commands += [scarce_command(chapter.scarce, chapter.path.parent)] if chapter.scarce else []
-    return commands + ([learn_command(chapter.learning, chapter.path.parent)] if chapter.learning else [])
+    learned = chapter.learning
+    named = learned is not None and learned.training.data.source  # else it learned from a data set in memory
+    return commands + ([learn_command(learned, chapter.path.parent)] if learned and named else [])
 
 
 def _compare(chapters: Sequence[Chapter]) -> Comparison:

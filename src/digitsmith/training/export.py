@@ -22,9 +22,9 @@ from digitsmith.files import require_file_place, staged_file
 from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.generator import Model
 from digitsmith.models.operators import OPSET
-from digitsmith.records.base import Origin, git_version
+from digitsmith.records.base import git_version
 from digitsmith.records.model import ExportRecord, GeneratorRecord, TrainingRecord
-from digitsmith.records.run import Run
+from digitsmith.records.run import Run, RunRecord
 from digitsmith.training import checkpoint
 from digitsmith.training.state import State
 from digitsmith.training.styles import StyledGenerator
@@ -59,14 +59,14 @@ def export(run: str | Path, path: str | Path, *, half: bool = False, truncation:
 
 
 def export_state(
-    state: State, path: Path, config: TrainConfig, origin: Origin, *, half: bool = False, truncation: float = 1.0
+    state: State, path: Path, config: TrainConfig, trained: RunRecord, *, half: bool = False, truncation: float = 1.0
 ) -> Model:
     """Export the chosen generator of a training; see `export`."""
     if not 0 < truncation <= 1:
         raise ModelError(
             f"{truncation}: noise is multiplied with a number above 0 and at most 1.", parameter="truncation"
         )
-    position, networks, data = state.position, config.networks, origin.data
+    position, networks, data = state.position, config.networks, trained.data
     record = GeneratorRecord(
         classes=data.classes if networks.conditional else (),
         image_size=data.image_size,
@@ -75,8 +75,9 @@ def export_state(
         z_distribution=networks.z_distribution,
         training=TrainingRecord(
             data=data,
-            device=origin.device,
-            versions=origin.versions,
+            device=trained.device,
+            versions=trained.versions,
+            labels=trained.labels,
             config=to_values(config),
             steps=position.step,
             best_epoch=position.best_epoch or None,

@@ -11,7 +11,6 @@ from digitsmith.config.loading import flatten, to_values
 from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import OutputError, RunError
 from digitsmith.files import remove_shared, staged_file, staged_folder, writing
-from digitsmith.records.base import DataRecord
 from digitsmith.records.run import Run, RunRecord
 
 
@@ -67,8 +66,8 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def require_resumable(run: Run, config: TrainConfig, data: DataRecord) -> None:
-    """Refuse to resume with hyperparameters or data that differ from the run's own.
+def require_resumable(run: Run, config: TrainConfig, now: RunRecord) -> None:
+    """Refuse to resume with hyperparameters, data or labels that differ from the run's own.
 
     Raises:
         RunError: a difference, which the message shows.
@@ -80,8 +79,12 @@ def require_resumable(run: Run, config: TrainConfig, data: DataRecord) -> None:
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key) and key not in {"optimizer.epochs", *config.may_change()}
     ]
-    if run.read_record().data.model_copy(update={"source": data.source}) != data:
+    record = run.read_record()
+    if record.data.model_copy(update={"source": now.data.source}) != now.data:
         different.append("the training images are not the ones that the run started with")
+    drawn, asked = (one.labels.per_class if one.labels else None for one in (record, now))
+    if drawn != asked:
+        different.append(f"per_class: {drawn} in the run, {asked} now")
     longer = "optimizer.epochs" in config.may_change()
     had, wanted = recorded.optimizer.epochs, config.optimizer.epochs
     assert wanted is not None  # this config is settled

@@ -1,13 +1,14 @@
 """What is settled before the first step: whether data and device will do, and what the config left open."""
 
 import math
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 import torch
 
 from digitsmith.config.schema import MOST_EPOCHS, Section, TrainConfig
-from digitsmith.data.dataset import Dataset, check_image_size
+from digitsmith.data.dataset import Dataset
 from digitsmith.data.reading import listed
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.progress import Progress
@@ -59,9 +60,17 @@ def prepare(
     return job
 
 
+def relabelled(job: Job, images: Dataset) -> Job:
+    """The same job, of the same images with other labels; those without one are left out."""
+    images = images.labelled()
+    trained, held_out = hold_out(images) if job.config.run.evaluate_every else (images, None)
+    check_data(trained, job.config)
+    validation = None if held_out is None else Validation(trained, held_out, job.config)
+    return replace(job, data=trained, validation=validation)
+
+
 def check_data(data: Dataset, config: TrainConfig) -> None:
     """Refuse images that the config cannot be trained on."""
-    check_image_size(data, "training data")
     if config.networks.conditional:
         if data.labels is None:
             raise DataError(

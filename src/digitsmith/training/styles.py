@@ -9,11 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from digitsmith.config.schema import TrainConfig
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.images.pixels import to_planes, to_unit
 from digitsmith.models.digitnet import digit_net, usual_scale
+
+_BLURRED = 14  # pixels a side, in which a stroke that is moved a little is still like itself
+_BLURRED_AT_ONCE = 1000
 
 
 @dataclass
@@ -35,14 +41,23 @@ def most_styles(images: int) -> int:
     return max(1, images // 100)
 
 
-def find_styles(data: Dataset, config: TrainConfig) -> Styles:
-    """Split each class by k-means of its images' features, into fewer styles if it has few images."""
+def find_styles(data: Dataset, config: TrainConfig, *, by_pixels: bool = False) -> Styles:
+    """Split each class by k-means of its images' features, into fewer styles if it has few images.
+
+    Args:
+        data: the images, with labels.
+        config: of the training.
+        by_pixels: in blurred pixels in place of the digit-net's features, as that has learned from labels.
+    """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     assert data.labels is not None
-    features = digit_net().predict(data.images, usual_scale(data.images)).features
+    if by_pixels:
+        features = _blurred(data.images)
+    else:
+        features = digit_net().predict(data.images, usual_scale(data.images)).features
     of_images = data.labels * config.networks.styles
     counts = np.zeros((len(data.classes), config.networks.styles))
     with threadpool_limits(1), warnings.catch_warnings():  # on more threads, the order of sums is chance
@@ -58,6 +73,14 @@ def find_styles(data: Dataset, config: TrainConfig) -> Styles:
     up_to = shares.cumsum(1)[:, :-1].clamp(0, 1)
     bounds = torch.special.ndtri(up_to) if config.networks.z_distribution == "normal" else up_to * 2 - 1
     return Styles(torch.from_numpy(of_images), bounds.half().float())  # the same in a file of float16
+
+
+def _blurred(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Pixels of 14x14 images: float32[n, channels * 196]."""
+    parts = torch.split(torch.tensor(to_planes(images)), _BLURRED_AT_ONCE)
+    small = torch.cat([functional.adaptive_avg_pool2d(to_unit(part.float()), _BLURRED) for part in parts])
+    blurred: NDArray[np.float32] = small.flatten(1).numpy()
+    return blurred
 
 
 class StyledGenerator(nn.Module):

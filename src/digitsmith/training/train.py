@@ -13,21 +13,22 @@ import torch
 
 from digitsmith.config.loading import load_config
 from digitsmith.data.assemble import fit
-from digitsmith.data.dataset import Dataset
+from digitsmith.data.dataset import Dataset, check_image_size
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import Source, read_over, read_source
 from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError, OutputError
 from digitsmith.figures.run import draw_figures
 from digitsmith.files import require_new
 from digitsmith.progress import Progress, listening
-from digitsmith.records.base import ReadOptions, Versions
+from digitsmith.records.base import LabelsRecord, ReadOptions, Versions
 from digitsmith.records.run import Run, RunRecord, find_record
 from digitsmith.training import checkpoint, folder, samples
 from digitsmith.training.export import export_state
+from digitsmith.training.few_labels import FewLabels, keep_few
 from digitsmith.training.loop import Job, train_epochs
-from digitsmith.training.setup import prepare
+from digitsmith.training.setup import prepare, relabelled
 from digitsmith.training.start import find_start
-from digitsmith.training.state import State, new_state
+from digitsmith.training.state import Position, State, new_state
 from digitsmith.training.styles import find_styles
 from digitsmith.untrusted import reading
 
@@ -60,6 +61,7 @@ def train(
     *,
     changes: Sequence[str] | Mapping[str, Any] = (),
     start: str | Path | None = None,
+    per_class: int | None = None,
     read: ReadOptions | Mapping[str, Any] | None = None,
     device: str | None = None,
     resume: bool = False,
@@ -75,6 +77,9 @@ def train(
         changes: hyperparameters to change: `{"epochs": 20}` or `["epochs=20"]`.
         start: a trained pair to start from, for few images or little time: the name of a shipped model, or a run
             folder of the preset residual. Images are brought to its size and frame.
+        per_class: use so many labels of each class only, drawn by the seed. First a reader learns from these, and from
+            all other images without their labels, in the folder `reader` of the run. It labels the others; then the
+            generator is trained on all of them. By default as for the run that brings the data.
         read: how the files of the data are read, by the names of `load_dataset`: `{"resize": (28, 28)}`. What is left
             out is as for the run that brings the data, or as for the pair.
         device: auto, cpu, cuda or cuda:N; auto by default, or, with `resume`, the run's own.
@@ -82,8 +87,10 @@ def train(
         progress: True for a bar in a terminal or notebook, False for silence, or a listener.
 
     Raises:
-        DataError: images that cannot be trained on, or that are not to be found.
-        ConfigError: an unknown preset or key, a value out of range, a device that is not there.
+        DataError: images that cannot be trained on, or that are not to be found; fewer labels of a class than
+            `per_class`.
+        ConfigError: an unknown preset or key, a value out of range, a device that is not there; with `per_class`, a
+            preset without classes, or help that has learned from the labels which are not to be used.
         OutputError: a folder that is not empty, or cannot be written.
         RunError: a run that cannot be resumed.
         DivergedError: weights or losses that are no longer finite. The last good checkpoint is kept.
@@ -112,6 +119,13 @@ def train(
     config = load_config(preset or run.config, changes)
     if resume and recorded and recorded.start:
         start = recorded.start.name
+    if per_class is None and recorded and recorded.labels:
+        per_class = recorded.labels.per_class
+    if per_class is not None and not config.networks.conditional:
+        raise ConfigError(
+            "an unconditional model is trained without labels: leave it out, or train residual or cgan.",
+            parameter="per_class",
+        )
     pair = None if start is None or (resume and run.checkpoint.exists()) else find_start(start)
     if pair is not None and not resume:
         config = pair.configured(config, load_config(preset or run.config))
@@ -122,8 +136,12 @@ def train(
             progress.note(f"Images are cropped to their ink, scaled and centred, as those of {pair.record.name} are.")
         images, source = _find_images(data, options, recorded, run.folder if resume else preset, progress)
         where = device or (recorded.device if resume and recorded else "auto")
+        described, few, labels = images.record(source, options), None, None
+        if per_class is not None:
+            few = keep_few(images, described, per_class, config.run.seed)
+            few.require_unseen(config, pair)
+            images, labels = few.expected(), LabelsRecord(per_class=few.per_class)
         job = prepare(run, images, config, where, progress, pair)
-        described = images.record(source, options)
         if recorded and not resume and recorded.data.sha256 != described.sha256:
             progress.note(f"{source} does not hold the images any more that the run of {preset} was trained on.")
         with reading("what is asked for", ConfigError, "change less at once"):  # such as a thousand changes
@@ -133,42 +151,48 @@ def train(
                 data=described,
                 device=str(job.device),
                 start=pair.record if pair else None,
+                labels=labels,
                 versions=Versions.here("torch", "numpy"),
                 started=datetime.now(UTC),
             )
         with torch.random.fork_rng():  # the caller's random state stays as it is
-            state, finished = _run(job, record, resume=resume)
-    draw_figures(run)
-    position = state.position
-    floor = job.validation.floor if job.validation else 0.0  # 0 where all images are the same
-    ratio = position.best_distance / floor if floor and position.best_distance is not None else None
-    return Outcome(run, finished, position.epoch, position.seconds, position.best_epoch or None, ratio)
+            outcome = _run(job, record, few, resume=resume)
+    if run.samples():
+        draw_figures(run)
+    return outcome
 
 
-def _run(job: Job, record: RunRecord, *, resume: bool) -> tuple[State, bool]:
-    """Start the run or take it up, train, and export at the end."""
-    run, data, config = job.run, job.data, job.config
+def _run(job: Job, record: RunRecord, few: FewLabels | None, *, resume: bool) -> Outcome:
+    """Start the run or take it up, let a reader label its images if few labels are known, train, and export."""
+    run, config = job.run, job.config
     torch.manual_seed(config.run.seed)
     state = None if resume else _new_state(job)
     if not resume:
         folder.start(run, config, record)
     with folder.locked(run.folder):
         if resume:
-            folder.require_resumable(run, config, record.data)
+            folder.require_resumable(run, config, record)
             record = run.read_record()
+        if few is not None:
+            labelled = _labelled(job, record, few)
+            if labelled is None:
+                record.model_copy(update={"state": "interrupted"}).save(run.record)
+                return _outcome(job, Position(), finished=False)
+            job, record = labelled
+        if resume:
             if run.checkpoint.exists() or (run.metrics.is_file() and run.metrics.stat().st_size):
-                state = checkpoint.load(run.checkpoint, config, record.data, job.device, len(data))
+                state = checkpoint.load(run.checkpoint, config, record.data, job.device, len(job.data))
             folder.write_config(run, config)
         if state is None:  # it was killed before its first checkpoint
             state = _new_state(job)
         if config.networks.styles > 1 and state.styles is None:
             started = time.monotonic()
-            state.styles = find_styles(data, config)
+            state.styles = find_styles(job.data, config, by_pixels=few is not None)
             state.position.seconds = time.monotonic() - started
         if state.position.epoch >= job.epochs:
             job.progress.note(f"All {job.epochs:,} epochs were trained before: nothing is left to train.")
         if not run.real.exists():
-            samples.save_real(run, data, config)
+            samples.save_real(run, job.data, config)
         try:
             finished = train_epochs(job, state)
         except DivergedError:
@@ -178,7 +202,29 @@ def _run(job: Job, record: RunRecord, *, resume: bool) -> tuple[State, bool]:
             export_state(state, run.model, config, record)
         stopped = {"state": "finished" if finished else "interrupted", "seconds": round(state.position.seconds, 3)}
         record.model_copy(update=stopped).save(run.record)
-    return state, finished
+    return _outcome(job, state.position, finished=finished)
+
+
+def _labelled(job: Job, record: RunRecord, few: FewLabels) -> tuple[Job, RunRecord] | None:
+    """Let a reader give the images their labels; None if it was stopped while it learned."""
+    with torch.random.fork_rng():
+        try:
+            reader = few.learn(job.run, record, job.config.run.seed, job.progress)
+        except KeyboardInterrupt:
+            return None
+        images, labels = few.label(reader)
+    if not (record.labels and record.labels.reader_sha256):
+        left_out = f"; {labels.refused:,} are left out, as it takes them for no digit" if labels.refused else ""
+        job.progress.note(f"The reader labelled {labels.given:,} images{left_out}.")
+        record = record.model_copy(update={"labels": labels})
+        record.save(job.run.record)
+    return relabelled(job, images), record
+
+
+def _outcome(job: Job, position: Position, *, finished: bool) -> Outcome:
+    floor = job.validation.floor if job.validation else 0.0  # 0 where all images are the same
+    ratio = position.best_distance / floor if floor and position.best_distance is not None else None
+    return Outcome(job.run, finished, position.epoch, position.seconds, position.best_epoch or None, ratio)
 
 
 def _new_state(job: Job) -> State:
@@ -198,7 +244,9 @@ def _find_images(
 ) -> tuple[Dataset, str]:
     """The images to train on, and what the user calls them; empty for a data set in memory."""
     if isinstance(data, Dataset):
-        return Dataset(fit(data.images, options, "data"), data.labels, data.classes), ""
+        images = Dataset(fit(data.images, options, "data"), data.labels, data.classes)
+        check_image_size(images, "training data")
+        return images, ""
     source = str(data or (recorded.data.source if recorded else "digits"))
     if not source:
         raise DataError(f"{trained_before} was trained on a data set in memory: pass it again.", parameter="data")
