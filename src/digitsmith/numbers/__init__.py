@@ -1,0 +1,1 @@
+"""Handwritten numbers on paper, with the box of each character."""
