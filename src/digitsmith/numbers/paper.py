@@ -1,0 +1,73 @@
+"""Paper: white, or a piece of one of the user's pictures."""
+
+import functools
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitsmith.data import limits
+from digitsmith.data.images.decoding import ENDINGS, decode_picture
+from digitsmith.data.labels import natural
+from digitsmith.data.folders import counts
+from digitsmith.errors import ConfigError, DataError
+from digitsmith.untrusted import read_bytes, reading
+
+_MOST = 10_000
+"""Pictures of a folder."""
+
+_KEPT = 64  # pictures that stay decoded: of a million pixels each, 200 MB at most
+
+
+class Paper:
+    """Pictures of paper in a folder.
+
+    Raises:
+        ConfigError: there is no such folder, no picture in it, or too many.
+        DataError: a picture that cannot be read, or that is smaller than the images are.
+    """
+
+    def __init__(self, folder: str, height: int, width: int) -> None:
+        place = Path(folder)
+        if not place.is_dir():
+            raise ConfigError(f"there is no folder {folder!r:.200}: give one of pictures.", parameter="paper")
+        with reading(folder, DataError, "give a folder of pictures"), os.scandir(place) as entries:
+            names = [e.name for e in entries if counts(e.name) and e.is_file() and Path(e.name).suffix.lower() in ENDINGS]
+        if not names:
+            raise ConfigError(
+                f"{folder} holds no picture of a format that is known ({' '.join(sorted(ENDINGS))}): put some there.",
+                parameter="paper",
+            )
+        if len(names) > _MOST:
+            raise ConfigError(f"{folder} holds {len(names):,} pictures; {_MOST:,} are the most.", parameter="paper")
+        self.files = [place / name for name in sorted(names, key=natural)]
+        self._size = height, width
+        self._picture = functools.lru_cache(_KEPT)(self._read)
+        for file in self.files[:_KEPT]:
+            self._picture(file)
+
+    def piece(self, height: int, width: int, random: np.random.Generator) -> NDArray[np.float32]:
+        """A piece of one of the pictures, float32[height, width, 3]; of one that is too narrow, its mirror goes on."""
+        which, y, x, flip = random.random(4)
+        picture = self._picture(self.files[int(which * len(self.files))])
+        missing = width - picture.shape[1]
+        if missing > 0:
+            picture = np.pad(picture, ((0, 0), (0, missing), (0, 0)), mode="symmetric")
+        top, left = (int(share * (side - wanted + 1)) for share, side, wanted in
+                     ((y, picture.shape[0], height), (x, picture.shape[1], width)))  # fmt: skip
+        part = picture[top : top + height, left : left + width]
+        return (part[:, ::-1] if flip < 0.5 else part).astype(np.float32)
+
+    def _read(self, file: Path) -> NDArray[np.uint8]:
+        height, width = self._size
+        with reading(file, DataError, "replace it, or take it out"):
+            pixels = decode_picture(read_bytes(file, limits.MAX_IMAGE_FILE)).pixels
+        if pixels.shape[0] < height or pixels.shape[1] < width:
+            raise DataError(
+                f"{file} is {pixels.shape[1]} x {pixels.shape[0]} pixels, smaller than the images, which are "
+                f"{width} x {height} at least: take it out, or put a larger one in its place.",
+                parameter="paper",
+            )
+        return np.ascontiguousarray(pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB))
