@@ -72,7 +72,7 @@ _HOMES = {
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 """Before anything imports ONNX Runtime: else it keeps an id of this device, and looks up where to send events."""
 
-_EXTRAS = {"training": "train", "studies": "train", "report": "report"}
+_EXTRAS = {"training": "train", "studies": "train", "report": "report", "numbers": "numbers"}
 """What a room needs beyond the light install."""
 
 

@@ -127,3 +127,7 @@ class Style(_Plain):
     def worn(self) -> Wear:
         """The wear, part by part."""
         return self.wear if isinstance(self.wear, Wear) else WEAR[self.wear]
+
+
+USUAL = Style()
+"""What numbers look like where nothing else is asked for."""

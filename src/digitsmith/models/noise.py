@@ -95,15 +95,15 @@ def whole(value: object, parameter: str) -> int:
         raise ConfigError(f"{value!r:.60} is no whole number.", parameter=parameter) from error
 
 
-def check_seed(seed: object) -> int:
-    """The seed, if it is a key of the generator.
+def check_seed(seed: object, parameter: str = "seed") -> int:
+    """The seed, or an index, if it is one of the generator.
 
     Raises:
         ConfigError: it is none.
     """
-    key = whole(seed, "seed")
+    key = whole(seed, parameter)
     if not 0 <= key < 2**63:
-        raise ConfigError(f"{key} is out of range: give a whole number from 0 to 2**63 - 1.", parameter="seed")
+        raise ConfigError(f"{key} is out of range: give a whole number from 0 to 2**63 - 1.", parameter=parameter)
     return key
 
 

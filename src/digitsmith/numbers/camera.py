@@ -1,5 +1,6 @@
 """The camera: how a page becomes an image, as one matrix, through which every line stays straight."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,9 +8,9 @@ from numpy.typing import NDArray
 
 from digitsmith.config.style import MOST_SIDE, Style, Wear
 from digitsmith.numbers.layouts import Page
-from digitsmith.numbers.line import apply
 
 _EDGE = 2.0  # pixels that stay free around what must be in the image
+_NARROW = 2.0  # half the side of a page, in heights of a digit, below which it is seen as if it were as large
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,12 +19,12 @@ class View:
 
     Attributes:
         matrix: float64[3, 3], from heights of a digit on the page to pixels.
-        width: of the image, in pixels.
+        size: height and width of the image, in pixels.
         scale: pixels of the height of a digit, in the middle.
     """
 
     matrix: NDArray[np.float64]
-    width: int
+    size: tuple[int, int]
     scale: float
 
 
@@ -32,26 +33,31 @@ def view(page: Page, style: Style, wear: Wear, random: np.random.Generator) -> V
 
     What is too large is made smaller; what leaves room stands anywhere in it.
     """
-    turn, aside, above, across, down = random.uniform(-1, 1, 5)
+    turn, aside, above, across, down = random.random(5).tolist()
     left, top, right, bottom = page.area
-    middle = np.array([(left + right) / 2, (top + bottom) / 2])
-    half = np.array([right - left, bottom - top]) / 2
-    angle = np.radians(turn * wear.skew)
-    cos, sin = np.cos(angle), np.sin(angle)
-    turned = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-    far = np.array([aside, above]) * wear.perspective / 2 / np.maximum(half, 2.0)
-    seen = np.array([[1, 0, 0], [0, 1, 0], [*far, 1]]) @ turned
-    corners = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]]) * [*half, 1]
-    points = apply(seen, corners)
-    low, high = points.min(0), points.max(0)
+    x, y, half_x, half_y = (left + right) / 2, (top + bottom) / 2, (right - left) / 2, (bottom - top) / 2
+    angle = math.radians((2 * turn - 1) * wear.skew)
+    cos, sin = math.cos(angle), math.sin(angle)
+    far_x = (aside - 0.5) * wear.perspective / max(half_x, _NARROW)
+    far_y = (above - 0.5) * wear.perspective / max(half_y, _NARROW)
+    # turned about the middle, then divided by 1 + far_x x + far_y y
+    far_x, far_y = far_x * cos + far_y * sin, far_y * cos - far_x * sin
+    xs, ys = [], []
+    for u, v in ((-half_x, -half_y), (half_x, -half_y), (half_x, half_y), (-half_x, half_y)):
+        w = 1 + far_x * u + far_y * v
+        xs.append((cos * u - sin * v) / w)
+        ys.append((sin * u + cos * v) / w)
+    low_x, low_y, wide, tall = min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
     scale = page.digit * style.height
-    room = np.array([(style.width or MOST_SIDE) - 2 * _EDGE, style.height - 2 * _EDGE])
-    scale *= min(1.0, float((room / ((high - low) * scale)).min()))
-    size = (high - low) * scale
-    width = style.width or min(MOST_SIDE, int(np.ceil(size[0] + 2 * _EDGE)))
-    slack = np.array([width, style.height]) - 2 * _EDGE - size
-    start = _EDGE + slack * (np.array([across, down]) + 1) / 2
-    place = np.array([[scale, 0, start[0] - low[0] * scale], [0, scale, start[1] - low[1] * scale], [0, 0, 1]])
-    to_middle = np.array([[1, 0, -middle[0]], [0, 1, -middle[1]], [0, 0, 1]])
-    return View(place @ seen @ to_middle, width, scale)
-
+    room = (style.width or MOST_SIDE) - 2 * _EDGE
+    scale = min(scale, room / wide, (style.height - 2 * _EDGE) / tall)
+    width = style.width or math.ceil(min(wide * scale + 2 * _EDGE, MOST_SIDE))
+    start_x = _EDGE + (width - 2 * _EDGE - wide * scale) * across - low_x * scale
+    start_y = _EDGE + (style.height - 2 * _EDGE - tall * scale) * down - low_y * scale
+    seen = np.array([
+        [scale * cos + start_x * far_x, -scale * sin + start_x * far_y, start_x],
+        [scale * sin + start_y * far_x, scale * cos + start_y * far_y, start_y],
+        [far_x, far_y, 1],
+    ])  # fmt: skip
+    seen[:, 2] -= seen[:, 0] * x + seen[:, 1] * y
+    return View(seen, (style.height, width), scale)

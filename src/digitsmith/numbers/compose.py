@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.config.style import Style, Wear
+from digitsmith.config.style import USUAL, Style, Wear
 from digitsmith.errors import ConfigError
 from digitsmith.models.generator import Model, load
-from digitsmith.models.noise import check_seed, whole
+from digitsmith.models.noise import check_seed
 from digitsmith.numbers import ink as inks
 from digitsmith.numbers import wear as wears
-from digitsmith.numbers.camera import view
-from digitsmith.numbers.chance import Stream, chance
+from digitsmith.numbers.camera import View, view
+from digitsmith.numbers.chance import NUMBER, chance
 from digitsmith.numbers.hand import SLANT, STROKE, WIDTH, Hand, hand, nearest, wanted
-from digitsmith.numbers.layouts import lay, least_width
-from digitsmith.numbers.line import Glyph, line_of, matrices
+from digitsmith.numbers.layouts import Page, lay, least_width
+from digitsmith.numbers.line import Glyph, apply, corners_of, write_lines
 from digitsmith.numbers.paper import Paper
 from digitsmith.numbers.patterns import MOST_CHARACTERS
 from digitsmith.numbers.pen import SEPARATORS, draw
@@ -27,10 +27,11 @@ from digitsmith.numbers.written import Written
 
 __all__ = ["Composer", "Style", "Wear", "compose", "compose_many"]
 
+_AT_ONCE = 256  # numbers whose lines are written together
 _SMALLEST = 0.5  # of their usual size, to which characters are made smaller so that they fit a width
 _LEAN, _LEANS = 0.09, 0.35  # deviation of a character's slant from its hand's, and the most that it is sheared
 _STRETCH, _STRETCHES = 0.06, 0.15  # the same for its width
-_EVENED = 0.7  # of the difference of its strokes from its hand's, what is made up
+_EVENED = 1.0  # of the difference of its strokes from its hand's, what is made up
 _LEANING = 0.26  # deviation of the slant of hands, by which separators lean
 _PEN = 0.135  # width of a pen that writes separators only, in heights of a digit
 
@@ -45,7 +46,7 @@ class _Job:
         hand: that writes it.
         random: what is drawn for it alone.
         labels: of each character; -1 of a separator or a space.
-        turns: float64[n], which of the images that are near enough is taken for each character.
+        turns: which of the images that are near enough is taken, for each character.
         shakes: float64[n, 2], how far each is from its hand's slant and width, in deviations.
         glyphs: of each character, as they are chosen.
         strokes: width of the strokes of those, in pixels of a tile.
@@ -56,10 +57,25 @@ class _Job:
     hand: Hand
     random: np.random.Generator
     labels: tuple[int, ...]
-    turns: NDArray[np.float64]
+    turns: list[float]
     shakes: NDArray[np.float64]
     glyphs: dict[int, Glyph] = field(default_factory=dict)
     strokes: list[float] = field(default_factory=list)
+
+    def finished(self, slant: float) -> tuple[list[Glyph], float]:
+        """All characters with ink, separators among them, and the width of the pen that writes those."""
+        pen = sum(self.strokes) / len(self.strokes) if self.strokes else _PEN * TALL
+        finished, spaces = list[Glyph](), 0
+        for place, character in enumerate(self.text):
+            if character == " ":
+                spaces += 1
+                continue
+            glyph = self.glyphs.get(place) or Glyph(
+                character, draw(character, pen, self.random), shear=self.hand.style[SLANT] * _LEANING + slant
+            )
+            finished.append(replace(glyph, spaces=spaces) if spaces else glyph)
+            spaces = 0
+        return finished, pen
 
 
 class Composer:
@@ -132,71 +148,80 @@ class Composer:
                 work.setdefault((job.index // NUMBERS, label), []).append(job)
         for (block, label), having in sorted(work.items()):
             self._choose(label, block, having)
-        return [self._written(job) for job in jobs]
+        return [
+            written
+            for first in range(0, len(jobs), _AT_ONCE)
+            for written in self._write(jobs[first : first + _AT_ONCE])
+        ]
 
     def _job(self, text: str, index: int, writer: int | None) -> _Job:
-        random = chance(Stream.NUMBER, self.seed, index)
+        random = chance(NUMBER, self.seed, index)
         if writer is None:
             writer = int(random.integers(self.style.writers)) if self.style.writers else index
         labels = tuple(self._labels.get(character, -1) for character in text)
         of_writer = hand(self.seed, writer, len(self._pools.source.classes))
-        return _Job(
-            text, index, of_writer, random, labels, random.random(len(text)), random.standard_normal((len(text), 2))
-        )
+        turns, shakes = random.random(len(text)).tolist(), random.standard_normal((len(text), 2))
+        return _Job(text, index, of_writer, random, labels, turns, shakes)
 
     def _choose(self, label: int, block: int, jobs: list[_Job]) -> None:
         """Choose images of a class for the numbers of a block that have it, each as its hand would write it."""
         usual, pool = self._pools.usual(label), self._pools.pool(self.seed, block, label)
         styles, whims = np.stack([job.hand.style for job in jobs]), np.array([job.hand.whims[label] for job in jobs])
         close = np.sort(nearest(wanted(styles, whims, usual), pool.places), axis=1)
-        for job, choices in zip(jobs, close.tolist(), strict=True):
-            where = [place for place, other in enumerate(job.labels) if other == label]
-            first = int(job.turns[where[0]] * len(choices))
-            for i, place in enumerate(where):
-                chosen = choices[(first + i) % len(choices)]
-                style = usual.mean + pool.styles[chosen] * usual.deviation
-                away = usual.mean + job.hand.style * usual.deviation - style
-                lean, widen = job.shakes[place] * (_LEAN, _STRETCH)
-                heavier = _EVENED * away[STROKE] * self._pools.enlarge
-                job.strokes.append(style[STROKE] * self._pools.enlarge + heavier)
-                job.glyphs[place] = Glyph(
-                    job.text[place],
-                    pool.tiles[chosen],
-                    shear=min(max(away[SLANT] + lean, -_LEANS), _LEANS) + self.style.slant,
-                    stretch=min(max(1 + away[WIDTH] / max(style[WIDTH], 0.1) + widen, 1 - _STRETCHES), 1 + _STRETCHES),
-                    heavier=heavier,
-                )
+        owners, where, chosen = list[int](), list[int](), list[int]()
+        for owner, (job, choices) in enumerate(zip(jobs, close.tolist(), strict=True)):
+            having = [place for place, other in enumerate(job.labels) if other == label]
+            first = int(job.turns[having[0]] * len(choices))
+            for i, place in enumerate(having):
+                owners.append(owner)
+                where.append(place)
+                chosen.append(choices[(first + i) % len(choices)])
+        found = usual.mean + pool.styles[chosen] * usual.deviation
+        away = usual.mean + styles[owners] * usual.deviation - found
+        shakes = np.stack([jobs[owner].shakes[place] for owner, place in zip(owners, where, strict=True)])
+        shear = np.clip(away[:, SLANT] + shakes[:, 0] * _LEAN, -_LEANS, _LEANS) + self.style.slant
+        stretch = 1 + away[:, WIDTH] / np.maximum(found[:, WIDTH], 0.1) + shakes[:, 1] * _STRETCH
+        heavier = away[:, STROKE] * (_EVENED * self._pools.enlarge)
+        looks = np.stack([shear, np.clip(stretch, 1 - _STRETCHES, 1 + _STRETCHES), heavier], axis=1).tolist()
+        strokes = (found[:, STROKE] * self._pools.enlarge + heavier).tolist()
+        for owner, place, which, look, stroke in zip(owners, where, chosen, looks, strokes, strict=True):
+            jobs[owner].glyphs[place] = Glyph(jobs[owner].text[place], pool.tiles[which], *look)
+            jobs[owner].strokes.append(stroke)
 
-    def _written(self, job: _Job) -> Written:
-        """Write a number whose images are chosen."""
-        style, random = self.style, job.random
-        pen = float(np.mean(job.strokes)) if job.strokes else _PEN * TALL
-        lean = job.hand.style[SLANT] * _LEANING + style.slant
-        glyphs, spaces = list[Glyph](), 0
-        for place, character in enumerate(job.text):
-            if character == " ":
-                spaces += 1
-                continue
-            glyph = job.glyphs.get(place) or Glyph(character, draw(character, pen, random), shear=lean)
-            glyphs.append(replace(glyph, spaces=spaces) if spaces else glyph)
-            spaces = 0
-        line = line_of(glyphs, pen, style, random)
-        page = lay(glyphs, line, style, random)
-        seen = view(page, style, self._wear, random)
-        size = style.height, seen.width
-        layer, boxes = inks.write(glyphs, seen.matrix @ matrices(glyphs, page.line), size, seen.scale)
-        image = self._blank(size, random)
+    def _write(self, jobs: list[_Job]) -> list[Written]:
+        """Write numbers whose images are chosen."""
+        finished = [job.finished(self.style.slant) for job in jobs]
+        lines = write_lines(
+            [glyphs for glyphs, _ in finished], [pen for _, pen in finished], self.style, [job.random for job in jobs]
+        )
+        pages = [lay(line, self.style, job.random) for line, job in zip(lines, jobs, strict=True)]
+        views = [view(page, self.style, self._wear, job.random) for page, job in zip(pages, jobs, strict=True)]
+        to_pixels = [seen.matrix @ page.line.matrices for page, seen in zip(pages, views, strict=True)]
+        corners = apply(np.concatenate(to_pixels), corners_of([glyph for glyphs, _ in finished for glyph in glyphs]))
+        written, end = [], 0
+        for job, page, seen, matrices in zip(jobs, pages, views, to_pixels, strict=True):
+            start, end = end, end + len(matrices)
+            layer, boxes = inks.write(page.line.glyphs, matrices, corners[start:end], seen.size, seen.scale)
+            written.append(Written(job.text, self._on_paper(page, seen, layer, job.random), boxes, job.hand.writer))
+        return written
+
+    def _on_paper(
+        self, page: Page, seen: View, layer: NDArray[np.uint8], random: np.random.Generator
+    ) -> NDArray[np.uint8]:
+        """The image of handwriting, uint8[h, w], on its paper, worn and scanned."""
+        style, wear = self.style, self._wear
+        image = self._blank(seen.size, random)
         if len(page.marks):
-            printed = inks.print_lines(page.marks, seen.matrix, size)
-            image = inks.lay_on(image, printed, _colour(page.print, image), random.uniform(0.5, 1.0))
-        ink = style.ink[int(random.integers(len(style.ink)))]
-        if self._wear.bleed and (amount := random.uniform(-1, 1) * self._wear.bleed) > 0:
-            back = inks.back(self._pools.mixed, size, seen.scale, random)
-            image = inks.lay_on(image, back, _colour(inks.LOOKS[ink].colour, image), amount)
+            printed = inks.print_lines(page.marks, seen.matrix, seen.size)
+            image = inks.lay_on(image, printed, page.print, random.uniform(0.5, 1.0))
+        ink = style.ink[int(random.random() * len(style.ink))]
+        if wear.bleed and (amount := random.uniform(-1, 1) * wear.bleed) > 0:
+            back = inks.back(self._pools.mixed, seen.size, seen.scale, random)
+            image = inks.lay_on(image, back, inks.LOOKS[ink].colour, amount)
         image = inks.inked(image, layer, ink, random)
-        if self._wear.shade:
-            image = wears.shade(image, self._wear.shade, random)
-        return Written(job.text, wears.scan(image, self._wear, random), boxes, job.hand.writer)
+        if wear.shade:
+            image = wears.shade(image, wear.shade, random)
+        return wears.scan(image, wear, random)
 
     def _blank(self, size: tuple[int, int], random: np.random.Generator) -> NDArray[np.float32]:
         """Paper, on which nothing is."""
@@ -211,7 +236,7 @@ def compose(
     *,
     index: int = 0,
     model: Model | Source | None = None,
-    style: Style = Style(),
+    style: Style = USUAL,
     writer: int | None = None,
 ) -> Written:
     """Write a number on paper, in one hand.
@@ -238,7 +263,8 @@ def compose(
         >>> number.image.shape[0], [box.text for box in number.boxes]
         (64, ['9', '0', '2', '1', '0'])
     """
-    return composer(model, style, seed).write([text], index, writer)[0]
+    index = check_seed(index, "index")
+    return composer(model, style, seed).write([text], index, writer and check_seed(writer, "writer"))[0]
 
 
 def compose_many(
@@ -246,14 +272,14 @@ def compose_many(
     seed: int = 0,
     start: int = 0,
     model: Model | Source | None = None,
-    style: Style = Style(),
+    style: Style = USUAL,
 ) -> list[Written]:
     """Write numbers `start`, `start + 1`, … of a series; each is the same as `compose` writes it.
 
     Raises:
         ConfigError, DataError, ModelError: as for `compose`.
     """
-    return composer(model, style, seed).write(texts, start)
+    return composer(model, style, seed).write(texts, check_seed(start, "start"))
 
 
 def composer(model: Model | Source | None, style: Style, seed: int) -> Composer:
@@ -274,9 +300,3 @@ def _shipped() -> Model:
 def _pools(model: Model | Source, min_confidence: float) -> Pools:
     source = FromModel(model) if isinstance(model, Model) else model
     return Pools(Recognised(source, min_confidence) if min_confidence else source)
-
-
-def _colour(colour: tuple[int, int, int], image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A colour, or its grey for a grey image: float32[3] or float32[1]."""
-    levels = np.array(colour, np.float32)
-    return levels if image.ndim == 3 else levels.mean(keepdims=True)

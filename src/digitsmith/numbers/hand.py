@@ -1,8 +1,8 @@
 """A writer, not a ransom note: the digits of one number come from one hand.
 
 A hand is a style: how thick its strokes are, how far they lean, how wide its characters are, each in deviations from
-what is usual of the class; and for each class a model character, whose shape it repeats (a seven with a bar or without).
-Of the images of a class that there are, it takes one of those that come closest.
+what is usual of the class; and for each class a model, whose shape it repeats (a seven with a bar or without). Of the
+images of a class that there are, it takes one of those that come closest.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.numbers.chance import Stream, chance
+from digitsmith.numbers.chance import HAND, chance
 
 STROKE, SLANT, WIDTH = range(3)
 """Columns of a style."""
@@ -18,7 +18,7 @@ STROKE, SLANT, WIDTH = range(3)
 NEAR = 8
 """Images that are close enough to a hand, of which one is taken."""
 
-_WEIGHTS = np.array([1.2, 0.8, 0.8])  # of deviations from the hand's stroke, slant and width
+_WEIGHTS = np.array([1.5, 0.8, 0.8])  # of deviations from the hand's stroke, slant and width
 _SHAPE = 1.7  # of the shape, whose distance is from 0 to 1.4
 _COARSE = 7  # rows and columns in which shapes are compared
 _STEP = 64  # to whole numbers, whose sums are the same in whatever order they are added
@@ -38,7 +38,7 @@ def measure(images: NDArray[np.uint8]) -> NDArray[np.float64]:
         The width of the upright character by its height, from the same moments.
     """
     ink = images.astype(np.float32) * np.float32(1 / 255)
-    n, h, w = ink.shape
+    h, w = ink.shape[1:]
     across, down = ink[:, :, 1:] - ink[:, :, :-1], ink[:, 1:] - ink[:, :-1]
     outline = np.sqrt(across[:, :-1] ** 2 + down[:, :, :-1] ** 2).sum((1, 2), dtype=np.float64)
     rows, columns = ink.sum(2, dtype=np.float64), ink.sum(1, dtype=np.float64)
@@ -82,7 +82,8 @@ def shapes(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     rows, columns = (np.arange(_COARSE + 1) * side // _COARSE for side in (h, w))
     sums = np.add.reduceat(images.astype(np.float64), rows[:-1], axis=1)
     sums = np.add.reduceat(sums, columns[:-1], axis=2).reshape(n, -1)
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-6)
+    scaled: NDArray[np.float64] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-6)
+    return scaled
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,7 @@ class Hand:
 
 def hand(seed: int, writer: int, classes: int) -> Hand:
     """The hand of a writer, which depends on the seed and the writer alone."""
-    random = chance(Stream.HAND, seed, writer)
+    random = chance(HAND, seed, writer)
     style = np.clip(random.standard_normal(3) * _BETWEEN, -_FARTHEST, _FARTHEST)
     return Hand(writer, style, random.random(classes))
 
@@ -150,4 +151,4 @@ def places(styles: NDArray[np.float64], shapes: NDArray[np.float64]) -> NDArray[
 
 
 def _style_places(styles: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.rint(styles * (_WEIGHTS * _STEP))
+    return np.asarray(np.rint(styles * (_WEIGHTS * _STEP)))

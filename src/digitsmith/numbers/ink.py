@@ -4,6 +4,7 @@ The coverage of a layer is uint8[h, w], 0 for none to 255.
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.config.style import Ink
-from digitsmith.numbers.line import Glyph, apply, corners_of
+from digitsmith.numbers.line import Glyph, Matrices, apply, corners_of
 from digitsmith.numbers.pools import TALL, Tile
 from digitsmith.numbers.wear import grain, piece
 from digitsmith.numbers.written import Box
@@ -45,13 +46,14 @@ LOOKS: dict[Ink, Look] = {
 
 
 def write(
-    glyphs: list[Glyph], matrices: NDArray[np.float64], size: tuple[int, int], scale: float
+    glyphs: Sequence[Glyph], matrices: Matrices, corners: NDArray[np.float64], size: tuple[int, int], scale: float
 ) -> tuple[NDArray[np.uint8], tuple[Box, ...]]:
     """Draw each character where its matrix puts it, and measure its box in what was drawn.
 
     Args:
         glyphs: the characters.
-        matrices: float64[n, 3, 3], from pixels of each tile to pixels of the image.
+        matrices: from pixels of each tile to pixels of the image.
+        corners: float64[n, 4, 2], of the ink of each, in the image.
         size: height and width of the image.
         scale: pixels of the height of a digit.
 
@@ -59,24 +61,23 @@ def write(
         The coverage of all together, and the box of each.
     """
     layer = np.zeros(size, np.uint8)
-    corners = apply(matrices, corners_of(glyphs))
-    low = np.maximum(np.floor(corners.min(1)).astype(np.int64) - 2, 0)
-    high = np.minimum(np.ceil(corners.max(1)).astype(np.int64) + 2, [size[1], size[0]])
+    low = np.maximum(np.floor(corners.min(1)) - 2, 0)
+    high = np.minimum(np.ceil(corners.max(1)) + 2, [size[1], size[0]])
+    moved = matrices.copy()
+    moved[:, :2] -= low[:, :, None] * matrices[:, 2:]
     zoom = scale / TALL
     way = cv2.INTER_CUBIC if zoom > 1.3 else cv2.INTER_LINEAR
-    boxes = list[Box]()
-    for glyph, matrix, (left, top), (right, bottom) in zip(glyphs, matrices, low.tolist(), high.tolist(), strict=True):
+    boxes, sides = list[Box](), np.concatenate([low, high], axis=1).astype(np.int64).tolist()
+    for glyph, matrix, (left, top, right, bottom) in zip(glyphs, moved, sides, strict=True):
         if right <= left or bottom <= top:  # of what is on the back, some is not in the image
             continue
-        moved = matrix.copy()
-        moved[:2] -= np.array([[left], [top]]) * matrix[2]
-        ink = cv2.warpPerspective(glyph.tile.ink, moved, (right - left, bottom - top), flags=way)
-        ink = cv2.LUT(ink, _edges(round(zoom * 8), round(_STEPS * np.clip(glyph.heavier / _MOST, -1, 1))))
+        ink = cv2.warpPerspective(glyph.tile.ink, matrix, (right - left, bottom - top), flags=way)
+        ink = cv2.LUT(ink, _edges(round(zoom * 8), round(glyph.heavier * (_STEPS / _MOST))))
         x, y, w, h = cv2.boundingRect(cv2.threshold(ink, SEEN - 1, 255, cv2.THRESH_BINARY)[1])
         if w:
             boxes.append(Box(glyph.text, left + x, top + y, left + x + w, top + y + h))
         part = layer[top:bottom, left:right]
-        np.maximum(part, ink, out=part)
+        cv2.max(part, ink, part)
     return layer, tuple(boxes)
 
 
@@ -89,7 +90,7 @@ def _edges(zoom: int, heavier: int) -> NDArray[np.uint8]:
         heavier: by how many `_STEPS` of `_MOST` the strokes are made wider.
     """
     steep = max(1.2, _STEEP * zoom / 8)
-    edge = _EDGE - 0.12 * heavier / _STEPS
+    edge = _EDGE - 0.12 * min(max(heavier / _STEPS, -1), 1)
     levels = (np.arange(256) / 255 - edge) * steep + 0.5
     levels[:8] = 0
     return np.clip(levels * 255, 0, 255).astype(np.uint8)
@@ -109,7 +110,7 @@ def print_lines(marks: NDArray[np.float64], matrix: NDArray[np.float64], size: t
     aside = along[:, ::-1] * [-1, 1]
     quads = np.stack([start - along + aside, end + along + aside, end + along - aside, start - along - aside], axis=1)
     points = apply(matrix, np.concatenate([quads, np.ones((*quads.shape[:2], 1))], axis=2))
-    for quad in np.rint(np.clip(points, -2**14, 2**14) * 16 - 8).astype(np.int32):
+    for quad in np.rint(np.clip(points, -(2**14), 2**14) * 16 - 8).astype(np.int32):
         cv2.fillConvexPoly(layer, quad, 255, cv2.LINE_AA, 4)
     return layer
 
@@ -131,18 +132,18 @@ def back(tiles: list[Tile], size: tuple[int, int], scale: float, random: np.rand
     placed[:, 0, 2] = start + np.arange(count) * 0.9 * scale + 45 * unit
     placed[:, 1, 2] = base - 45 * unit
     glyphs = [Glyph("", tiles[i]) for i in random.integers(len(tiles), size=count)]
-    layer, _ = write(glyphs, placed, size, scale)
+    layer, _ = write(glyphs, placed, apply(placed, corners_of(glyphs)), size, scale)
     return np.asarray(cv2.GaussianBlur(layer, (0, 0), scale / 24), np.uint8)
 
 
 def lay_on(
-    paper: NDArray[np.float32], layer: NDArray[np.uint8], colour: NDArray[np.float32], cover: float
+    paper: NDArray[np.float32], layer: NDArray[np.uint8], colour: tuple[int, int, int], cover: float
 ) -> NDArray[np.float32]:
-    """Lay a layer of one colour, float32[1 or 3], over paper, float32[h, w] or float32[h, w, 3]."""
-    share = layer.astype(np.float32) * np.float32(cover / 255)
+    """Lay a layer of one colour over paper, float32[h, w] or float32[h, w, 3]."""
+    share = layer * np.float32(cover / 255)
     if paper.ndim == 2:
-        return paper + (colour[0] - paper) * share
-    return paper + (colour - paper) * share[..., None]
+        return paper + (np.float32(sum(colour) / 3) - paper) * share
+    return paper + (np.array(colour, np.float32) - paper) * share[..., None]
 
 
 def inked(
@@ -150,10 +151,17 @@ def inked(
 ) -> NDArray[np.float32]:
     """Lay handwriting on paper, in an ink that varies from number to number, and is not everywhere as dark."""
     look = LOOKS[ink]
-    colour = np.clip(np.array(look.colour, np.float32) + np.float32(random.standard_normal() * look.spread), 0, 255)
-    cover = random.uniform(*look.cover)
-    share = layer.astype(np.float32) * np.float32(cover / 255)
-    share *= np.clip(1 - np.abs(piece(grain(smooth=True), layer.shape, random)) * np.float32(look.grain), 0, 1)
+    lighter, cover = float(random.standard_normal()) * look.spread, random.uniform(*look.cover)
+    colour = np.array([min(max(level + lighter, 0.0), 255.0) for level in look.colour], np.float32)
+    left = piece(_grain_of(ink), layer.shape, random)
+    share = np.asarray(cv2.multiply(layer, left, scale=cover / 255**2, dtype=cv2.CV_32F), np.float32)
     if paper.ndim == 2:
-        return paper + (np.float32(colour.mean()) - paper) * share
+        return np.asarray(paper + (colour.mean() - paper) * share, np.float32)
     return paper + (colour - paper) * share[..., None]
+
+
+@functools.cache
+def _grain_of(ink: Ink) -> NDArray[np.uint8]:
+    """How much of an ink is on each pixel, to cut pieces from: uint8, 255 for all of it."""
+    left = 255 * (1 - np.abs(grain(smooth=True)) * LOOKS[ink].grain)
+    return np.asarray(np.clip(left, 0, 255), np.uint8)

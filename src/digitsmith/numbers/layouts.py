@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.config.style import Layout, Style
-from digitsmith.numbers.line import SPACE, Glyph, Line
+from digitsmith.numbers.line import SPACE, Line
 from digitsmith.numbers.pen import SEPARATORS
 
 _UP, _UNDER = 1.1, 0.15  # how much of the image is above the line and below it, at least
@@ -43,11 +43,11 @@ class Page:
     print: tuple[int, int, int] = (0, 0, 0)
 
 
-def lay(glyphs: list[Glyph], line: Line, style: Style, random: np.random.Generator) -> Page:
+def lay(line: Line, style: Style, random: np.random.Generator) -> Page:
     """Put a line of handwriting on its paper."""
     size = style.size * np.exp(random.standard_normal() * 2 * style.size_spread)
     if style.layout == "comb":
-        return _comb(glyphs, line, min(size, 0.9) * _FIELD, random)
+        return _comb(line, min(size, 0.9) * _FIELD, random)
     if style.layout == "ruled":
         return _ruled(line, size * 0.9, random)
     if style.layout == "amount":
@@ -73,7 +73,7 @@ def _around(line: Line, left: float, right: float) -> tuple[float, float, float,
     return low[0] - left, min(low[1], -_UP), high[2] + right, max(high[3], _UNDER)
 
 
-def _comb(glyphs: list[Glyph], line: Line, digit: float, random: np.random.Generator) -> Page:
+def _comb(line: Line, digit: float, random: np.random.Generator) -> Page:
     """One character in each box; separators and spaces stand between boxes."""
     tall = _FIELD / digit
     wide = tall * random.uniform(*_CELL)
@@ -83,8 +83,8 @@ def _comb(glyphs: list[Glyph], line: Line, digit: float, random: np.random.Gener
     open_top = joined and random.random() < 0.35
     top = -(tall + 1) / 2
     bottom = top + tall
-    middles, marks, x = np.zeros(len(glyphs)), list[tuple[float, ...]](), 0.0
-    for i, glyph in enumerate(glyphs):
+    middles, marks, x = np.zeros(len(line.glyphs)), list[tuple[float, ...]](), 0.0
+    for i, glyph in enumerate(line.glyphs):
         x += glyph.spaces * _NARROW * wide
         if glyph.text in SEPARATORS:
             middles[i] = x + _NARROW * wide / 2
@@ -97,7 +97,7 @@ def _comb(glyphs: list[Glyph], line: Line, digit: float, random: np.random.Gener
             sides.append((x, top, x + wide, top))
         marks.extend((*side, thick) for side in sides)
         x += wide + gap
-    stray = random.standard_normal((2, len(glyphs))) * _STRAY
+    stray = random.standard_normal((2, len(line.glyphs))) * _STRAY
     at = middles + stray[0] * (wide - 0.5) - line.ink[:, [0, 2]].mean(1)
     placed = replace(line, at=at, down=line.down + stray[1])
     pad = thick + random.uniform(0.1, 0.35)
@@ -119,11 +119,16 @@ def _ruled(line: Line, digit: float, random: np.random.Generator) -> Page:
 
 def _amount(line: Line, digit: float, random: np.random.Generator) -> Page:
     """At the right of a framed field, on its own line."""
-    left, _, right, _ = _around(line, *random.uniform(0.2, 1.2, 1), random.uniform(0.12, 0.4))
+    left, _, right, _ = _around(line, random.uniform(0.2, 1.2), random.uniform(0.12, 0.4))
     tall, thick = _FIELD / digit, random.uniform(0.03, 0.06)
     top = -(tall + 1) / 2 - random.uniform(0, 0.1)
     bottom = top + tall
-    frame = [(left, top, right, top), (left, bottom, right, bottom), (left, top, left, bottom), (right, top, right, bottom)]
+    frame = [
+        (left, top, right, top),
+        (left, bottom, right, bottom),
+        (left, top, left, bottom),
+        (right, top, right, bottom),
+    ]
     marks = [(*side, thick) for side in frame]
     under = random.uniform(0.03, 0.12)
     dash, x = random.uniform(0.06, 0.3), left + 0.12

@@ -1,9 +1,11 @@
-"""A line of handwriting: where each character stands, how large and how far it leans.
+"""Lines of handwriting: where each character stands, how large and how far it leans.
 
-Places are in heights of a digit: to the right, and down from the line that the writer keeps to.
+Places are in heights of a digit: to the right, and down from the line that the writer keeps to. Many lines are written
+at once, as what is done character by character takes NumPy as long for one as for a hundred.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,9 @@ from digitsmith.numbers.pools import BELOW, ROW, ROWS, TALL, Tile
 
 SPACE = 0.5
 """Width of a space, beside the gap."""
+
+Matrices = NDArray[np.float64]
+"""float64[n, 3, 3], of points in homogeneous coordinates."""
 
 _LEAST = 0.04  # between characters that do not touch
 _OVERLAP = 0.5  # of those that do, as a share of the pen's width
@@ -48,81 +53,74 @@ class Line:
     """Characters one after the other, the first at 0.
 
     Attributes:
-        at: float64[n], where on the line each begins that is 0 of its tile.
+        glyphs: the characters.
+        at: float64[n], where on the line the left side of each tile is.
         down: float64[n], how far each stands below the line.
-        scale: float64[n], how large each is.
-        turn: float64[n], how far each is turned, in radians.
-        ink: float64[n, 4], left, top, right and bottom of the ink of each, relative to where it stands.
+        to_place: from the pixels of each tile to where it is from there.
+        ink: float64[n, 4], left, top, right and bottom of the ink of each, from there.
     """
 
+    glyphs: Sequence[Glyph]
     at: NDArray[np.float64]
     down: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    turn: NDArray[np.float64]
+    to_place: Matrices
     ink: NDArray[np.float64]
 
+    @property
+    def matrices(self) -> Matrices:
+        """From the pixels of each tile to its place on the line."""
+        placed = self.to_place.copy()
+        placed[:, 0, 2] += self.at
+        placed[:, 1, 2] += self.down
+        return placed
 
-def line_of(glyphs: list[Glyph], pen: float, style: Style, random: np.random.Generator) -> Line:
-    """Write characters on a line.
+
+def write_lines(
+    lines: Sequence[Sequence[Glyph]], pens: Sequence[float], style: Style, randoms: Sequence[np.random.Generator]
+) -> list[Line]:
+    """Write characters on lines, each line independently of the others.
 
     Args:
-        glyphs: at least one.
-        pen: width of the pen, in pixels of a tile.
+        lines: characters of each, at least one.
+        pens: width of the pen of each, in pixels of a tile.
         style: options.
-        random: what the number's own randomness is drawn from.
+        randoms: what each line's own randomness is drawn from.
     """
-    n = len(glyphs)
-    mean_gap, climb, *_ = random.standard_normal(2)
-    z = random.standard_normal((4, n))
-    touches = random.random(n) < style.touching
-    scale = np.exp(z[0] * style.size_spread)
-    left, right = _outlines(glyphs, scale)
-    spans = np.stack([left.min(1), right.max(1)], axis=1)
-    gaps = style.spacing + style.spacing_spread * (mean_gap + z[1])
-    at = np.zeros(n)
-    if n > 1:
-        spaces = np.array([glyph.spaces for glyph in glyphs[1:]])
-        apart = spans[1:, 0] - spans[:-1, 1]
-        exact = (left[1:] - right[:-1]).min(1)
-        near = np.where(np.isfinite(clear := (_widened(left[1:]) - right[:-1]).min(1)), clear, apart)
-        steps = np.maximum(gaps[1:] - (apart + near) / 2, _LEAST - near)
-        touching = touches[1:] & np.isfinite(exact) & (spaces == 0)
-        steps[touching] = (-_OVERLAP * pen / TALL - exact)[touching]
-        at[1:] = np.cumsum(steps + spaces * SPACE)
-    down = np.empty(n)
-    off = 0.0
-    for i in range(n):
-        down[i] = off = _KEPT * off + style.drift * z[2, i]
-    down -= climb * _CLIMB * (at - at.mean())
-    line = Line(at, down, scale, z[3] * _TURN, np.zeros((n, 4)))
-    corners = apply(matrices(glyphs, replace(line, at=np.zeros(n), down=np.zeros(n))), corners_of(glyphs))
-    return replace(line, ink=np.concatenate([corners.min(1), corners.max(1)], axis=1))
+    glyphs = [glyph for line in lines for glyph in line]
+    counts = [len(line) for line in lines]
+    ends = np.cumsum(counts).tolist()
+    of_lines = np.stack([random.standard_normal(2) for random in randoms])
+    z = np.concatenate([random.standard_normal((n, 4)) for random, n in zip(randoms, counts, strict=True)])
+    touching = np.concatenate([random.random(n) for random, n in zip(randoms, counts, strict=True)]) < style.touching
+    unit = np.exp(z[:, 0] * style.size_spread) / TALL
+    shear, stretch, spaces = np.array([(glyph.shear, glyph.stretch, glyph.spaces) for glyph in glyphs]).T
+    gaps = style.spacing + style.spacing_spread * (np.repeat(of_lines[:, 0], counts) + z[:, 1])
+    overlaps = np.repeat(pens, counts) * (-_OVERLAP / TALL)
+    steps = (
+        _steps(glyphs, shear * unit, stretch * unit, gaps, overlaps, touching & (spaces == 0)) + spaces * SPACE
+    ).tolist()
+    off = (z[:, 2] * style.drift).tolist()
+    to_place = _to_place(glyphs, unit, shear * unit, stretch * unit, z[:, 3] * _TURN)
+    corners = apply(to_place, corners_of(glyphs))
+    ink = np.concatenate([corners.min(1), corners.max(1)], axis=1)
+    written = []
+    for line, end, climb in zip(lines, ends, (of_lines[:, 1] * _CLIMB).tolist(), strict=True):
+        part = slice(end - len(line), end)
+        at, down = [0.0], [off[part.start]]
+        for i in range(part.start + 1, end):
+            at.append(at[-1] + steps[i])
+            down.append(_KEPT * down[-1] + off[i] - climb * steps[i])
+        written.append(Line(line, np.array(at), np.array(down), to_place[part], ink[part]))
+    return written
 
 
-def matrices(glyphs: list[Glyph], line: Line) -> NDArray[np.float64]:
-    """From the pixels of each tile to its place: float64[n, 3, 3]."""
-    unit = line.scale / TALL
-    stretch = np.array([glyph.stretch for glyph in glyphs]) * unit
-    shear = np.array([glyph.shear for glyph in glyphs]) * unit
-    base = np.array([glyph.tile.base for glyph in glyphs])
-    cos, sin = np.cos(line.turn), np.sin(line.turn)
-    made = np.zeros((len(glyphs), 3, 3))
-    # x to stretch * x - shear * (y - base), and y to unit * (y - base); then it is turned about the left of its base
-    made[:, 0, 0] = cos * stretch
-    made[:, 0, 1] = -cos * shear - sin * unit
-    made[:, 0, 2] = base * (cos * shear + sin * unit) + line.at
-    made[:, 1, 0] = sin * stretch
-    made[:, 1, 1] = -sin * shear + cos * unit
-    made[:, 1, 2] = base * (sin * shear - cos * unit) + line.down
-    made[:, 2, 2] = 1
-    return made
-
-
-def corners_of(glyphs: list[Glyph]) -> NDArray[np.float64]:
+def corners_of(glyphs: Sequence[Glyph]) -> NDArray[np.float64]:
     """The corners of the ink of each tile, with ones: float64[n, 4, 3]."""
-    left, top, right, bottom = np.array([glyph.tile.bounds for glyph in glyphs], np.float64).T
-    x, y = np.stack([left, right, right, left], axis=1), np.stack([top, top, bottom, bottom], axis=1)
-    return np.stack([x, y, np.ones_like(x)], axis=2)
+    bounds = np.array([glyph.tile.bounds for glyph in glyphs], np.float64)
+    corners = np.ones((len(glyphs), 4, 3))
+    corners[:, :, 0] = bounds[:, [0, 2, 2, 0]]
+    corners[:, :, 1] = bounds[:, [1, 1, 3, 3]]
+    return corners
 
 
 def apply(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -131,17 +129,49 @@ def apply(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[n
     return np.asarray(moved[..., :2] / moved[..., 2:])
 
 
-def _outlines(glyphs: list[Glyph], scale: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where the ink of each row of each character begins and ends: float64[n, ROWS] each, infinite if it has none."""
-    lean = np.array([glyph.shear for glyph in glyphs])[:, None] * ((np.arange(ROWS) - BELOW + 0.5) * ROW)
-    stretch = np.array([glyph.stretch for glyph in glyphs])[:, None]
-    unit = scale[:, None] / TALL
-    left = (np.stack([glyph.tile.left for glyph in glyphs]) * stretch + lean) * unit
-    right = (np.stack([glyph.tile.right for glyph in glyphs]) * stretch + lean) * unit
-    return left, right
+def _to_place(
+    glyphs: Sequence[Glyph],
+    unit: NDArray[np.float64],
+    shear: NDArray[np.float64],
+    stretch: NDArray[np.float64],
+    turn: NDArray[np.float64],
+) -> Matrices:
+    """x becomes stretch * x - shear * (y - base), and y unit * (y - base); all is turned about the left of the base."""
+    base = np.array([glyph.tile.base for glyph in glyphs])
+    cos, sin = np.cos(turn), np.sin(turn)
+    made = np.zeros((len(glyphs), 3, 3))
+    made[:, 0, 0] = cos * stretch
+    made[:, 0, 1] = -cos * shear - sin * unit
+    made[:, 0, 2] = -base * made[:, 0, 1]
+    made[:, 1, 0] = sin * stretch
+    made[:, 1, 1] = -sin * shear + cos * unit
+    made[:, 1, 2] = -base * made[:, 1, 1]
+    made[:, 2, 2] = 1
+    return made
 
 
-def _widened(left: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The least of each row and those near it: float64[n, ROWS]."""
-    padded = np.pad(left, ((0, 0), (_NEAR, _NEAR)), constant_values=np.inf)
-    return np.min([padded[:, i : i + ROWS] for i in range(2 * _NEAR + 1)], axis=0)
+def _steps(
+    glyphs: Sequence[Glyph],
+    shear: NDArray[np.float64],
+    stretch: NDArray[np.float64],
+    gaps: NDArray[np.float64],
+    overlaps: NDArray[np.float64],
+    touching: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """How far each character is from the one before it, so that the gap between their ink is what is wanted.
+
+    The gap is the mean of that between their boxes, and of that where they come closest.
+    """
+    lean = shear[:, None] * ((np.arange(ROWS) - BELOW + 0.5) * ROW)
+    left = np.stack([glyph.tile.left for glyph in glyphs]) * stretch[:, None] + lean
+    right = np.stack([glyph.tile.right for glyph in glyphs]) * stretch[:, None] + lean
+    apart, near, exact = np.zeros((3, len(glyphs)))
+    apart[1:] = left[1:].min(1) - right[:-1].max(1)
+    exact[1:] = (left[1:] - right[:-1]).min(1)
+    wide = np.full((len(glyphs), ROWS + 2 * _NEAR), np.inf)
+    wide[:, _NEAR:-_NEAR] = left
+    shared = np.minimum.reduce([wide[:, i : i + ROWS] for i in range(2 * _NEAR + 1)])
+    near[1:] = (shared[1:] - right[:-1]).min(1)
+    near = np.where(np.isfinite(near), near, apart)  # they have no row in common
+    steps = np.maximum(gaps - (apart + near) / 2, _LEAST - near)
+    return np.where(touching & np.isfinite(exact), overlaps - exact, steps)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data import limits
+from digitsmith.data.folders import counts
 from digitsmith.data.images.decoding import ENDINGS, decode_picture
 from digitsmith.data.labels import natural
-from digitsmith.data.folders import counts
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.untrusted import read_bytes, reading
 
@@ -34,7 +34,9 @@ class Paper:
         if not place.is_dir():
             raise ConfigError(f"there is no folder {folder!r:.200}: give one of pictures.", parameter="paper")
         with reading(folder, DataError, "give a folder of pictures"), os.scandir(place) as entries:
-            names = [e.name for e in entries if counts(e.name) and e.is_file() and Path(e.name).suffix.lower() in ENDINGS]
+            names = [
+                e.name for e in entries if counts(e.name) and e.is_file() and Path(e.name).suffix.lower() in ENDINGS
+            ]
         if not names:
             raise ConfigError(
                 f"{folder} holds no picture of a format that is known ({' '.join(sorted(ENDINGS))}): put some there.",

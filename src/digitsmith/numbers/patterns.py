@@ -85,7 +85,11 @@ def parse(text: str) -> Pattern:
             characters = text[place]
             place += 1
         elif character in _SPECIAL:
-            mend = "it follows what it repeats" if character == "{" else f"nothing opens it; write \\{character} for itself"
+            mend = (
+                "it follows what it repeats"
+                if character == "{"
+                else f"nothing opens it; write \\{character} for itself"
+            )
             _fail(text, start, f"{character} stands alone: {mend}")
         elif not character.isprintable():
             _fail(text, start, f"{character!r} is no character that can be written")
@@ -126,7 +130,11 @@ def _class(text: str, place: int) -> tuple[str, int]:
         if inside[i + 1 : i + 2] == "-" and i + 2 < len(inside):
             last = inside[i + 2]
             if not (first.isalnum() and last.isalnum()):
-                _fail(text, place + i, f"{first}-{last} is no range of digits or letters; write - first or last for itself")
+                _fail(
+                    text,
+                    place + i,
+                    f"{first}-{last} is no range of digits or letters; write - first or last for itself",
+                )
             if ord(first) > ord(last):
                 _fail(text, place + i, f"the range {first}-{last} runs backwards; write {last}-{first}")
             if ord(last) - ord(first) > 1000:
@@ -162,4 +170,3 @@ def _fail(text: str, place: int, why: str) -> Never:
     before = text[max(0, place - 20) : place]
     shown = f"{'…' if place > 20 else ''}{before}»{text[place : place + 20]}"
     raise ConfigError(f"at character {place + 1} ({shown}): {why}.", parameter="pattern")
-

@@ -63,10 +63,10 @@ def tile(ink: NDArray[np.uint8], base: float | None = None) -> Tile | None:
     """Measure the ink of a tile, uint8[h, w]; None if there is none. It stands on `base`, by default on its bottom."""
     left, top, width, height = cv2.boundingRect(cv2.threshold(ink, _EDGE, 255, cv2.THRESH_BINARY)[1])
     base = float(top + height) if base is None else base
-    inked = ink > _INKED
+    inked = np.asarray(ink > _INKED)
     rows = round(base) - 1 + BELOW * ROW - np.arange(ROWS * ROW)
     there = (rows >= 0) & (rows < len(ink))
-    there[there] = inked.any(1)[rows[there]]
+    there[there] = np.asarray(inked.any(1))[rows[there]]
     if not there.any():
         return None
     begins, ends = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
@@ -103,7 +103,7 @@ class Pools:
     @cached_property
     def enlarge(self) -> float:
         """By how much images are enlarged to tiles."""
-        rows = (self.source.mixed() > _INKED).any(2)
+        rows = np.asarray((self.source.mixed() > _INKED).any(2))
         heights = (rows.shape[1] - rows.argmax(1) - rows[:, ::-1].argmax(1))[rows.any(1)]
         return TALL / float(np.median(heights)) if len(heights) else 1.0
 
@@ -133,9 +133,7 @@ class Pools:
                 self._pools.popitem(last=False)
         return self._once(pools, label, lambda: self._make(seed, block, label))
 
-    def _once(
-        self, made: OrderedDict[int, "Future[Made]"], label: int, make: Callable[[], Made]
-    ) -> Made:
+    def _once(self, made: OrderedDict[int, "Future[Made]"], label: int, make: Callable[[], Made]) -> Made:
         """What is there for a class, or is made by the first that asks, while others wait for it."""
         with self._lock:
             mine = label not in made
@@ -168,4 +166,5 @@ class Pools:
         """An image, uint8[h, w], as large as tiles are, with room around, and ink that reaches 255."""
         level = 255 / float(np.percentile(image[image >= _FAINT], 80))
         padded = np.pad(cv2.convertScaleAbs(image, alpha=level), 2)
-        return cv2.resize(padded, None, fx=self.enlarge, fy=self.enlarge, interpolation=cv2.INTER_CUBIC)
+        large = cv2.resize(padded, None, fx=self.enlarge, fy=self.enlarge, interpolation=cv2.INTER_CUBIC)
+        return np.asarray(large, np.uint8)

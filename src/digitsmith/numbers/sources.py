@@ -11,7 +11,7 @@ from digitsmith.errors import ConfigError, ModelError
 from digitsmith.models.digitnet import as_digits, digit_net, usual_scale
 from digitsmith.models.generator import Model
 from digitsmith.models.noise import BLOCK, Span
-from digitsmith.numbers.chance import Stream, chance
+from digitsmith.numbers.chance import POOL, chance
 
 DRAWN = BLOCK
 """Images of a class that are drawn at once: as many as a model makes in one run."""
@@ -30,6 +30,8 @@ class Source(Protocol):
 
     name: str
     classes: tuple[str, ...]
+
+    def __hash__(self) -> int: ...
 
     def draw(self, seed: int, block: int, label: int) -> NDArray[np.uint8]:
         """Images of a class, others for each block and seed: uint8[n, h, w], n at most `DRAWN`."""
@@ -92,13 +94,13 @@ class FromDataset:
     def draw(self, seed: int, block: int, label: int) -> NDArray[np.uint8]:
         """As in `Source`; images of a small class come again."""
         among = self._of_class[label]
-        random = chance(Stream.POOL, seed, block * len(self.classes) + label)
+        random = chance(POOL, seed, block * len(self.classes) + label)
         return to_ink(self._images[random.permutation(among)[:DRAWN]])
 
     def mixed(self) -> NDArray[np.uint8]:
         """As in `Source`."""
         every = np.sort(np.concatenate(self._of_class))
-        return to_ink(self._images[chance(Stream.POOL, _REFERENCE, 2**32).permutation(every)[:DRAWN]])
+        return to_ink(self._images[chance(POOL, _REFERENCE, 2**32).permutation(every)[:DRAWN]])
 
     def reference(self, label: int) -> NDArray[np.uint8]:
         """As in `Source`."""
@@ -138,7 +140,8 @@ class Recognised:
                 f"with a probability of {self._min_confidence}: lower it, or choose a better model.",
                 parameter="min_confidence",
             )
-        return images[passed]
+        kept: NDArray[np.uint8] = images[passed]
+        return kept
 
     def mixed(self) -> NDArray[np.uint8]:
         """As in `Source`."""

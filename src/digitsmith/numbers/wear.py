@@ -1,6 +1,7 @@
 """Wear: what paper and scanners do to writing. Nothing here moves ink, so that boxes stay where they are."""
 
 import functools
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -11,7 +12,10 @@ from digitsmith.config.style import Wear
 Image = NDArray[np.float32]
 """float32[h, w] or float32[h, w, 3], levels from 0 to 255."""
 
+Level = TypeVar("Level", bound=np.generic)
+
 _TILE = (512, 1024)
+_DARKER = 30.0  # levels between ink and what is around it, at least
 _HIGH = 64  # pixels of the images for which blur is given
 
 
@@ -25,13 +29,15 @@ def grain(smooth: bool = False) -> NDArray[np.float32]:
     return noise
 
 
-def piece(noise: NDArray[np.float32], shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float32]:
-    """A piece of noise from anywhere, float32 of `shape`; it goes on at the other side where it ends."""
-    y, x = (int(random.integers(side)) for side in noise.shape)
+def piece(noise: NDArray[Level], shape: tuple[int, ...], random: np.random.Generator) -> NDArray[Level]:
+    """A piece of noise from anywhere, of `shape`; it goes on at the other side where it ends."""
+    down, across = random.random(2).tolist()
+    y, x = int(down * noise.shape[0]), int(across * noise.shape[1])
     if y + shape[0] <= noise.shape[0] and x + shape[1] <= noise.shape[1]:
         return noise[y : y + shape[0], x : x + shape[1]]
     rows, columns = (y + np.arange(shape[0])) % noise.shape[0], (x + np.arange(shape[1])) % noise.shape[1]
-    return noise[rows[:, None], columns]
+    wrapped: NDArray[Level] = noise[rows[:, None], columns]
+    return wrapped
 
 
 def shade(image: Image, most: float, random: np.random.Generator) -> Image:
@@ -42,7 +48,7 @@ def shade(image: Image, most: float, random: np.random.Generator) -> Image:
     slope = x * np.float32(np.cos(angle)) + y * np.float32(0.3 * np.sin(angle)) + np.float32(bend) * (x * x - 0.5)
     low, high = slope.min(), slope.max()
     light = 1 - np.float32(amount) * (slope - low) / max(high - low, 1e-6)
-    return image * (light if image.ndim == 2 else light[..., None])
+    return np.asarray(image * (light if image.ndim == 2 else light[..., None]), np.float32)
 
 
 def blur(image: Image, most: float, random: np.random.Generator) -> Image:
@@ -59,7 +65,7 @@ def scan(image: Image, wear: Wear, random: np.random.Generator) -> NDArray[np.ui
         amount = np.float32(random.random() * wear.noise)
         noise = piece(grain(), image.shape[:2], random) * amount
         image = image + (noise if image.ndim == 2 else noise[..., None])
-    levels = np.clip(image + np.float32(0.5), 0, 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.clip(image + np.float32(0.5), 0, 255).astype(np.uint8)
     if wear.jpeg:
         levels = compressed(levels, 100 - round(random.random() * wear.jpeg))
     if wear.threshold and random.random() < wear.threshold:
@@ -79,7 +85,8 @@ def compressed(levels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 def black_and_white(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Black and white only, divided where it divides best (Otsu 1979)."""
+    """Black and white only: black is what is darker than what is around it, as programs for uneven light have it."""
     grey = levels if levels.ndim == 2 else cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY)
-    _, divided = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    around = 2 * (len(levels) // 2) + 1
+    divided = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, around, _DARKER)
     return np.asarray(divided if levels.ndim == 2 else cv2.cvtColor(divided, cv2.COLOR_GRAY2RGB), np.uint8)
