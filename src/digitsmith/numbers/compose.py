@@ -29,8 +29,8 @@ __all__ = ["Composer", "Style", "Wear", "compose", "compose_many"]
 
 _AT_ONCE = 256  # numbers whose lines are written together
 _SMALLEST = 0.5  # of their usual size, to which characters are made smaller so that they fit a width
-_LEAN, _LEANS = 0.09, 0.35  # deviation of a character's slant from its hand's, and the most that it is sheared
-_STRETCH, _STRETCHES = 0.06, 0.15  # the same for its width
+_SHAKE = 0.3  # deviation of a character's slant and width from its hand's, by that of all characters of its class
+_LEANS, _STRETCHES = 0.35, 0.15  # the most that an image is sheared, and stretched
 _EVENED = 1.0  # of the difference of its strokes from its hand's, what is made up
 _LEANING = 0.26  # deviation of the slant of hands, by which separators lean
 _PEN = 0.135  # width of a pen that writes separators only, in heights of a digit
@@ -47,7 +47,7 @@ class _Job:
         random: what is drawn for it alone.
         labels: of each character; -1 of a separator or a space.
         turns: which of the images that are near enough is taken, for each character.
-        shakes: float64[n, 2], how far each is from its hand's slant and width, in deviations.
+        shakes: float64[n, 2], N(0, 1), by which each differs from its hand's slant and width.
         glyphs: of each character, as they are chosen.
         strokes: width of the strokes of those, in pixels of a tile.
     """
@@ -179,8 +179,9 @@ class Composer:
         found = usual.mean + pool.styles[chosen] * usual.deviation
         away = usual.mean + styles[owners] * usual.deviation - found
         shakes = np.stack([jobs[owner].shakes[place] for owner, place in zip(owners, where, strict=True)])
-        shear = np.clip(away[:, SLANT] + shakes[:, 0] * _LEAN, -_LEANS, _LEANS) + self.style.slant
-        stretch = 1 + away[:, WIDTH] / np.maximum(found[:, WIDTH], 0.1) + shakes[:, 1] * _STRETCH
+        away[:, [SLANT, WIDTH]] += shakes * (_SHAKE * usual.deviation[[SLANT, WIDTH]])
+        shear = np.clip(away[:, SLANT], -_LEANS, _LEANS) + self.style.slant
+        stretch = 1 + away[:, WIDTH] / np.maximum(found[:, WIDTH], 0.1)
         heavier = away[:, STROKE] * (_EVENED * self._pools.enlarge)
         looks = np.stack([shear, np.clip(stretch, 1 - _STRETCHES, 1 + _STRETCHES), heavier], axis=1).tolist()
         strokes = (found[:, STROKE] * self._pools.enlarge + heavier).tolist()

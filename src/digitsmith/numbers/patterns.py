@@ -167,6 +167,7 @@ def _counts(text: str, place: int) -> tuple[int, int, int]:
 
 def _fail(text: str, place: int, why: str) -> Never:
     """Raise an error that shows where in a pattern something is wrong."""
+    text = "".join(c if c.isprintable() else "?" for c in text)
     before = text[max(0, place - 20) : place]
     shown = f"{'…' if place > 20 else ''}{before}»{text[place : place + 20]}"
     raise ConfigError(f"at character {place + 1} ({shown}): {why}.", parameter="pattern")
