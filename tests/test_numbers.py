@@ -1,7 +1,6 @@
 """Numbers on paper: number i depends on the seed and i, boxes are those of the ink, and one hand writes one number."""
 
 import string
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -65,10 +64,9 @@ def test_boxes_are_in_reading_order_and_spaces_have_none(real: FromDataset) -> N
 
 
 @pytest.fixture
-def no_print(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_print(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forms whose lines are not printed, so that all that is dark is ink."""
     monkeypatch.setattr(inks, "print_lines", lambda marks, matrix, size: np.zeros(size, np.uint8))
-    yield
 
 
 def dark(image: np.ndarray) -> np.ndarray:
@@ -152,7 +150,7 @@ def test_writers_are_as_many_as_asked_and_keep_their_hand(real: FromDataset) -> 
     assert [number.writer for number in compose_many(["1"] * 4, 1, 7, real, PLAIN)] == [7, 8, 9, 10]
     assert compose("1", 1, model=real, style=PLAIN, writer=12).writer == 12
     wide = [[box.right - box.left for n in numbers if n.writer == w for box in n.boxes] for w in range(3)]
-    assert np.mean([np.std(of_writer) for of_writer in wide]) < np.std(sum(wide, []))
+    assert np.mean([np.std(of_writer) for of_writer in wide]) < np.std(np.concatenate(wide))
 
 
 def test_ink_and_paper_have_their_colours(real: FromDataset, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ from digitsmith.evaluation.images import open_subject
 from digitsmith.evaluation.reference import choose_reference
 from digitsmith.figures.curves import read_history
 from digitsmith.models.generator import Model
+from digitsmith.numbers.paper import Paper
+from digitsmith.numbers.patterns import parse
 from digitsmith.progress import listening
 from digitsmith.records.base import Frame, ReadOptions
 from digitsmith.records.run import Run
@@ -76,6 +78,11 @@ def _picture(place: Path) -> None:
         assert np.abs(frame(framed, kind).astype(int) - framed).mean() < 8, "framing it again changes it"
 
 
+def _paper(place: Path) -> None:
+    _named(place, "image.png")
+    assert Paper(str(place), 8, 8).piece(8, 40, np.random.default_rng(0)).shape == (8, 40, 3)
+
+
 _SOURCES = ("npz", "parquet", "tar", "csv", "tsv", "txt", "jsonl", "json")
 """Endings of files that may be a source by themselves."""
 
@@ -107,6 +114,7 @@ def _words(place: Path) -> None:
     tolerated(lambda: model.class_indices(_parse_labels(text, model.record.classes)))
     tolerated(_parse_shard, text)
     tolerated(parse_size, text)
+    tolerated(parse, text)
     tolerated(lambda: Dataset(images, np.array([0, 1]), (text, "b")))
     tolerated(digitsmith.load, text)
     tolerated(lambda: digitsmith.load_dataset(text, progress=False))
@@ -233,6 +241,7 @@ def _require_labels(path: Path) -> None:
 
 READERS = {
     "picture": Reader(corpus.pictures, _picture, 800),
+    "paper": Reader(corpus.pictures, _paper, 200),
     "idx": Reader(lambda: corpus.data_sets("idx"), _data_set, 600),
     "npz": Reader(lambda: corpus.data_sets("npz"), _data_set, 600),
     "png": Reader(lambda: corpus.data_sets("png"), _data_set, 200),

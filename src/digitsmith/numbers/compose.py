@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +14,14 @@ from digitsmith.numbers import ink as inks
 from digitsmith.numbers import wear as wears
 from digitsmith.numbers.camera import View, view
 from digitsmith.numbers.chance import NUMBER, chance
-from digitsmith.numbers.hand import SLANT, STROKE, WIDTH, Hand, hand, nearest, wanted
+from digitsmith.numbers.hand import hand
+from digitsmith.numbers.jobs import Job, choose
 from digitsmith.numbers.layouts import Page, lay, least_width
-from digitsmith.numbers.line import Glyph, apply, corners_of, write_lines
+from digitsmith.numbers.line import apply, corners_of, write_lines
 from digitsmith.numbers.paper import Paper
 from digitsmith.numbers.patterns import MOST_CHARACTERS
-from digitsmith.numbers.pen import SEPARATORS, draw
-from digitsmith.numbers.pools import NUMBERS, TALL, Pools
+from digitsmith.numbers.pen import SEPARATORS
+from digitsmith.numbers.pools import Pools
 from digitsmith.numbers.sources import FromModel, Recognised, Source
 from digitsmith.numbers.written import Written
 
@@ -29,53 +29,6 @@ __all__ = ["Composer", "Style", "Wear", "compose", "compose_many"]
 
 _AT_ONCE = 256  # numbers whose lines are written together
 _SMALLEST = 0.5  # of their usual size, to which characters are made smaller so that they fit a width
-_SHAKE = 0.3  # deviation of a character's slant and width from its hand's, by that of all characters of its class
-_LEANS, _STRETCHES = 0.35, 0.15  # the most that an image is sheared, and stretched
-_EVENED = 1.0  # of the difference of its strokes from its hand's, what is made up
-_LEANING = 0.26  # deviation of the slant of hands, by which separators lean
-_PEN = 0.135  # width of a pen that writes separators only, in heights of a digit
-
-
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """A number to write.
-
-    Attributes:
-        text: of it.
-        index: of it.
-        hand: that writes it.
-        random: what is drawn for it alone.
-        labels: of each character; -1 of a separator or a space.
-        turns: which of the images that are near enough is taken, for each character.
-        shakes: float64[n, 2], N(0, 1), by which each differs from its hand's slant and width.
-        glyphs: of each character, as they are chosen.
-        strokes: width of the strokes of those, in pixels of a tile.
-    """
-
-    text: str
-    index: int
-    hand: Hand
-    random: np.random.Generator
-    labels: tuple[int, ...]
-    turns: list[float]
-    shakes: NDArray[np.float64]
-    glyphs: dict[int, Glyph] = field(default_factory=dict)
-    strokes: list[float] = field(default_factory=list)
-
-    def finished(self, slant: float) -> tuple[list[Glyph], float]:
-        """All characters with ink, separators among them, and the width of the pen that writes those."""
-        pen = sum(self.strokes) / len(self.strokes) if self.strokes else _PEN * TALL
-        finished, spaces = list[Glyph](), 0
-        for place, character in enumerate(self.text):
-            if character == " ":
-                spaces += 1
-                continue
-            glyph = self.glyphs.get(place) or Glyph(
-                character, draw(character, pen, self.random), shear=self.hand.style[SLANT] * _LEANING + slant
-            )
-            finished.append(replace(glyph, spaces=spaces) if spaces else glyph)
-            spaces = 0
-        return finished, pen
 
 
 class Composer:
@@ -139,57 +92,26 @@ class Composer:
         Raises:
             ConfigError: a text that cannot be written.
         """
-        for text in dict.fromkeys(texts):
+        for text in texts:
             self.check(text)
         jobs = [self._job(text, start + i, writer) for i, text in enumerate(texts)]
-        work = dict[tuple[int, int], list[_Job]]()
-        for job in jobs:
-            for label in {*job.labels} - {-1}:
-                work.setdefault((job.index // NUMBERS, label), []).append(job)
-        for (block, label), having in sorted(work.items()):
-            self._choose(label, block, having)
+        choose(jobs, self._pools, self.seed, self.style.slant)
         return [
             written
             for first in range(0, len(jobs), _AT_ONCE)
             for written in self._write(jobs[first : first + _AT_ONCE])
         ]
 
-    def _job(self, text: str, index: int, writer: int | None) -> _Job:
+    def _job(self, text: str, index: int, writer: int | None) -> Job:
         random = chance(NUMBER, self.seed, index)
         if writer is None:
             writer = int(random.integers(self.style.writers)) if self.style.writers else index
         labels = tuple(self._labels.get(character, -1) for character in text)
         of_writer = hand(self.seed, writer, len(self._pools.source.classes))
         turns, shakes = random.random(len(text)).tolist(), random.standard_normal((len(text), 2))
-        return _Job(text, index, of_writer, random, labels, turns, shakes)
+        return Job(text, index, of_writer, random, labels, turns, shakes)
 
-    def _choose(self, label: int, block: int, jobs: list[_Job]) -> None:
-        """Choose images of a class for the numbers of a block that have it, each as its hand would write it."""
-        usual, pool = self._pools.usual(label), self._pools.pool(self.seed, block, label)
-        styles, whims = np.stack([job.hand.style for job in jobs]), np.array([job.hand.whims[label] for job in jobs])
-        close = np.sort(nearest(wanted(styles, whims, usual), pool.places), axis=1)
-        owners, where, chosen = list[int](), list[int](), list[int]()
-        for owner, (job, choices) in enumerate(zip(jobs, close.tolist(), strict=True)):
-            having = [place for place, other in enumerate(job.labels) if other == label]
-            first = int(job.turns[having[0]] * len(choices))
-            for i, place in enumerate(having):
-                owners.append(owner)
-                where.append(place)
-                chosen.append(choices[(first + i) % len(choices)])
-        found = usual.mean + pool.styles[chosen] * usual.deviation
-        away = usual.mean + styles[owners] * usual.deviation - found
-        shakes = np.stack([jobs[owner].shakes[place] for owner, place in zip(owners, where, strict=True)])
-        away[:, [SLANT, WIDTH]] += shakes * (_SHAKE * usual.deviation[[SLANT, WIDTH]])
-        shear = np.clip(away[:, SLANT], -_LEANS, _LEANS) + self.style.slant
-        stretch = 1 + away[:, WIDTH] / np.maximum(found[:, WIDTH], 0.1)
-        heavier = away[:, STROKE] * (_EVENED * self._pools.enlarge)
-        looks = np.stack([shear, np.clip(stretch, 1 - _STRETCHES, 1 + _STRETCHES), heavier], axis=1).tolist()
-        strokes = (found[:, STROKE] * self._pools.enlarge + heavier).tolist()
-        for owner, place, which, look, stroke in zip(owners, where, chosen, looks, strokes, strict=True):
-            jobs[owner].glyphs[place] = Glyph(jobs[owner].text[place], pool.tiles[which], *look)
-            jobs[owner].strokes.append(stroke)
-
-    def _write(self, jobs: list[_Job]) -> list[Written]:
+    def _write(self, jobs: list[Job]) -> list[Written]:
         """Write numbers whose images are chosen."""
         finished = [job.finished(self.style.slant) for job in jobs]
         lines = write_lines(

@@ -1,7 +1,9 @@
 """Pools: what a source has for a block of numbers, measured and ready to be written with.
 
 A block of numbers shares a pool, which depends on the seed and the block alone; the next block has another. So memory
-is constant, digits do not come again without end, and number *i* depends on the seed and *i*.
+is constant, digits do not come again without end, and number *i* depends on the seed and *i*. To make an image takes
+longer than all else that is done for a character, so each is written with again: in a block of numbers of five digits
+eight times on average, leaning, as wide, as large and as heavy as the hand of each number wants it.
 """
 
 import threading
