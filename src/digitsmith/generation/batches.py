@@ -2,10 +2,9 @@
 
 import contextlib
 import os
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from digitsmith.generation.request import Labels, Request, labels_of
 from digitsmith.generation.screening import Screen, screen_for
 from digitsmith.models.generator import Model
 from digitsmith.models.noise import Span, check_seed, spans
-from digitsmith.models.running import Workers
+from digitsmith.models.running import in_order
 from digitsmith.progress import Progress
 
 WORK = "making images"
@@ -95,14 +94,8 @@ def ahead(model: Model, plan: Plan, pieces: Iterable[Span], threads: int) -> Gen
     Raises:
         ModelError: images that are refused every time.
     """
-    model, pending = model.apart(), deque[Future[Batch]]()
-    with Workers(model.runs, threads) as workers:
-        for span in pieces:
-            pending.append(workers.submit(plan.make, model, span))
-            if len(pending) > 2 * threads:
-                yield workers.result(pending.popleft())
-        while pending:
-            yield workers.result(pending.popleft())
+    model = model.apart()
+    return in_order(model.runs, partial(plan.make, model), pieces, threads)
 
 
 def make_dataset(model: Model, request: Request, progress: Progress | None = None) -> tuple[Dataset, int]:

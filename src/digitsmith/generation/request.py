@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.errors import ConfigError, ModelError
-from digitsmith.models.generator import Model, check_range
-from digitsmith.models.noise import Span, drawn_labels, whole
+from digitsmith.errors import ModelError
+from digitsmith.models.generator import Model, shard_range
+from digitsmith.models.noise import Span, drawn_labels
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,7 @@ class Request:
             ConfigError: no such shard, an empty one, or a number that is no whole one.
             ModelError: a count out of range.
         """
-        count = whole(self.count, "count")
-        check_range(0, count)
-        try:
-            i, n = self.shard
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f"{self.shard!r:.60} is no pair such as (1, 4).", parameter="shard") from error
-        i, n = whole(i, "shard"), whole(n, "shard")
-        if not 1 <= i <= n:
-            raise ConfigError(f"{i}/{n} does not exist: they are counted from 1/{n} to {n}/{n}.", parameter="shard")
-        start, stop = count * (i - 1) // n, count * i // n
-        if start == stop:
-            raise ConfigError(f"{i}/{n} of {count} images is empty: use at most {count}.", parameter="shard")
-        return start, stop
+        return shard_range(self.count, self.shard)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import get_ident
 from typing import Any, Self, TypeVar
@@ -16,6 +17,7 @@ from digitsmith.errors import ModelError, reason
 MOST_SECONDS = 120.0
 """Of one run. The most work that `models.check` lets through takes about five, on one core."""
 
+Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
 
@@ -109,3 +111,25 @@ class Workers:
             self._runs.stop()
             wait(running, timeout=0.1)
         self._pool.shutdown()
+
+
+def in_order(runs: Runs, work: Callable[[Piece], Result], pieces: Iterable[Piece], threads: int) -> Generator[Result]:
+    """Have pieces worked on, so many at a time and a few ahead of what is asked for; results come in their order.
+
+    Args:
+        runs: those that the work makes.
+        work: what is done with each piece, in any thread.
+        pieces: of the work; they may be endless.
+        threads: how many.
+
+    Raises:
+        Exception: what the work raises.
+    """
+    pending = deque[Future[Result]]()
+    with Workers(runs, threads) as workers:
+        for piece in pieces:
+            pending.append(workers.submit(work, piece))
+            if len(pending) > 2 * threads:
+                yield workers.result(pending.popleft())
+        while pending:
+            yield workers.result(pending.popleft())
