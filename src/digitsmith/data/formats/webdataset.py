@@ -10,7 +10,7 @@ import json
 import re
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -212,30 +212,44 @@ class Writer:
     """Writes shards of `SAMPLES_PER_SHARD` samples."""
 
     def __init__(self, folder: Path, header: Header) -> None:
-        self._folder, self._split = folder, header.split
+        self._shards = Shards(folder, header.split)
         self._index, self._values = header.start, values_of(header.classes)
-        self._written = 0
-        self._tar: tarfile.TarFile | None = None
         write_record(folder, header)
 
     def write(self, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> None:
         """Append a batch."""
         for i, image in enumerate(images):
-            if self._written % SAMPLES_PER_SHARD == 0:
-                self.close()
-                name = f"{self._split}-{self._written // SAMPLES_PER_SHARD:06d}.tar"
-                self._tar = tarfile.open(self._folder / name, "w", format=tarfile.USTAR_FORMAT)
-            self._add("png", encode(image))
+            parts = {"png": encode(image)}
             if labels is not None and labels[i] != UNLABELLED:
-                self._add("cls", str(self._values[labels[i]]).encode())
+                parts["cls"] = str(self._values[labels[i]]).encode()
+            self._shards.add(f"{self._index:09d}", parts)
             self._index += 1
-            self._written += 1
 
-    def _add(self, ending: str, content: bytes) -> None:
-        assert self._tar is not None
-        member = tarfile.TarInfo(f"{self._index:09d}.{ending}")
-        member.size = len(content)
-        self._tar.addfile(member, io.BytesIO(content))
+    def close(self) -> None:
+        """Close the shard that is open."""
+        self._shards.close()
+
+
+class Shards:
+    """Tar files `NAME-000000.tar`, … with `SAMPLES_PER_SHARD` samples each."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name, self._written = folder, name, 0
+        self._tar: tarfile.TarFile | None = None
+
+    def add(self, key: str, parts: Mapping[str, bytes]) -> None:
+        """Append a sample: contents by their endings."""
+        if self._tar is None:
+            name = f"{self._name}-{self._written // SAMPLES_PER_SHARD:06d}.tar"
+            self._tar = tarfile.open(self._folder / name, "w", format=tarfile.USTAR_FORMAT)
+        for ending, content in parts.items():
+            member = tarfile.TarInfo(f"{key}.{ending}")
+            member.size = len(content)
+            self._tar.addfile(member, io.BytesIO(content))
+        self._tar.members = []  # type: ignore[attr-defined]  # else it keeps them all
+        self._written += 1
+        if self._written % SAMPLES_PER_SHARD == 0:
+            self.close()
 
     def close(self) -> None:
         """Close the shard that is open."""
