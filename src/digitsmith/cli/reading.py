@@ -1,14 +1,12 @@
 """The options by which several commands read a data set."""
 
-import functools
-import inspect
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from digitsmith.cli.options import Options, stand_for
 from digitsmith.errors import ConfigError
 
 Ink = Literal["auto", "dark", "bright"]
@@ -18,7 +16,7 @@ Frame = Literal["mnist", "tight"]
 Read = dict[str, Any] | None
 """What of the options is not the default, as `load_dataset` takes it; None if nothing is."""
 
-_OPTIONS: dict[str, tuple[Any, Any]] = {
+_OPTIONS: Options = {
     "resize": (
         Annotated[
             str | None, typer.Option(help="Scale the images to this height and width, e.g. 28x28.", metavar="HxW")
@@ -79,26 +77,14 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 """Type and default of each, by the names that `load_dataset` has for them."""
 
 
-def reads(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options by which a data set is read, in the place of its parameter `read`."""
-    signature = inspect.signature(command)
-    parameters: list[inspect.Parameter] = []
-    for own in signature.parameters.values():
-        parameters += [own] if own.name != "read" else [
-            inspect.Parameter(name, own.kind, default=default, annotation=annotation)
-            for name, (annotation, default) in _OPTIONS.items()
-        ]  # fmt: skip
+def _gather(given: dict[str, Any]) -> Read:
+    if "resize" in given:
+        given["resize"] = parse_size(given["resize"])
+    return given or None
 
-    @functools.wraps(command)
-    def with_options(**values: Any) -> None:
-        given = {name: value for name in _OPTIONS if (value := values.pop(name)) != _OPTIONS[name][1]}
-        if "resize" in given:
-            given["resize"] = parse_size(given["resize"])
-        command(**values, read=given or None)
 
-    with_options.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return with_options
+reads = stand_for("read", _OPTIONS, _gather)
+"""Gives a command the options by which a data set is read, in the place of its parameter `read`."""
 
 
 def parse_size(text: str) -> tuple[int, int]:
