@@ -44,7 +44,9 @@ WITHOUT_EXTRAS = """
 import sys
 class Block:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("torch", "matplotlib", "sklearn", "safetensors", "tensorboard", "pyarrow", "scipy"):
+        if name.split(".")[0] in (
+            "torch", "matplotlib", "sklearn", "safetensors", "tensorboard", "pyarrow", "scipy", "cv2", "lmdb"
+        ):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name.split(".")[0])
 sys.meta_path.insert(0, Block())
 """
@@ -100,7 +102,7 @@ def evaluated(evaluation: digitsmith.Evaluation, monkeypatch: pytest.MonkeyPatch
 def test_the_light_install_is_enough() -> None:
     commands = [
         ["--help"], ["--version"], ["train", "--help"], ["models"], ["data"], ["generate", "made", "--count", "300"],
-        ["generate", "pictures", "--count", "20", "--format", "png"], ["train", "--keys"],
+        ["generate", "pictures", "--count", "20", "--format", "png"], ["train", "--keys"], ["write", "--help"],
         ["evaluate", "mnist", "--count", "300", "--json", "result.json"], ["evaluate", "--help"],
         ["study", "tstr", "--help"],
     ]  # fmt: skip
@@ -109,11 +111,14 @@ def test_the_light_install_is_enough() -> None:
     assert all(done.stdout for done in found)
 
 
-def test_without_torch_training_says_what_to_install() -> None:
-    commands = [["train", "cgan"], ["export", "a", "b.onnx"], ["study", "tstr", "mnist"]]
-    for done in run_all(*commands, before=WITHOUT_EXTRAS)[0]:
+def test_what_needs_an_extra_says_what_to_install() -> None:
+    commands = [["train", "cgan"], ["export", "a", "b.onnx"], ["study", "tstr", "mnist"], ["write", "w", "--text", "1"]]
+    *trainings, writing = run_all(*commands, before=WITHOUT_EXTRAS)[0]
+    for done in trainings:
         assert done.code == 2
         assert "pip install '.[train]' in " in done.stderr
+    assert writing.code == 2
+    assert writing.stderr.startswith("digitsmith: write needs cv2: pip install '.[numbers]' in ")
 
 
 def test_help_loads_nothing_that_is_slow() -> None:
@@ -121,7 +126,9 @@ def test_help_loads_nothing_that_is_slow() -> None:
     (root,), modules = run_all(["--help"])
     assert root.code == 0
     assert not modules & (slow | {"pydantic"})  # of a command's help, typer itself may load pydantic
-    found, modules = run_all(*([name, "--help"] for name in ("train", "generate", "evaluate", "report", "data")))
+    found, modules = run_all(
+        *([name, "--help"] for name in ("train", "generate", "write", "evaluate", "report", "data"))
+    )
     assert all(done.code == 0 for done in found)
     assert not modules & slow
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from digitsmith.answers.read import Count, read
+    from digitsmith.config.style import Style, Wear
     from digitsmith.data.dataset import Dataset
     from digitsmith.data.sources import load_dataset
     from digitsmith.errors import DigitsmithError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from digitsmith.generation.stream import Stream, stream
     from digitsmith.models.generator import Model, load
     from digitsmith.models.reader import Reader, load_reader
+    from digitsmith.numbers.write import write
     from digitsmith.records.evaluation import Evaluation
     from digitsmith.records.scarce import Scarce
     from digitsmith.records.study import Study
@@ -38,8 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Count", "Dataset", "DigitsmithError", "Evaluation", "Learned", "Model", "Outcome", "Reader", "Scarce", "Stream",
-    "Study", "as_torch", "evaluate", "export", "generate", "learn", "load", "load_dataset", "load_reader", "read",
-    "scarce", "stream", "train", "tstr", "write_report",
+    "Study", "Style", "Wear", "as_torch", "evaluate", "export", "generate", "learn", "load", "load_dataset",
+    "load_reader", "read", "scarce", "stream", "train", "tstr", "write", "write_report",
 ]  # fmt: skip
 
 _HOMES = {
@@ -54,6 +56,8 @@ _HOMES = {
     "Scarce": "records.scarce",
     "Stream": "generation.stream",
     "Study": "records.study",
+    "Style": "config.style",
+    "Wear": "config.style",
     "as_torch": "training.stream",
     "evaluate": "evaluation.evaluate",
     "export": "training.export",
@@ -67,6 +71,7 @@ _HOMES = {
     "stream": "generation.stream",
     "train": "training.train",
     "tstr": "studies.tstr",
+    "write": "numbers.write",
     "write_report": "report.page",
 }
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

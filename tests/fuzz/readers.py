@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import digitsmith
-from digitsmith.cli.generate import _parse_labels, _parse_shard
+from digitsmith.cli.generate import _parse_labels, parse_shard
 from digitsmith.cli.reading import parse_size
 from digitsmith.config.loading import load_config
 from digitsmith.data.dataset import Dataset
@@ -112,7 +112,7 @@ def _words(place: Path) -> None:
     text, images = _text(place), np.zeros((2, 8, 8), np.uint8)
     model = _tiny()
     tolerated(lambda: model.class_indices(_parse_labels(text, model.record.classes)))
-    tolerated(_parse_shard, text)
+    tolerated(parse_shard, text)
     tolerated(parse_size, text)
     tolerated(parse, text)
     tolerated(lambda: Dataset(images, np.array([0, 1]), (text, "b")))

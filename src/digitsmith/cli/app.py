@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 
 import digitsmith
 from digitsmith import interrupts
-from digitsmith.cli import data, evaluate, export, generate, learn, models, read, report, study, train
+from digitsmith.cli import data, evaluate, export, generate, learn, models, read, report, study, train, write
 from digitsmith.cli.output import standard_streams
 from digitsmith.errors import DigitsmithError
 
@@ -40,15 +40,17 @@ class Command(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Tell the arguments and options, without the names of Python's types."""
-        for kind in ("argument", "option"):
-            rows = []
-            for param in self.get_params(ctx):
-                record = param.get_help_record(ctx)
-                if param.param_type_name == kind and record is not None:
-                    first = _word(param) if kind == "argument" else record[0]
-                    rows.append((first, record[1].replace("x>=", "at least ")))
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                argument = param.param_type_name == "argument"
+                title = "Arguments" if argument else getattr(param, "rich_help_panel", None) or "Options"
+                first = _word(param) if argument else record[0]
+                sections.setdefault(title, []).append((first, record[1].replace("x>=", "at least ")))
+        for title, rows in sections.items():
             if rows:
-                with formatter.section(f"{kind.capitalize()}s"):
+                with formatter.section(title):
                     formatter.write_dl(rows)
 
     def _named(self, parameter: str, ctx: Any) -> tuple[str, str]:
@@ -74,6 +76,7 @@ _HELP = """Train a GAN on handwritten digits, and generate as many labelled digi
 
 \b
 digitsmith generate made --count 60000      # with the shipped model
+digitsmith write zips --pattern '#####' --count 1000   # numbers on paper, for OCR
 digitsmith evaluate mnist                   # how good is it?
 digitsmith data my-digits                   # what is in your own images?
 digitsmith train residual --from mnist --data my-digits
@@ -92,6 +95,7 @@ studies = typer.Typer(help="Experiments on what generated digits are good for.",
 
 app.command(cls=Command)(train.train)
 app.command(cls=Command)(generate.generate)
+app.command(cls=Command)(write.write)
 app.command(cls=Command)(evaluate.evaluate)
 app.command(cls=Command)(learn.learn)
 app.command(cls=Command)(read.read)

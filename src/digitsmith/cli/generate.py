@@ -67,7 +67,7 @@ def generate(
     loaded = digitsmith.load(model)
     chosen = None if labels is None else _parse_labels(labels, loaded.record.classes)
     digitsmith.generate(
-        folder, count, model=loaded, labels=chosen, draw=draw, seed=seed, shard=_parse_shard(shard),
+        folder, count, model=loaded, labels=chosen, draw=draw, seed=seed, shard=parse_shard(shard),
         min_confidence=min_confidence, format=format, split=split, gzip=gzip,
     )  # fmt: skip
     record = read_record(folder)
@@ -84,7 +84,12 @@ def generate(
         typer.echo(f"Refused: {made.refused:,} of {every:,} generated images ({made.refused / every:.1%}).")
 
 
-def _parse_shard(text: str) -> tuple[int, int]:
+def parse_shard(text: str) -> tuple[int, int]:
+    """A part, written 2/4.
+
+    Raises:
+        ConfigError: it is none.
+    """
     found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if found is None:
         raise ConfigError(f"{text}: write it as I/N, for example 2/4.", parameter="shard")

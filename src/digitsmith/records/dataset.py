@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from digitsmith.records.base import Address, Channels, ClassNames, Record
+from digitsmith.config.style import Style
+from digitsmith.records.base import MOST_CLASSES, Address, Channels, ClassNames, Count, Record, Seed
 
 
 class GenerationRecord(Record):
@@ -26,6 +27,31 @@ class GenerationRecord(Record):
     refused: Annotated[int, Field(ge=0)] = Field(default=0, description="How many were made anew.")
 
 
+class NumbersRecord(Record):
+    """How images of numbers were made: what was asked for is one of text, pattern, kind and file."""
+
+    text: str = ""
+    pattern: str = ""
+    kind: str = Field(default="", description="Of numbers: date, amount, ….")
+    locale: str = Field(default="", description="Where numbers of the kind are written so.")
+    from_file: Address = Field(default="", description="The file whose lines were written, taking turns.")
+    file_sha256: str = ""
+    model: Address = Field(description="Its name.")
+    model_sha256: str
+    trained_on: Address = Field(
+        default="", description="Source of the model's training data; empty if it does not say."
+    )
+    seed: Seed
+    first: Count = Field(default=0, description="Index of the first image.")
+    count: Count
+    style: Style = Field(description="Hands, layout, paper and wear.")
+    annotations: tuple[str, ...] = Field(max_length=100)
+    image_format: Literal["png", "jpeg"] = "png"
+    characters: tuple[Annotated[str, Field(max_length=64)], ...] = Field(
+        max_length=MOST_CLASSES, description="All that annotations may name, in the order of their ids."
+    )
+
+
 class DatasetRecord(Record):
     """What the image files cannot say. People may write it by hand: `{"classes": ["zero", "one"]}` will do."""
 
@@ -34,3 +60,4 @@ class DatasetRecord(Record):
     channels: Channels | None = Field(default=None, description="1 grey, 3 colour; null: as the files show.")
     unlabelled: bool = Field(default=False, description="Besides labelled images there are some without a label.")
     generated: GenerationRecord | None = None
+    numbers: NumbersRecord | None = Field(default=None, description="Of images of numbers, which are no digits.")

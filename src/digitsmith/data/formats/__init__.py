@@ -179,6 +179,8 @@ def _read(path: Path, split: Split, reading: Reading) -> Dataset:
         if place.path in without:
             continue
         reading.record = _nearest_record(place.path, path)
+        if reading.record and reading.record.numbers:
+            raise DataError(f"{path} holds images of whole numbers: they are to train other programs with, not digits.")
         try:
             data = module.read(place, reading)
         except MissingSplitError as error:  # as in a table of the other folder

@@ -1,0 +1,131 @@
+"""The options that say what numbers on paper look like."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from digitsmith.cli.options import Options, stand_for
+
+if TYPE_CHECKING:
+    from digitsmith.config.style import Style
+
+Layout = Literal["line", "comb", "ruled", "amount"]
+Wear = Literal["off", "light", "heavy"]
+"""As in `config.style`, which is not imported: help is to come at once."""
+
+_HANDS, _PAPER, _WEAR = "Hands", "Paper", "Wear"
+
+
+def _number(panel: str, help: str, metavar: str = "X") -> Any:
+    return typer.Option(help=help, metavar=metavar, rich_help_panel=panel)
+
+
+def _part(help: str, most: str) -> tuple[Any, Any]:
+    """A part of the wear."""
+    option = typer.Option(help=f"{help} 0 to {most}.", metavar="X", rich_help_panel=_WEAR, show_default=False)
+    return Annotated[float | None, option], None
+
+
+_OPTIONS: Options = {
+    "writers": (
+        Annotated[
+            int, _number(_HANDS, "How many hands wrote all the numbers. 0: each number has a hand of its own.", "N")
+        ],
+        0,
+    ),
+    "slant": (Annotated[float, _number(_HANDS, "Added to the slant of all hands; 0.2 leans by 11 degrees.")], 0.0),
+    "size": (
+        Annotated[float, _number(_HANDS, "Height of the digits, as a share of the image's, or of a form's box.")],
+        0.62,
+    ),
+    "size_spread": (Annotated[float, _number(_HANDS, "How much the size varies within a number.")], 0.05),
+    "spacing": (Annotated[float, _number(_HANDS, "Mean gap between neighbours, in heights of a digit.")], 0.14),
+    "spacing_spread": (Annotated[float, _number(_HANDS, "How much the gaps vary within a number.")], 0.06),
+    "drift": (Annotated[float, _number(_HANDS, "How much the baseline moves from one character to the next.")], 0.03),
+    "touching": (Annotated[float, _number(_HANDS, "Share of neighbours that touch.", "SHARE")], 0.06),
+    "min_confidence": (
+        Annotated[
+            float, _number(_HANDS, "Write only with digits that the digit-net recognises so surely. 0 takes all.", "P")
+        ],
+        0.0,
+    ),
+    "height": (Annotated[int, _number(_PAPER, "Of the images, in pixels.", "PIXELS")], 64),
+    "width": (
+        Annotated[int, _number(_PAPER, "Of the images, in pixels. 0: as wide as each number needs.", "PIXELS")],
+        0,
+    ),
+    "layout": (
+        Annotated[
+            Layout,
+            typer.Option(
+                help="line: on blank paper; comb: a box for each character; ruled: on lines; amount: in the framed "
+                "field of a form.",
+                rich_help_panel=_PAPER,
+            ),
+        ],
+        "line",
+    ),
+    "paper": (
+        Annotated[
+            str,
+            typer.Option(
+                help="Pictures of paper, of which each image gets a piece. Default: white paper.",
+                metavar="FOLDER",
+                show_default=False,
+                rich_help_panel=_PAPER,
+            ),
+        ],
+        "",
+    ),
+    "ink": (
+        Annotated[
+            str,
+            typer.Option(
+                help="black, blue, pencil, red or green; of several, black,blue, each number's is drawn.",
+                metavar="INKS",
+                rich_help_panel=_PAPER,
+            ),
+        ],
+        "black",
+    ),
+    "wear": (
+        Annotated[
+            Wear,
+            typer.Option(
+                help="How worn the paper is, and how badly it was scanned. The options below change a part of it.",
+                rich_help_panel=_WEAR,
+            ),
+        ],
+        "light",
+    ),
+    "noise": _part("Noise of the scanner, in levels.", "64"),
+    "blur": _part("Blur, in pixels of an image of 64.", "5"),
+    "skew": _part("How far the paper is turned, in degrees.", "20"),
+    "perspective": _part("How much smaller the far side is than the near one.", "0.3"),
+    "shade": _part("How much light is missing where the paper is darkest.", "0.8"),
+    "bleed": _part("How dark writing on the back shows through.", "0.8"),
+    "jpeg": _part("Compression: how far JPEG's quality is below 100.", "95"),
+    "threshold": _part("Share of the images that are black and white only.", "1"),
+}
+_PARTS = ("noise", "blur", "skew", "perspective", "shade", "bleed", "jpeg", "threshold")
+
+
+def _gather(given: dict[str, Any]) -> "Style":
+    """The style.
+
+    Raises:
+        ConfigError: a value out of range.
+    """
+    from digitsmith.config.style import WEAR, Style, Wear
+
+    if parts := {name: given.pop(name) for name in _PARTS if name in given}:
+        if "jpeg" in parts and parts["jpeg"].is_integer():
+            parts["jpeg"] = int(parts["jpeg"])
+        given["wear"] = Wear(**(WEAR[given.get("wear", "light")].model_dump() | parts))
+    if "ink" in given:
+        given["ink"] = tuple(name.strip() for name in given["ink"].split(","))
+    return Style(**given)
+
+
+styled = stand_for("style", _OPTIONS, _gather)
+"""Gives a command the options of a `Style`, in the place of its parameter `style`."""

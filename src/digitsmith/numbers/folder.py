@@ -1,0 +1,89 @@
+"""A folder of numbers: images, annotations, a record and a preview, whole or not at all."""
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from digitsmith.data.formats import RECORD
+from digitsmith.data.images.decoding import encode
+from digitsmith.data.images.grid import save_png
+from digitsmith.files import staged_folder
+from digitsmith.models.running import Runs, in_order
+from digitsmith.numbers.annotations import IMAGES, Annotation, Entry, annotating, need_files
+from digitsmith.numbers.preview import MOST, draw_sheet
+from digitsmith.numbers.texts import Texts
+from digitsmith.numbers.written import Written
+from digitsmith.progress import Progress
+from digitsmith.records.dataset import DatasetRecord, NumbersRecord
+
+WORK = "writing numbers"
+"""The name of the work, for its progress."""
+
+_PIECE = 64  # numbers that are written together
+_ENDINGS = {"png": "png", "jpeg": "jpg"}
+
+Compose = Callable[[Sequence[str], int], list[Written]]
+"""Writes texts on paper; the second argument is the index of the first of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is to be in the folder.
+
+    Attributes:
+        record: what is said of it.
+        annotations: formats.
+        texts: of all numbers.
+        compose: writes them.
+        runs: those of a model that it makes.
+    """
+
+    record: NumbersRecord
+    annotations: tuple[Annotation, ...]
+    texts: Texts
+    compose: Compose
+    runs: Runs
+
+
+def write_folder(folder: Path, job: Job, progress: Progress) -> None:
+    """Write a folder, on all cores and in constant memory.
+
+    Raises:
+        OutputError: the folder holds something already, or cannot be written.
+        DependencyError: the library of a format is not installed.
+    """
+    first, count = job.record.first, job.record.count
+    pieces = (range(start, min(start + _PIECE, first + count)) for start in range(first, first + count, _PIECE))
+    shown, done = list[Entry](), 0
+    with staged_folder(folder) as staged:
+        if need_files(job.annotations):
+            (staged / IMAGES).mkdir()
+        with (
+            annotating(job.annotations, staged, job.record.characters) as tell,
+            contextlib.closing(in_order(job.runs, partial(_make, job, staged), pieces, os.cpu_count() or 1)) as made,
+        ):
+            for entries in made:
+                for entry in entries:
+                    tell(entry)
+                shown.extend(entries[: MOST - len(shown)])
+                done += len(entries)
+                progress.update(WORK, done, count)
+        save_png(staged / "preview.png", draw_sheet(shown))
+        DatasetRecord(classes=(), numbers=job.record).save(staged / RECORD)
+
+
+def _make(job: Job, folder: Path, piece: range) -> list[Entry]:
+    """Write some numbers on paper, and their images into files where these are wanted."""
+    kind, in_files = job.record.image_format, need_files(job.annotations)
+    entries = []
+    for index, one in zip(piece, job.compose([job.texts.of(i) for i in piece], piece.start), strict=True):
+        height, width = one.image.shape[:2]
+        content = encode(one.image, kind)
+        entry = Entry(index, one.text, one.boxes, one.writer, (height, width), content, _ENDINGS[kind])
+        if in_files:
+            (folder / IMAGES / entry.file).write_bytes(content)
+        entries.append(entry)
+    return entries
