@@ -26,6 +26,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import lmdb
 import numpy as np
 from PIL import Image
 from safetensors.numpy import load_file
@@ -37,6 +38,7 @@ from digitsmith.records.run import Run
 
 _MICRO = ["generator.widths=[24,32]", "discriminator.widths=[32,24]", "batch_size=64", "epochs=2"]
 _TRAIN = ["train", "cgan", "--data", "few", *(f"--set={change}" for change in [*_MICRO, "checkpoint_seconds=0"])]
+_WRITE = ["write", "made", "--pattern", "[17]#", "--wear", "off"]
 _CHANGES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}  # as Python's audit events
 _WRITES = {"open", "write", "flush", "close", "fsync", "replace", "rename"}  # functions, before and after whose call
 _FORKS = multiprocessing.get_context("forkserver")
@@ -70,6 +72,16 @@ def _holds(images: int) -> Callable[[Path], None]:
         assert {"dataset.json", "preview.png"} <= {entry.name for entry in folder.iterdir()}
 
     return check
+
+
+def _is_of_numbers(folder: Path) -> None:
+    assert (folder / "dataset.json").is_file()
+    assert len(json.loads((folder / "coco.json").read_text(encoding="utf-8"))["images"]) == 100
+    assert len((folder / "labels.txt").read_text(encoding="utf-8").splitlines()) == 100
+    with lmdb.open(str(folder / "lmdb"), readonly=True, lock=False) as environment, environment.begin() as read:
+        assert int(read.get(b"num-samples")) == 100
+    for picture in ("preview.png", *(f"images/{i:08d}.png" for i in range(100))):
+        _is_picture(folder / picture)
 
 
 def _is_page(path: Path) -> None:
@@ -116,6 +128,7 @@ def _commands() -> dict[str, Command]:
         "study scarce": Command(scarce, "scarce", lambda folder: load_result(folder / "scarce.json")),
         "learn": Command(learn, "reader", _is_reader, is_done=lambda folder: not _is_learning(folder)),
         "read": Command(["read", "few", "--csv", "answers.csv"], "answers.csv", _is_table),
+        "write": Command([*_WRITE, "--count", "100", "--annotations", "labels,coco,lmdb"], "made", _is_of_numbers, []),
         "data": Command(["data", "few", "--sheet", "few.png"], "few.png", _is_picture),
         "report": Command(["report", "run"], "run/report.html", _is_page),
         "export": Command(["export", "run", "run/model.onnx"], "run/model.onnx", digitsmith.load),
@@ -200,7 +213,7 @@ def _kill(command: Command, home: Path, work: Path, chance: random.Random) -> st
     """Kill a command once, and run it again; raise if anything is wrong then."""
     shutil.copytree(home, work)
     result = work / command.result
-    if command.words[0] == "generate" and chance.random() < 0.5:
+    if command.words[0] in ("generate", "write") and chance.random() < 0.5:
         result.mkdir()  # an empty folder to fill
     seconds, changes = command.length
     before = _files(work)

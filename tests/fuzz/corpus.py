@@ -263,6 +263,12 @@ def words() -> list[Files]:
     return [{"words": text.encode()} for text in texts]
 
 
+def lines() -> list[Files]:
+    """Files of numbers to write."""
+    texts = ["90210\n1\n24/12/2026", "3,50 €\r\n(030) 1234\r\n", "\ufeff7"]
+    return [{"lines.txt": text.encode()} for text in texts]
+
+
 def run_record() -> RunRecord:
     """What a run says of itself."""
     data = DataRecord(source="few", sha256="a" * 64, images=N, image_size=(SIDE, SIDE), classes=CLASSES)

@@ -29,7 +29,8 @@ from digitsmith.evaluation.reference import choose_reference
 from digitsmith.figures.curves import read_history
 from digitsmith.models.generator import Model
 from digitsmith.numbers.paper import Paper
-from digitsmith.numbers.patterns import parse
+from digitsmith.numbers.patterns import MOST_CHARACTERS, parse
+from digitsmith.numbers.texts import read_lines
 from digitsmith.progress import listening
 from digitsmith.records.base import Frame, ReadOptions
 from digitsmith.records.run import Run
@@ -124,6 +125,14 @@ def _words(place: Path) -> None:
 @functools.cache
 def _tiny() -> Model:
     return Model("tiny", corpus.tiny())
+
+
+def _lines(place: Path) -> None:
+    texts = read_lines(_only(place))
+    written = [texts.of(i) for i in range(len(texts))]
+    assert {*"".join(written)} == {*texts.characters}
+    assert max(map(len, written)) == texts.longest <= MOST_CHARACTERS
+    assert all(character in texts.with_character(character) for character in texts.characters)
 
 
 def _metrics(place: Path) -> None:
@@ -258,6 +267,7 @@ READERS = {
     "config": Reader(corpus.configs, lambda place: load_config(next(place.glob("*.toml"), place)), 700),
     "change": Reader(corpus.changes, _change, 800),
     "words": Reader(corpus.words, _words, 500),
+    "lines": Reader(corpus.lines, _lines, 800),
     "run-record": Reader(
         lambda: [corpus.of_run("config.toml", "run.json")], lambda place: Run(place).read_record(), 700
     ),
