@@ -1,8 +1,7 @@
 """What `generate` writes opens elsewhere unchanged: webdataset, Hugging Face's datasets, torchvision, Keras.
 
-webdataset is installed with the extra `dev`. datasets is not, as it brings 130 MB: its tests run where it is installed.
-torchvision and Keras are larger still: their conventions are followed here by small readers that were written after
-their sources, and share nothing with ours.
+webdataset and datasets are installed with the extra `dev`. torchvision and Keras are too large: their conventions are
+followed here by small readers that were written after their sources, and share nothing with ours.
 """
 
 import os
@@ -16,8 +15,6 @@ import digitsmith
 from digitsmith.data.formats import Format
 from digitsmith.models.generator import Model
 from tiny_models import a_model
-
-NEEDS_DATASETS = "pip install datasets (130 MB) runs it"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +53,7 @@ class TestDatasets:
     def datasets(self, tmp_path, monkeypatch):
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
         monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-        return pytest.importorskip("datasets", reason=NEEDS_DATASETS)
+        return pytest.importorskip("datasets", reason="the extra dev runs it")
 
     def test_parquet(self, datasets, model, expected, tmp_path) -> None:
         folder = made(model, "parquet")

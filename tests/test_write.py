@@ -253,3 +253,10 @@ def test_a_folder_of_numbers_is_no_data_set_of_digits(fake_pen: None) -> None:
         write(annotations[0], text="12", count=3, annotations=annotations)
         with refused(DataError, "holds images of whole numbers"):
             digitsmith.load_dataset(f"./{annotations[0]}")
+
+
+def test_a_record_that_is_no_style_names_its_file(fake_pen: None) -> None:
+    record = write(text="1") / "dataset.json"
+    record.write_text(record.read_text(encoding="utf-8").replace('"height": 64', '"height": 4'), encoding="utf-8")
+    with refused(DataError, r"dataset\.json cannot be read \(numbers\.style: .*height: Input should be greater"):
+        digitsmith.load_dataset("./made")

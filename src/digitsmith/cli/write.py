@@ -91,7 +91,8 @@ def write(
         ),
     ] = "labels",
     image_format: Annotated[ImageFormat, typer.Option(help="Of the images.", rich_help_panel=_FILES)] = "png",
-    style: "Style | None" = None,
+    *,
+    style: "Style",
 ) -> None:
     """Write numbers on paper, by hand, to train programs that read.
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from digitsmith.config.schema import Section
-from digitsmith.errors import ConfigError, reason
+from digitsmith.errors import ConfigError, printable
 
 Layout = Literal["line", "comb", "ruled", "amount"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -32,8 +32,9 @@ class _Plain(Section):
         try:
             return handler(values)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]["loc"]
-            raise ConfigError(f"{reason(error)}.", parameter=str(first[0]) if first else "") from error
+            first = error.errors(include_url=False)[0]
+            parameter = str(first["loc"][0]) if first["loc"] else ""
+            raise ConfigError(f"{printable(first['msg'])}.", parameter=parameter) from error
 
 
 class Wear(_Plain):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from digitsmith.data import limits
 from digitsmith.errors import ConfigError, DataError, reason
-from digitsmith.numbers.chance import Stream, chance
+from digitsmith.numbers.chance import TEXT, chance
 from digitsmith.numbers.kinds import KindOfNumber, Locale
 from digitsmith.numbers.patterns import MOST_CHARACTERS, Pattern
 from digitsmith.untrusted import read_bytes, reading
@@ -58,7 +58,7 @@ class Drawn:
 
     def of(self, index: int) -> str:
         """The text of one number."""
-        return self.source.draw(chance(Stream.TEXT, self.seed, index))
+        return self.source.draw(chance(TEXT, self.seed, index))
 
     def with_character(self, character: str) -> str:
         """The character."""

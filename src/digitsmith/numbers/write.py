@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from digitsmith.config.style import Style
+from digitsmith.config.style import USUAL, Style
 from digitsmith.errors import ConfigError
 from digitsmith.models.generator import Model, load, shard_range
 from digitsmith.models.noise import check_seed
@@ -78,7 +78,7 @@ def write(
     count: int | None = None,
     seed: int = 0,
     model: Model | str | Path | None = None,
-    style: Style | None = None,
+    style: Style = USUAL,
     annotations: Sequence[str] = ("labels",),
     image_format: ImageFormat = "png",
     shard: tuple[int, int] = (1, 1),
@@ -128,7 +128,7 @@ def write(
     formats = check_annotations(annotations)
     if image_format not in get_args(ImageFormat):
         raise ConfigError(f"{image_format!r:.60} is not known: use png or jpeg.", parameter="image_format")
-    wanted, seed, style = Wanted(text, pattern, kind, locale, from_file), check_seed(seed), style or Style()
+    wanted, seed = Wanted(text, pattern, kind, locale, from_file), check_seed(seed)
     texts = wanted.texts(seed)
     start, stop = shard_range(_count(wanted, texts, count), shard)
     model = model if isinstance(model, Model) else load(model)

@@ -2,10 +2,19 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from digitsmith.config.style import Style
+from digitsmith.errors import ConfigError
 from digitsmith.records.base import MOST_CLASSES, Address, Channels, ClassNames, Count, Record, Seed
+
+
+def _refuse(values: object, handler: ValidatorFunctionWrapHandler) -> object:
+    """What is no style makes no record."""
+    try:
+        return handler(values)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
 
 
 class GenerationRecord(Record):
@@ -44,7 +53,7 @@ class NumbersRecord(Record):
     seed: Seed
     first: Count = Field(default=0, description="Index of the first image.")
     count: Count
-    style: Style = Field(description="Hands, layout, paper and wear.")
+    style: Annotated[Style, WrapValidator(_refuse)] = Field(description="Hands, layout, paper and wear.")
     annotations: tuple[str, ...] = Field(max_length=100)
     image_format: Literal["png", "jpeg"] = "png"
     characters: tuple[Annotated[str, Field(max_length=64)], ...] = Field(
