@@ -8,7 +8,7 @@ BIN := .venv/bin
 # time.
 SMALL := --set 'generator.widths=[64,32]' --set 'discriminator.widths=[32,64,64]'
 
-.PHONY: quickstart test check docs format bench build model digitnet reader clean
+.PHONY: quickstart test check docs format bench build numbers model digitnet reader clean
 
 quickstart: .venv/.train
 	rm -rf quickstart
@@ -57,6 +57,10 @@ bench: .venv/.dev
 model: .venv/.train
 	$(BIN)/python tools/model.py
 	$(BIN)/python tools/card.py
+
+# The pictures of numbers in the documentation, made again: seconds.
+numbers: .venv/.dev
+	$(BIN)/python tools/paper.py
 
 # The digit-net, made again: three seeds, about twenty minutes. All results that were measured with the old one are void.
 digitnet: .venv/.train

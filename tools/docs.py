@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from digitsmith.cli.app import app
 from digitsmith.config.loading import describe_keys, flatten, load_config, presets
+from digitsmith.config.style import WEAR, Style, Wear
 from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.records import base, dataset, evaluation, learning, model, reader, run, scarce, study
 
@@ -29,7 +30,8 @@ PARTS, SITE = ROOT / "build/parts", ROOT / "build/site"
 def main() -> None:
     """Write, build, check."""
     PARTS.mkdir(parents=True, exist_ok=True)
-    parts = {"keys": keys(), "data-sets": data_sets(), "commands": commands(), "records": records()}
+    parts = {"keys": keys(), "data-sets": data_sets(), "commands": commands(), "records": records(),
+             "style": style()}  # fmt: skip
     for name, lines in parts.items():
         (PARTS / f"{name}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     command = [str(Path(sys.executable).parent / "zensical"), "build", "--strict", "--clean"]
@@ -54,6 +56,22 @@ def data_sets() -> Iterator[str]:
     """The named data sets."""
     yield from (row("name", "what it is"), row("---", "---"))
     yield from (row(code(name), title) for name, title in TITLES.items())
+
+
+def style() -> Iterator[str]:
+    """What numbers on paper look like: every option, and the values of wear."""
+    yield from (row("option", "default", "meaning"), row("---", "---", "---"))
+    for name, field in Style.model_fields.items():
+        default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        yield row(option(name), code(default) if default != "" else "", field.description or "")
+    yield from ("", row("option", *WEAR, "meaning"), row(*["---"] * (len(WEAR) + 2)))
+    for name, field in Wear.model_fields.items():
+        yield row(option(name), *(code(getattr(wear, name)) for wear in WEAR.values()), field.description or "")
+
+
+def option(name: str) -> str:
+    """As the command line has it."""
+    return code(f"--{name.replace('_', '-')}")
 
 
 def commands() -> Iterator[str]:
