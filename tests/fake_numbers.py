@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from digitsmith.data.images.decoding import encode
 from digitsmith.numbers.annotations import Entry
+from digitsmith.numbers.folder import encode
 from digitsmith.numbers.written import Box, Written
 
 ALPHABET = tuple("0123456789-/.,:()+€")
@@ -34,4 +34,4 @@ def an_entry(text: str, index: int) -> Entry:
     """A number as annotations are told of it."""
     one = fake_number(text, index)
     height, width = one.image.shape[:2]
-    return Entry(index, one.text, one.boxes, one.writer, (height, width), encode(one.image), "png")
+    return Entry(index, one.text, one.boxes, one.writer, (height, width), encode(one.image, "png"), "png")

@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from digitsmith.data.formats import RECORD
-from digitsmith.data.images.decoding import encode
 from digitsmith.data.images.grid import save_png
 from digitsmith.files import staged_folder
 from digitsmith.models.running import Runs, in_order
@@ -24,6 +28,17 @@ WORK = "writing numbers"
 
 _PIECE = 64  # numbers that are written together
 _ENDINGS = {"png": "png", "jpeg": "jpg"}
+_OPTIONS = {  # of PNG: a third of the time that Pillow takes, and less space
+    "png": (
+        cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE,
+        cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB,
+    ),
+    "jpeg": (
+        cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ),
+}  # fmt: skip
+
+ImageFormat = Literal["png", "jpeg"]
 
 Compose = Callable[[Sequence[str], int], list[Written]]
 """Writes texts on paper; the second argument is the index of the first of them."""
@@ -73,6 +88,14 @@ def write_folder(folder: Path, job: Job, progress: Progress) -> None:
                 progress.update(WORK, done, count)
         save_png(staged / "preview.png", draw_sheet(shown))
         DatasetRecord(classes=(), numbers=job.record).save(staged / RECORD)
+
+
+def encode(image: NDArray[np.uint8], image_format: ImageFormat) -> bytes:
+    """Encode uint8[h, w] or uint8[h, w, 3], red, green and blue."""
+    pixels = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    done, content = cv2.imencode(f".{_ENDINGS[image_format]}", pixels, _OPTIONS[image_format])
+    assert done
+    return content.tobytes()
 
 
 def _make(job: Job, folder: Path, piece: range) -> list[Entry]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from digitsmith.config.style import USUAL, Style
 from digitsmith.errors import ConfigError
@@ -11,15 +11,13 @@ from digitsmith.models.generator import Model, load, shard_range
 from digitsmith.models.noise import check_seed
 from digitsmith.numbers.annotations import check_annotations
 from digitsmith.numbers.compose import Composer, composer
-from digitsmith.numbers.folder import Job, write_folder
+from digitsmith.numbers.folder import ImageFormat, Job, write_folder
 from digitsmith.numbers.kinds import kind_of
 from digitsmith.numbers.patterns import parse
 from digitsmith.numbers.pen import SEPARATORS
 from digitsmith.numbers.texts import LOCALE, Drawn, Lines, Texts, fixed, read_lines
 from digitsmith.progress import Progress, listening
 from digitsmith.records.dataset import NumbersRecord
-
-ImageFormat = Literal["png", "jpeg"]
 
 _LOOKED_AT = 1000  # texts, before anything is written
 

@@ -5,7 +5,6 @@ import io
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,13 +79,10 @@ def decode(content: bytes, what: str) -> NDArray[np.uint8]:
         raise DataError(f"{what} cannot be read ({reason(error)}): replace it, or take it out.") from error
 
 
-def encode(image: NDArray[np.uint8], kind: Literal["png", "jpeg"] = "png") -> bytes:
-    """Encode uint8[h, w] or uint8[h, w, 3]."""
+def encode(image: NDArray[np.uint8]) -> bytes:
+    """Encode uint8[h, w] or uint8[h, w, 3] as PNG."""
     content = io.BytesIO()
-    if kind == "png":
-        Image.fromarray(image).save(content, format="PNG", compress_level=1)
-    else:
-        Image.fromarray(image).save(content, format="JPEG", quality=95, subsampling=0)
+    Image.fromarray(image).save(content, format="PNG", compress_level=1)
     return content.getvalue()
 
 
