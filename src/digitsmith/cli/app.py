@@ -76,7 +76,7 @@ _HELP = """Train a GAN on handwritten digits, and generate as many labelled digi
 
 \b
 digitsmith generate made --count 60000      # with the shipped model
-digitsmith write zips --pattern '#####' --count 1000   # numbers on paper, for OCR
+digitsmith write made --kind date --count 9 # numbers on paper
 digitsmith evaluate mnist                   # how good is it?
 digitsmith data my-digits                   # what is in your own images?
 digitsmith train residual --from mnist --data my-digits
