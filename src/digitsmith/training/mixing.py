@@ -18,7 +18,7 @@ RECIPE = Recipe(
 """Of classifiers of few images. Layers and distortions were tuned on MNIST with ten examples of each class
 (benchmarks/distortions.py)."""
 
-EPOCHS_WITH_UNLABELLED = 15
+EPOCHS_WITH_UNLABELLED = 40
 """Longer, as what is sure of is little at first."""
 
 IMAGES = 12_800
