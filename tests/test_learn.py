@@ -329,6 +329,10 @@ def test_a_stopped_learning_goes_on_with_the_same_command(monkeypatch: pytest.Mo
     assert sorted(path.name for path in Path("cut").iterdir()) == ["plan.json", "state.safetensors"]
     with refused(OutputError, "a reader in training, of other images or settings", "out"):
         digitsmith.learn("digits", "cut", per_class=5, generated="none", progress=False)
+    with refused(ModelError, "cut holds a reader that has not learned yet: go on with", "reader"):
+        digitsmith.load_reader("cut")
+    with refused(ModelError, "cut holds a reader, which makes no digits: give it to"):
+        digitsmith.load("cut")
     resumed = digitsmith.learn("digits", "cut", per_class=4, generated="none", progress=False).reader
     assert resumed.record.graph_sha256 == whole.record.graph_sha256
     assert sorted(path.name for path in Path("cut").iterdir()) == ["learning.json", "reader.onnx"]

@@ -261,6 +261,13 @@ def test_a_class_that_is_empty_is_said(digits: Dataset) -> None:
         compose("17", model=blanked, style=PLAIN)
 
 
+def test_paper_with_transparent_parts_is_refused(real: FromDataset, tmp_path: Path) -> None:
+    """What a transparent digit is laid on, which is black for a bright one, is no paper."""
+    Image.new("RGBA", (400, 200), (255, 200, 200, 100)).save(tmp_path / "pale.png")
+    with refused(DataError, "pale.png has transparent parts", "paper"):
+        compose("1", model=real, style=Style(paper=str(tmp_path)))
+
+
 def test_paper_that_will_not_do_is_refused(real: FromDataset, tmp_path: Path) -> None:
     with refused(ConfigError, "there is no folder", "paper"):
         compose("1", model=real, style=Style(paper=str(tmp_path / "none")))

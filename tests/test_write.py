@@ -12,7 +12,7 @@ from PIL import Image
 
 import digitsmith
 from conftest import Told, refused
-from digitsmith.config.style import Style
+from digitsmith.config.style import Style, Wear, style_of
 from digitsmith.data.formats import read_record
 from digitsmith.errors import ConfigError, DataError, ModelError, OutputError
 from digitsmith.numbers.annotations import ANNOTATIONS
@@ -260,3 +260,16 @@ def test_a_record_that_is_no_style_names_its_file(fake_pen: None) -> None:
     record.write_text(record.read_text(encoding="utf-8").replace('"height": 64', '"height": 4'), encoding="utf-8")
     with refused(DataError, r"dataset\.json cannot be read \(numbers\.style: .*height: Input should be greater"):
         digitsmith.load_dataset("./made")
+
+
+def test_a_style_may_be_some_of_its_values(tmp_path: Path) -> None:
+    values = {"layout": "comb", "ink": "blue, black", "wear": "off", "skew": 5}
+    styled = style_of(values)
+    assert styled == Style(layout="comb", ink=("blue", "black"), wear=Wear(skew=5.0))
+    digitsmith.write(tmp_path / "both", text="5", style=values, annotations="coco,labels", progress=False)
+    assert {"coco.json", "labels.txt"} <= {entry.name for entry in (tmp_path / "both").iterdir()}
+    for wrong, parameter, match in (
+        ({"colour": "blue"}, "colour", "Extra inputs"), ({"wear": "much", "skew": 1.0}, "wear", "is none: use off"),
+    ):  # fmt: skip
+        with refused(ConfigError, match, parameter):
+            style_of(wrong)

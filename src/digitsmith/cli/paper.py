@@ -107,7 +107,6 @@ _OPTIONS: Options = {
     "jpeg": _part("Compression: how far JPEG's quality is below 100.", "95"),
     "threshold": _part("Share of the images that are black and white only.", "1"),
 }
-_PARTS = ("noise", "blur", "skew", "perspective", "shade", "bleed", "jpeg", "threshold")
 
 
 def _gather(given: dict[str, Any]) -> "Style":
@@ -116,15 +115,11 @@ def _gather(given: dict[str, Any]) -> "Style":
     Raises:
         ConfigError: a value out of range.
     """
-    from digitsmith.config.style import WEAR, Style, Wear
+    from digitsmith.config.style import style_of
 
-    if parts := {name: given.pop(name) for name in _PARTS if name in given}:
-        if "jpeg" in parts and parts["jpeg"].is_integer():
-            parts["jpeg"] = int(parts["jpeg"])
-        given["wear"] = Wear(**(WEAR[given.get("wear", "light")].model_dump() | parts))
-    if "ink" in given:
-        given["ink"] = tuple(name.strip() for name in given["ink"].split(","))
-    return Style(**given)
+    if "jpeg" in given and given["jpeg"].is_integer():
+        given["jpeg"] = int(given["jpeg"])
+    return style_of(given)
 
 
 styled = stand_for("style", _OPTIONS, _gather)

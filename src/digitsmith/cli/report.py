@@ -13,7 +13,7 @@ def report(
     subjects: Annotated[
         list[Path],
         typer.Argument(
-            help="Run folders, and the result files of `digitsmith evaluate` and `digitsmith study`. Several are "
+            help="Run folders, readers and studies, and the result files of `digitsmith evaluate`. Several are "
             "compared.",
             metavar="RUN|RESULT...",
         ),

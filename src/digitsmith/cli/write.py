@@ -111,8 +111,7 @@ def write(
 
     digitsmith.write(
         folder, text=text, pattern=pattern, kind=kind, locale=locale, from_file=from_file, count=count, seed=seed,
-        model=model, style=style, annotations=[name.strip() for name in annotations.split(",")],
-        image_format=image_format, shard=parse_shard(shard),
+        model=model, style=style, annotations=annotations, image_format=image_format, shard=parse_shard(shard),
     )  # fmt: skip
     record = read_record(folder)
     assert record is not None

@@ -3,6 +3,7 @@
 Lengths are shares of the digits' height, unless they are pixels of the image.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
@@ -132,3 +133,30 @@ class Style(_Plain):
 
 USUAL = Style()
 """What numbers look like where nothing else is asked for."""
+
+
+def style_of(values: Style | Mapping[str, Any]) -> Style:
+    """A style from some of its values by name, among which may be single parts of the wear; ink may be a text.
+
+    Args:
+        values: `{"layout": "comb", "ink": "blue,black", "wear": "off", "skew": 5}`.
+
+    Raises:
+        ConfigError: an unknown name, or a value out of range.
+    """
+    if isinstance(values, Style):
+        return values
+    given = dict(values)
+    parts = {name: given.pop(name) for name in Wear.model_fields if name in given}
+    if parts:
+        wear = given.get("wear", Style().wear)
+        given["wear"] = Wear(**((wear if isinstance(wear, Wear) else _preset(wear)).model_dump() | parts))
+    if isinstance(given.get("ink"), str):
+        given["ink"] = tuple(name.strip() for name in given["ink"].split(","))
+    return Style(**given)
+
+
+def _preset(name: str) -> Wear:
+    if name not in WEAR:
+        raise ConfigError(f"{name!r:.60} is none: use {', '.join(WEAR)}.", parameter="wear")
+    return WEAR[name]

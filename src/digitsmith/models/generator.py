@@ -15,6 +15,7 @@ from digitsmith.errors import ConfigError, ModelError, reason
 from digitsmith.models.check import Tensor, check_graph, parse, read_metadata
 from digitsmith.models.noise import BLOCK, MAX_INDEX, Span, check_seed, noise_block, spans, whole
 from digitsmith.models.running import Runs, Workers, open_session
+from digitsmith.records.learning import PLAN, READER
 from digitsmith.records.model import GeneratorRecord, ShippedRecord
 from digitsmith.records.run import Run
 from digitsmith.untrusted import read_bytes, reading
@@ -236,6 +237,8 @@ def _read(path: Path) -> bytes:
     with reading(path, ModelError, "give a run folder or an .onnx file that Digitsmith exported"):
         if path.is_dir():
             folder, path = path, Run(path).model
+            if not path.is_file() and ((folder / READER).exists() or (folder / PLAN).exists()):
+                raise ModelError(f"{folder} holds a reader, which makes no digits: give it to `digitsmith read`.")
             if not path.is_file():
                 raise ModelError(
                     f"{folder} holds no model.onnx: its training has not ended yet (`digitsmith export` "

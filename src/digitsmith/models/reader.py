@@ -19,6 +19,7 @@ from digitsmith.errors import ConfigError, DataError, ModelError
 from digitsmith.models.check import Tensor, check_graph, parse, read_metadata
 from digitsmith.models.running import Runs, Workers, open_session
 from digitsmith.records.base import ReadOptions
+from digitsmith.records.learning import PLAN, READER
 from digitsmith.records.reader import ReaderRecord
 from digitsmith.untrusted import read_bytes, reading
 
@@ -191,7 +192,12 @@ def load_reader(reader: str | Path | None = None) -> Reader:
     path = Path(reader)
     with reading(path, ModelError, "give a folder that `learn` made, or its reader.onnx"):
         if path.is_dir():
-            path /= "reader.onnx"
+            if (path / PLAN).exists():
+                raise ModelError(
+                    f"{path} holds a reader that has not learned yet: go on with the same `digitsmith learn`.",
+                    parameter="reader",
+                )
+            path /= READER
         if not path.exists():
             raise ModelError(
                 f"there is no reader {path}: give a folder that `digitsmith learn` made.", parameter="reader"
@@ -201,7 +207,7 @@ def load_reader(reader: str | Path | None = None) -> Reader:
 
 @functools.cache
 def _shipped() -> Reader:
-    return Reader("reader", (_ZOO / "reader" / "reader.onnx").read_bytes())
+    return Reader("reader", (_ZOO / "reader" / READER).read_bytes())
 
 
 def _check(name: str, content: bytes) -> tuple[ReaderRecord, bytes]:

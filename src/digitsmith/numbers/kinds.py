@@ -38,7 +38,7 @@ class _Country:
     patterns: dict[Kind, tuple[str, ...]] = field(default_factory=dict)
 
 
-_EVERYWHERE: dict[Kind, tuple[str, ...]] = {"year": ("19##", "20##"), "integer": ("[1-9]#{0,6}",)}
+_EVERYWHERE: dict[Kind, tuple[str, ...]] = {"year": ("19##", "20[0-3]#"), "integer": ("[1-9]#{0,6}",)}
 
 _COUNTRIES: dict[Locale, _Country] = {
     "en-US": _Country(

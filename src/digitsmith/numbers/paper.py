@@ -19,6 +19,7 @@ _MOST = 10_000
 """Pictures of a folder."""
 
 _KEPT = 64  # pictures that stay decoded: of a million pixels each, 200 MB at most
+_LAID_ON = {"own", "white", "black"}  # what a transparent picture was laid on as it was decoded, as if it were a digit
 
 
 class Paper:
@@ -65,7 +66,10 @@ class Paper:
     def _read(self, file: Path) -> NDArray[np.uint8]:
         height, width = self._size
         with reading(file, DataError, "replace it, or take it out"):
-            pixels = decode_picture(read_bytes(file, limits.MAX_IMAGE_FILE)).pixels
+            picture = decode_picture(read_bytes(file, limits.MAX_IMAGE_FILE))
+        if not _LAID_ON.isdisjoint(picture.changes):
+            raise DataError(f"{file} has transparent parts: save it without them, or take it out.", parameter="paper")
+        pixels = picture.pixels
         if pixels.shape[0] < height or pixels.shape[1] < width:
             raise DataError(
                 f"{file} is {pixels.shape[1]} x {pixels.shape[0]} pixels, smaller than the images, which are "

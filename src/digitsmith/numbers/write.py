@@ -1,11 +1,11 @@
 """`write`: images of numbers on paper, with their boxes, in a new folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
-from digitsmith.config.style import USUAL, Style
+from digitsmith.config.style import USUAL, Style, style_of
 from digitsmith.errors import ConfigError
 from digitsmith.models.generator import Model, load, shard_range
 from digitsmith.models.noise import check_seed
@@ -76,8 +76,8 @@ def write(
     count: int | None = None,
     seed: int = 0,
     model: Model | str | Path | None = None,
-    style: Style = USUAL,
-    annotations: Sequence[str] = ("labels",),
+    style: Style | Mapping[str, Any] = USUAL,
+    annotations: str | Sequence[str] = ("labels",),
     image_format: ImageFormat = "png",
     shard: tuple[int, int] = (1, 1),
     progress: Progress | bool = True,
@@ -100,9 +100,10 @@ def write(
             needs it.
         seed: which series of numbers; image i depends on the seed and i alone.
         model: whose digits are written: a model, or what `load` takes; the shipped one by default.
-        style: hands, layout, paper and wear.
-        annotations: one or several of labels (as TextRecognitionDataGenerator), paddle (PaddleOCR), coco, yolo,
-            imagefolder (Hugging Face), tesseract, lmdb (deep-text-recognition-benchmark) and webdataset.
+        style: hands, layout, paper and wear: a `Style`, or some of its values: `{"layout": "comb", "skew": 5}`.
+        annotations: one or several (`"coco,yolo"`, or a list) of labels (as TextRecognitionDataGenerator), paddle
+            (PaddleOCR), coco, yolo, imagefolder (Hugging Face), tesseract, lmdb (deep-text-recognition-benchmark) and
+            webdataset.
         image_format: png or jpeg.
         shard: (i, n) writes only the i-th of n equal parts, counted from 1. All parts together are the whole.
         progress: show how far it is; False is silence, and an object of one's own is told instead.
@@ -123,7 +124,7 @@ def write(
         >>> sorted(entry.name for entry in folder.iterdir())
         ['coco.json', 'dataset.json', 'images', 'labels.txt', 'preview.png']
     """
-    formats = check_annotations(annotations)
+    formats, style = check_annotations(annotations), style_of(style)
     if image_format not in get_args(ImageFormat):
         raise ConfigError(f"{image_format!r:.60} is not known: use png or jpeg.", parameter="image_format")
     wanted, seed = Wanted(text, pattern, kind, locale, from_file), check_seed(seed)

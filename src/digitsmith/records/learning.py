@@ -8,6 +8,9 @@ from digitsmith.records.base import MOST_CLASSES, Address, ClassNames, Count, Re
 from digitsmith.records.evaluation import Png, Share
 from digitsmith.records.reader import Accuracy, ReaderTraining
 
+READER, RESULT, PLAN = "reader.onnx", "learning.json", "plan.json"
+"""Files in the folder of a reader: the reader itself, a `Learning`, and, until it has learned, what it learns from."""
+
 _Losses = Annotated[tuple[float, ...], Field(max_length=100_000)]
 
 

@@ -110,8 +110,8 @@ def _read_run(path: Path) -> Chapter:
     run = Run(path)
     if not run.config.is_file():
         raise ResultError(
-            f"{path} is no run folder, as it has no config.toml: give the folder of a `digitsmith train`, "
-            f"or the JSON file of a `digitsmith evaluate`."
+            f"{path} is no run folder, as it has no config.toml, and holds no reader or study that has a result: give "
+            f"the folder of a `digitsmith train`, `learn` or `study`, or the JSON file of a `digitsmith evaluate`."
         )
     results = {name: load_result(path / name) for name in (EVALUATION, STUDY) if (path / name).is_file()}
     evaluation, study = results.get(EVALUATION), results.get(STUDY)

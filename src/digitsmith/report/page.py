@@ -15,7 +15,7 @@ from digitsmith.figures.scarce import draw_scarce
 from digitsmith.files import staged_file
 from digitsmith.records.base import Record, Versions
 from digitsmith.records.evaluation import Evaluation, Measure
-from digitsmith.records.learning import Learning
+from digitsmith.records.learning import RESULT, Learning
 from digitsmith.records.results import require_comparable
 from digitsmith.records.scarce import TITLES, Scarce
 from digitsmith.records.study import Study
@@ -24,7 +24,7 @@ from digitsmith.report.commands import command, evaluate_command, learn_command,
 from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction
 from digitsmith.untrusted import reading
 
-_IN_FOLDERS = ("scarce.json", "learning.json")
+_IN_FOLDERS = ("scarce.json", RESULT)
 """The results that are what their folder is about."""
 
 

@@ -18,7 +18,7 @@ from digitsmith.models.noise import check_seed, whole
 from digitsmith.models.reader import Reader
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import ReadOptions, Versions
-from digitsmith.records.learning import Learning
+from digitsmith.records.learning import PLAN, READER, RESULT, Learning
 from digitsmith.records.reader import GeneratedRecord, ReaderTraining
 from digitsmith.records.study import ClassifierRecord
 from digitsmith.training import mixing
@@ -29,8 +29,7 @@ from digitsmith.training.reader import finish
 from digitsmith.training.teaching import Extras, Taught, teach
 from digitsmith.untrusted import exists, read_bytes, reading
 
-READER, RESULT = "reader.onnx", "learning.json"
-_PLAN, _STATE = "plan.json", "state.safetensors"  # in the folder until the training ends
+_STATE = "state.safetensors"  # in the folder until the training ends
 _MOST = 2**22  # bytes of a plan
 
 USUAL = ReadOptions(resize=(28, 28), frame="mnist")
@@ -148,14 +147,14 @@ def learn_from(
     reader = finish(taught.classifier.cpu(), given, training, folder / READER)
     result = _result(reader, taught, given)
     result.save(folder / RESULT)
-    for name in (_PLAN, _STATE):  # without a plan, nothing is left to do
+    for name in (PLAN, _STATE):  # without a plan, nothing is left to do
         (folder / name).unlink(missing_ok=True)
     return Learned(reader, folder, result)
 
 
 def is_learned(folder: Path) -> bool:
     """Whether a training in the folder has come to its end."""
-    return (folder / READER).is_file() and not (folder / _PLAN).exists()
+    return (folder / READER).is_file() and not (folder / PLAN).exists()
 
 
 def _recipe(given: Given, epochs: int | None) -> Recipe:
@@ -195,7 +194,7 @@ def _require_unfinished(folder: Path) -> None:
     Raises:
         OutputError: it does.
     """
-    if not exists(folder / _PLAN):
+    if not exists(folder / PLAN):
         require_new(folder)
 
 
@@ -205,7 +204,7 @@ def _take_up(folder: Path, training: ReaderTraining) -> None:
     Raises:
         OutputError: another one was stopped there.
     """
-    place = folder / _PLAN
+    place = folder / PLAN
     if not place.exists():
         training.save(place)
         return

@@ -71,13 +71,13 @@ class _Module(Protocol):
     def Writer(self, folder: Path, characters: tuple[str, ...]) -> Writer: ...
 
 
-def check_annotations(names: Sequence[str]) -> tuple[Annotation, ...]:
-    """Formats by their names, each once.
+def check_annotations(names: str | Sequence[str]) -> tuple[Annotation, ...]:
+    """Formats by their names, each once; of a text, those between its commas.
 
     Raises:
         ConfigError: none, or an unknown one.
     """
-    names = [names] if isinstance(names, str) else names
+    names = [name.strip() for name in names.split(",")] if isinstance(names, str) else names
     for name in names:
         if name not in ANNOTATIONS:
             raise ConfigError(
