@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from digitsmith.generation.generate import generate
     from digitsmith.generation.stream import Stream, stream
     from digitsmith.models.generator import Model, load
-    from digitsmith.models.reader import Reader, load_reader
+    from digitsmith.models.reader import Reader, load_detector, load_reader
     from digitsmith.numbers.write import write
     from digitsmith.records.evaluation import Evaluation
     from digitsmith.records.scarce import Scarce
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Count", "Dataset", "DigitsmithError", "Evaluation", "Learned", "Model", "Outcome", "Reader", "Scarce", "Stream",
     "Study", "Style", "Wear", "as_torch", "evaluate", "export", "generate", "learn", "load", "load_dataset",
-    "load_reader", "read", "scarce", "stream", "train", "tstr", "write", "write_report",
+    "load_detector", "load_reader", "read", "scarce", "stream", "train", "tstr", "write", "write_report",
 ]  # fmt: skip
 
 _HOMES = {
@@ -65,6 +65,7 @@ _HOMES = {
     "learn": "training.learn",
     "load": "models.generator",
     "load_dataset": "data.sources",
+    "load_detector": "models.reader",
     "load_reader": "models.reader",
     "read": "answers.read",
     "scarce": "studies.scarce",

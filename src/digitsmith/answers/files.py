@@ -1,8 +1,10 @@
 """Reading image files: any number of them, in constant memory."""
 
+import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,14 +13,15 @@ from numpy.typing import NDArray
 
 from digitsmith.data import limits
 from digitsmith.data.assemble import fit
+from digitsmith.data.dataset import Dataset
 from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.data.folders import is_image, walk
 from digitsmith.data.images.decoding import decode_picture
-from digitsmith.data.images.ink import settle_ink
+from digitsmith.data.images.ink import Images, settle_ink, to_ink
 from digitsmith.data.labels import natural
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import Source, read_source
-from digitsmith.errors import reason
+from digitsmith.errors import DataError, reason
 from digitsmith.models.reader import Reader, Verdict
 from digitsmith.progress import Progress
 from digitsmith.records.base import ReadOptions
@@ -40,6 +43,7 @@ class Answer:
         truth: the name of its class, where the data set says it; else empty.
         error: why a file cannot be read.
         image: uint8[h, w] or uint8[h, w, 3], as it was read; None if it could not be.
+        machine_made: the probability that a generator made it; None if that was not asked for, or cannot be said.
     """
 
     name: str
@@ -49,11 +53,25 @@ class Answer:
     truth: str = ""
     error: str = ""
     image: NDArray[np.uint8] | None = None
+    machine_made: float | None = None
 
 
-def read_subject(
-    subject: str | Path, reader: Reader, options: ReadOptions, error: float | None, progress: Progress
-) -> Iterator[Answer]:
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of images.
+
+    Attributes:
+        reader: reads them.
+        error: see `Reader.read`.
+        detector: says how likely a generator made them; None if that is not asked for.
+    """
+
+    reader: Reader
+    error: float | None = None
+    detector: Reader | None = None
+
+
+def read_subject(subject: str | Path, asked: Asked, options: ReadOptions, progress: Progress) -> Iterator[Answer]:
     """Read an image file, all image files of a folder, however deep, or a data set.
 
     Whether ink is dark or bright is found out from the first files together, up to a thousand, and holds for all. The
@@ -65,13 +83,13 @@ def read_subject(
     path = Path(subject)
     source = Source.parse(str(subject))
     if source.name in TITLES:
-        yield from _read_data_set(source, reader, options, error, progress)
+        yield from _read_data_set(source, asked, options, progress)
     elif exists(path) and path.is_dir() and (files := _images_in(path)):
-        yield from _read_files(files, path, reader, options, error, progress)
+        yield from _read_files(files, path, asked, options, progress)
     elif exists(path) and is_image(path.name):
-        yield from _read_files([path], path, reader, options, error, progress)
+        yield from _read_files([path], path, asked, options, progress)
     else:
-        yield from _read_data_set(source, reader, options, error, progress)
+        yield from _read_data_set(source, asked, options, progress)
 
 
 def _images_in(folder: Path) -> list[Path]:
@@ -79,22 +97,17 @@ def _images_in(folder: Path) -> list[Path]:
 
 
 def _read_files(
-    files: Sequence[Path], what: Path, reader: Reader, options: ReadOptions, error: float | None, progress: Progress
+    files: Sequence[Path], what: Path, asked: Asked, options: ReadOptions, progress: Progress
 ) -> Iterator[Answer]:
     reading, done = Reading(options, progress), 0
     for decoded in _decoded_in_parts(files):
-        images = [image for _, image, _ in decoded if image is not None]
-        fitted = fit(settle_ink(images, reading, what), options, what) if images else np.zeros((0, 1, 1), np.uint8)
+        images = settle_ink([image for _, image, _ in decoded if image is not None], reading, what)
         if reading.ink:
             reading.options = options = options.model_copy(update={"ink": reading.ink})
-        answers = iter(_answers(fitted, reader, error) if images else ())
+        answers = _answers(images, asked, options, what)
         for file, image, why in decoded:
             name = str(file)
-            if image is None:
-                yield Answer(name, "", 0.0, "unreadable", error=why)
-            else:
-                label, probability, verdict, shown = next(answers)
-                yield Answer(name, label, probability, verdict, image=shown)
+            yield Answer(name, "", 0.0, "unreadable", error=why) if image is None else next(answers)(name)
         done += len(decoded)
         progress.update("reading", done, len(files))
 
@@ -124,25 +137,53 @@ def _decoded(file: Path) -> tuple[NDArray[np.uint8] | None, str]:
         return None, reason(error)
 
 
-def _read_data_set(
-    source: Source, reader: Reader, options: ReadOptions, error: float | None, progress: Progress
-) -> Iterator[Answer]:
-    data = read_source(source, Reading(options, progress))
+def _read_data_set(source: Source, asked: Asked, options: ReadOptions, progress: Progress) -> Iterator[Answer]:
+    data, options = _load(source, asked, options, progress)
     for start in range(0, len(data), _AT_ONCE):
         part = data.take(slice(start, start + _AT_ONCE))
         labels: Iterable[Any] = itertools.repeat(-1) if part.labels is None else part.labels
-        for i, (answer, truth) in enumerate(zip(_answers(part.images, reader, error), labels, strict=False)):
-            label, probability, verdict, shown = answer
-            known = data.classes[truth] if truth >= 0 else ""
-            yield Answer(str(start + i), label, probability, verdict, truth=known, image=shown)
+        answers = _answers(part.images, asked, options, source.name)
+        for i, (answer, truth) in enumerate(zip(answers, labels, strict=False)):
+            yield answer(str(start + i), truth=data.classes[truth] if truth >= 0 else "")
         progress.update("reading", start + len(part), len(data))
 
 
-def _answers(
-    images: NDArray[np.uint8], reader: Reader, error: float | None
-) -> Iterator[tuple[str, float, Verdict, NDArray[np.uint8]]]:
-    readings = reader.read(images, error=error)
-    for label, confidence, verdict, image in zip(
-        readings.labels, readings.confidence, readings.verdicts, images, strict=True
-    ):
-        yield reader.record.classes[label], float(confidence), verdict, image
+def _load(source: Source, asked: Asked, options: ReadOptions, progress: Progress) -> tuple[Dataset, ReadOptions]:
+    """A data set, and what is still to be done with its images: a detector sees grey ones as they are."""
+    before = None
+    if asked.detector is not None:
+        before = Reading(options.model_copy(update={"frame": None, "resize": None}), progress)
+        with contextlib.suppress(DataError):  # they are of several sizes, or too large
+            data = read_source(source, before)
+            if data.channels == 1:
+                return data, options
+    return read_source(source, Reading(options, progress, before)), ReadOptions()
+
+
+def _answers(images: Images, asked: Asked, options: ReadOptions, what: object) -> Iterator[Callable[..., Answer]]:
+    """For each image, what makes an answer of its name."""
+    if not len(images):
+        return
+    fitted = fit(images, options, what)
+    readings = asked.reader.read(fitted, error=asked.error)
+    for label, confidence, verdict, image, machine_made in zip(
+        readings.labels, readings.confidence, readings.verdicts, fitted, _machine_made(images, asked.detector),
+        strict=True,
+    ):  # fmt: skip
+        name = asked.reader.record.classes[label]
+        yield partial(
+            Answer, label=name, probability=float(confidence), verdict=verdict, image=image, machine_made=machine_made
+        )
+
+
+def _machine_made(images: Images, detector: Reader | None) -> list[float | None]:
+    """How likely a generator made each; None for those of another size than the detector's, and for empty ones."""
+    found: list[float | None] = [None] * len(images)
+    if detector is None:
+        return found
+    places = [i for i, image in enumerate(images) if image.shape[:2] == detector.record.image_size]
+    if places:
+        readings = detector.read(np.stack([to_ink(images[i][None])[0] for i in places]))
+        for i, probability, verdict in zip(places, readings.probabilities[:, 1], readings.verdicts, strict=True):
+            found[i] = None if verdict == "empty" else float(probability)
+    return found

@@ -12,18 +12,19 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from digitsmith.answers.files import Answer, read_subject
+from digitsmith.answers.files import Answer, Asked, read_subject
 from digitsmith.data.images.grid import save_png
 from digitsmith.data.sources import read_over
 from digitsmith.errors import ConfigError, OutputError
 from digitsmith.files import require_file_place, staged_file
-from digitsmith.models.reader import Reader, load_reader
+from digitsmith.models.reader import Reader, load_detector, load_reader
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import ReadOptions
 from digitsmith.untrusted import exists
 
 _SHEET = 400  # images
 _SHEET_COLUMNS = 20
+_SUSPECT = 0.5  # probability of being machine-made
 _CELL, _TEXT, _SIDE = 40, 14, 32  # pixels: of a cell, of the line under an image, and of an image
 
 
@@ -39,6 +40,8 @@ class Count:
         accepted_right: how many of these are right.
         confirmed: how many show the digit that is verified.
         denied: how many show another one.
+        scored: of how many it is said how likely a generator made them.
+        suspect: for how many of these that is more likely than not.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -48,6 +51,8 @@ class Count:
     accepted_right: int = 0
     confirmed: int = 0
     denied: int = 0
+    scored: int = 0
+    suspect: int = 0
 
     def add(self, answer: Answer, claim: str | None) -> None:
         """Count one."""
@@ -62,6 +67,9 @@ class Count:
         if claim is not None and accepted:
             self.confirmed += answer.label == claim
             self.denied += answer.label != claim
+        if answer.machine_made is not None:
+            self.scored += 1
+            self.suspect += answer.machine_made > _SUSPECT
 
 
 def read(
@@ -70,6 +78,7 @@ def read(
     *,
     error: float | None = None,
     verify: str | None = None,
+    machine_made: bool = False,
     csv_file: str | Path | None = None,
     json_file: str | Path | None = None,
     sheet: str | Path | None = None,
@@ -84,6 +93,8 @@ def read(
         reader: what reads: as for `load_reader`.
         error: the share of all images that may get a wrong answer; see `Reader.read`.
         verify: a label, of which each image is asked whether it shows it; files get a column `shows`.
+        machine_made: say of images of 28x28 pixels how likely a generator made them, as `load_detector` does; files get
+            a column `machine_made`, which is empty for others.
         csv_file: where to write all answers as CSV.
         json_file: where to write them as lines of JSON.
         sheet: where to draw the first 400 images with their answers; refused ones are red.
@@ -107,12 +118,14 @@ def read(
     places = [None if place is None else Path(place) for place in (csv_file, json_file, sheet)]
     _require_places([place for place in places if place], subjects)
     table, lines, picture = places
+    asked = Asked(reader, error, load_detector() if machine_made else None)
+    columns = _columns(verify, machine_made)
     count, shown = Count(), list[Answer]()
     with listening(progress) as listener, contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(_csv(table, verify))] if table else []
-        writers += [stack.enter_context(_json(lines, verify))] if lines else []
+        writers = [stack.enter_context(_csv(table, columns))] if table else []
+        writers += [stack.enter_context(_json(lines, columns))] if lines else []
         for subject in subjects:
-            for answer in read_subject(subject, reader, options, error, listener):
+            for answer in read_subject(subject, asked, options, listener):
                 count.add(answer, verify)
                 told(answer)
                 for write in writers:
@@ -138,29 +151,41 @@ def _require_places(places: Sequence[Path], subjects: Sequence[str | Path]) -> N
         taken.add(place.resolve())
 
 
-def _row(answer: Answer, claim: str | None) -> dict[str, str | float]:
+_Columns = dict[str, Callable[[Answer], str | float | None]]
+
+
+def _columns(claim: str | None, machine_made: bool) -> _Columns:
     """What is written of an answer; `shows` is whether it shows the digit that is verified: yes, no, or empty."""
-    row: dict[str, str | float] = {
-        "file": answer.name, "label": answer.label, "probability": round(answer.probability, 6),
-        "verdict": answer.verdict, "error": answer.error,
-    }  # fmt: skip
+    columns: _Columns = {
+        "file": lambda answer: answer.name,
+        "label": lambda answer: answer.label,
+        "probability": lambda answer: round(answer.probability, 6),
+        "verdict": lambda answer: answer.verdict,
+        "error": lambda answer: answer.error,
+    }
     if claim is not None:
-        row["shows"] = "" if answer.verdict != "read" else "yes" if answer.label == claim else "no"
-    return row
+        columns["shows"] = lambda answer: "" if answer.verdict != "read" else "yes" if answer.label == claim else "no"
+    if machine_made:
+        columns["machine_made"] = lambda answer: None if answer.machine_made is None else round(answer.machine_made, 6)
+    return columns
+
+
+def _row(answer: Answer, columns: _Columns) -> dict[str, str | float | None]:
+    return {name: value(answer) for name, value in columns.items()}
 
 
 @contextlib.contextmanager
-def _csv(path: Path, claim: str | None) -> Iterator[Callable[[Answer], object]]:
+def _csv(path: Path, columns: _Columns) -> Iterator[Callable[[Answer], object]]:
     with staged_file(path) as staged, staged.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.DictWriter(file, _row(Answer("", "", 0.0, "read"), claim))
+        writer = csv.DictWriter(file, list(columns))
         writer.writeheader()
-        yield lambda answer: writer.writerow(_row(answer, claim))
+        yield lambda answer: writer.writerow(_row(answer, columns))
 
 
 @contextlib.contextmanager
-def _json(path: Path, claim: str | None) -> Iterator[Callable[[Answer], object]]:
+def _json(path: Path, columns: _Columns) -> Iterator[Callable[[Answer], object]]:
     with staged_file(path) as staged, staged.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        yield lambda answer: file.write(json.dumps(_row(answer, claim)) + "\n")
+        yield lambda answer: file.write(json.dumps(_row(answer, columns)) + "\n")
 
 
 def _draw(answers: Sequence[Answer], path: Path) -> None:

@@ -40,6 +40,14 @@ def read(
     verify: Annotated[
         str | None, typer.Option(help="Say of each image whether it shows this digit.", metavar="LABEL")
     ] = None,
+    machine_made: Annotated[
+        bool,
+        typer.Option(
+            "--machine-made",
+            help="Say how likely a generator made each image, if it has 28x28 pixels: others have lost the traces. It "
+            "is no proof.",
+        ),
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="Write all answers as CSV.", metavar="FILE")] = None,
     json: Annotated[Path | None, typer.Option(help="Write all answers as lines of JSON.", metavar="FILE")] = None,
     sheet: Annotated[
@@ -55,6 +63,7 @@ def read(
     digitsmith read scans --csv answers.csv --sheet sheet.png
     digitsmith read digits:test --reader my-reader --error 0.05
     digitsmith read cheque.png --verify 7
+    digitsmith read found --machine-made --csv scores.csv
 
     A folder is read file by file. Of a data set with labels, such as digits:test, it is said how many answers are
     right. Files that cannot be read are named, and the others are read.
@@ -65,27 +74,31 @@ def read(
         nonlocal shown
         shown += 1
         if shown <= _SHOWN:
-            typer.echo(_line(answer, verify))
+            typer.echo(_line(answer, verify, machine_made))
 
     count = digitsmith.read(
-        subjects, reader, error=error, verify=verify, csv_file=csv, json_file=json, sheet=sheet, read=read, told=tell
-    )
+        subjects, reader, error=error, verify=verify, machine_made=machine_made, csv_file=csv, json_file=json,
+        sheet=sheet, read=read, told=tell,
+    )  # fmt: skip
     if shown > _SHOWN:
         typer.echo(f"… and {shown - _SHOWN:,} more{'' if csv or json else ': --csv FILE has all of them'}.")
-    _summarise(count, verify)
+    _summarise(count, verify, machine_made)
     for place in (csv, json, sheet):
         if place is not None:
             typer.echo(f"  {place}")
 
 
-def _line(answer: "Answer", claim: str | None) -> str:
+def _line(answer: "Answer", claim: str | None, machine_made: bool) -> str:
     verdict = answer.error or answer.verdict
     if claim is not None and answer.verdict == "read":
         verdict = "yes" if answer.label == claim else "no"
-    return f"{answer.name}  {answer.label or '-'}  {answer.probability:.4f}  {verdict}"
+    line = f"{answer.name}  {answer.label or '-'}  {answer.probability:.4f}  {verdict}"
+    if not machine_made:
+        return line
+    return f"{line}  machine-made {'-' if answer.machine_made is None else f'{answer.machine_made:.4f}'}"
 
 
-def _summarise(count: "Count", claim: str | None) -> None:
+def _summarise(count: "Count", claim: str | None, machine_made: bool) -> None:
     total, accepted = count.verdicts.total(), count.verdicts["read"]
     refused = ", ".join(f"{number:,} {verdict}" for verdict, number in count.verdicts.items() if verdict != "read")
     typer.echo(f"\n{accepted:,} of {total:,} images read{f'; refused: {refused}' if refused else ''}.")
@@ -97,3 +110,8 @@ def _summarise(count: "Count", claim: str | None) -> None:
             nl=False,
         )
         typer.echo(f", and {count.accepted_right / max(count.accepted, 1):.2%} of those that are read.")
+    if machine_made:
+        typer.echo(
+            f"{count.suspect:,} of {count.scored:,} images of 28x28 pixels are more likely machine-made than not."
+        )
+        typer.echo("That proves nothing: docs/readers.md says what the score was measured on.")

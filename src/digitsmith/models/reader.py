@@ -188,7 +188,7 @@ def load_reader(reader: str | Path | None = None) -> Reader:
         array([3, 1, 4])
     """
     if reader is None:
-        return _shipped()
+        return _shipped("reader")
     path = Path(reader)
     with reading(path, ModelError, "give a folder that `learn` made, or its reader.onnx"):
         if path.is_dir():
@@ -205,9 +205,24 @@ def load_reader(reader: str | Path | None = None) -> Reader:
         return Reader(str(reader), read_bytes(path, _MAX_BYTES))
 
 
+def load_detector() -> Reader:
+    """Load the detector that comes with the package: a reader of two classes, `handwritten` and `machine-made`.
+
+    It takes images of one digit each, of 28x28 pixels, as they are: what was scaled has lost what it looks at. Its
+    probabilities are for as many images of either class, and prove nothing; see the guide of readers.
+
+    Examples:
+        >>> import digitsmith
+        >>> made = digitsmith.load().sample([3, 1, 4])
+        >>> digitsmith.load_detector().read(made).probabilities[:, 1] > 0.5
+        array([ True,  True,  True])
+    """
+    return _shipped("detector")
+
+
 @functools.cache
-def _shipped() -> Reader:
-    return Reader("reader", (_ZOO / "reader" / READER).read_bytes())
+def _shipped(name: str) -> Reader:
+    return Reader(name, (_ZOO / name / READER).read_bytes())
 
 
 def _check(name: str, content: bytes) -> tuple[ReaderRecord, bytes]:
