@@ -1,9 +1,9 @@
 """The detector in the box, made again: `python tools/detector.py FOLDER`, or `make detector`.
 
-It learns to tell MNIST's training digits from as many digits of the model in the box, of the same classes. A sixth of
-both is held out. Images of both kinds are altered in the same ways, so that it does not rest on the faintest pixels
-alone. Digits that were scaled count as handwritten: scaling wipes out the traces, and other scanners' digits were all
-scaled once.
+It learns to tell MNIST's training digits from as many generated ones of the same classes: half are of the model in the
+box, half of the generators that `--with RUN` names. A sixth of MNIST's is held out, with as many generated ones. Images
+of both kinds are altered in the same ways, so that it does not rest on the faintest pixels alone. Digits that were
+scaled count as handwritten: scaling wipes out the traces, and other scanners' digits were all scaled once.
 
 MNIST's test split is read once, at the end. `--unseen RUN` names generators that had no part in it, `--also SOURCE`
 other handwritten digits. `--keep` measures the detector that is there.
@@ -56,6 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help=f"where to write {READER}")
     parser.add_argument("--keep", action="store_true", help="do not train: measure the detector that is there")
+    parser.add_argument("--with", nargs="*", default=[], metavar="RUN", dest="others", help="generators to learn from")
     parser.add_argument("--unseen", nargs="*", default=[], metavar="RUN", help="generators to test it on")
     parser.add_argument("--also", nargs="*", default=[], metavar="SOURCE", help="handwritten digits to test it on")
     arguments = parser.parse_args()
@@ -65,42 +66,56 @@ def main() -> None:
     else:
         arguments.folder.mkdir(parents=True, exist_ok=True)
         with listening(True) as progress:
-            detector = train(arguments.folder, test, progress)
+            detector = train(arguments.folder, [digitsmith.load(run) for run in arguments.others], test, progress)
         for measured in detector.record.measured:
             print(f"{measured.title}: {measured.accuracy:.2%} of {measured.images:,} right")
     measure(detector, test, [digitsmith.load(run) for run in arguments.unseen], arguments.also)
 
 
-def train(folder: Path, test: Dataset, progress: Progress) -> Reader:
-    """Learn to tell MNIST's training digits from those of the model in the box."""
-    real, model = load_dataset("mnist", progress=False), digitsmith.load()
+def train(folder: Path, others: list[Model], test: Dataset, progress: Progress) -> Reader:
+    """Learn to tell MNIST's training digits from those of the model in the box and of others."""
+    real, box = load_dataset("mnist", progress=False), digitsmith.load()
     assert real.labels is not None
     held = np.concatenate([places[:HELD_OUT] for places in shuffled_places(real.labels, len(real.classes), 0)])
     known, held_out = real.take(np.setdiff1d(np.arange(len(real)), held)), real.take(held)
     progress.note("Making and altering digits.")
-    made = made_like(known, model, SEED)
-    seen = altered_kinds(known, made)
+    made = made_by(box, others, known, SEED)
+    seen = altered_kinds(known, np.concatenate(made))
     given = Given(
         labelled=seen,
-        held_out=both(held_out.images, made_like(held_out, model, SEED + 1)),
+        held_out=both(held_out.images, np.concatenate(made_by(box, others, held_out, SEED + 1))),
         unlabelled=None,
         drawn=(),
-        test=both(test.images, made_like(test, model, SEED + 2)),
+        test=both(test.images, made_like(test, box, SEED + 2)),
         data=real.record("mnist", ReadOptions()),
         unlabelled_data=None,
     )
+    generated = [
+        GeneratedRecord(model=model.name, sha256=model.sha256, images=len(images))
+        for model, images in zip([box, *others], made, strict=True)
+    ]
     training = ReaderTraining(
         data=given.data,
         device="cpu",
         versions=Versions.here("torch", "numpy"),
         labelled=len(real),
-        generated=GeneratedRecord(model=model.name, sha256=model.sha256, images=len(made)),
+        generated=generated[0],
+        also_generated=tuple(generated[1:]),
         classifier=ClassifierRecord(**asdict(RECIPE)),
         steps=RECIPE.epochs * (len(seen) // RECIPE.batch_size),
         seed=0,
     )
     net = train_classifier(seen, RECIPE, 0, progress, work="learning to detect")
     return finish(net.cpu(), given, training, folder / READER)
+
+
+def made_by(box: Model, others: list[Model], real: Dataset, seed: int) -> list[Images]:
+    """As many digits of all models together, half of them of the one in the box, if there are others."""
+    whole = len(real)
+    first = whole // 2 if others else whole
+    ends = [first, *(first + (whole - first) * (i + 1) // len(others) for i in range(len(others)))]
+    parts = zip([box, *others], [0, *ends], ends, strict=False)
+    return [made_like(real.take(slice(start, end)), model, seed) for model, start, end in parts]
 
 
 def made_like(real: Dataset, model: Model, seed: int) -> Images:
@@ -167,21 +182,30 @@ def rounded(levels: NDArray[np.float64]) -> Images:
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
-def rescale(image: Images, random: Random, *, framed: bool | None = None) -> Images:
-    """Bring a digit to another size; then frame it as MNIST was, or put it anywhere, as chance has it."""
-    framed = random.random() < 0.5 if framed is None else framed
-    side = int(random.integers(*((20, 101) if framed else (14, 37))))
+def rescale(image: Images, random: Random) -> Images:
+    """Bring a digit to another size, and back: framed as MNIST was, put anywhere, or filling the image."""
+    ways: list[Callable[[], Images]] = [
+        lambda: frame(resized(image, random.integers(20, 101), random), "mnist"),
+        lambda: put_anywhere(resized(image, random.integers(14, 37), random), random),
+        lambda: resized(frame(image, "tight", (random.integers(8, 25),) * 2), SIDE, random),
+    ]
+    return ways[random.integers(len(ways))]()
+
+
+def resized(image: Images, side: int, random: Random) -> Images:
+    """Scaled by one of the usual ways, and every other time saved as JPEG."""
     ways = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
     scaled = np.asarray(Image.fromarray(image).resize((side, side), ways[random.integers(len(ways))]))
-    if random.random() < 0.5:
-        scaled = through_jpeg(scaled, int(random.integers(60, 99)))
-    if framed:
-        return frame(scaled, "mnist")
-    room = abs(SIDE - side)
+    return through_jpeg(scaled, int(random.integers(60, 99))) if random.random() < 0.5 else scaled
+
+
+def put_anywhere(image: Images, random: Random) -> Images:
+    """A square image on paper of the usual size, or cut to that."""
+    room = abs(SIDE - len(image))
     top, left = random.integers(room + 1, size=2)
-    if side > SIDE:
-        return scaled[top : top + SIDE, left : left + SIDE]
-    return np.pad(scaled, ((top, room - top), (left, room - left)))
+    if len(image) > SIDE:
+        return image[top : top + SIDE, left : left + SIDE]
+    return np.pad(image, ((top, room - top), (left, room - left)))
 
 
 def measure(detector: Reader, test: Dataset, unseen: list[Model], sources: list[str]) -> None:
@@ -206,7 +230,7 @@ def measure(detector: Reader, test: Dataset, unseen: list[Model], sources: list[
         "pixels under 32 made paper": lambda image: without_faint(image, 32),
         "noise of 2 levels": lambda image: with_noise(image, 2.0, random),
         "JPEG of quality 80": lambda image: through_jpeg(image, 80),
-        "scaled, and framed": lambda image: rescale(image, random, framed=True),
+        "scaled, and framed": lambda image: frame(resized(image, random.integers(20, 101), random), "mnist"),
     }
     for title, way in ways.items():
         show(f"  {title}", np.stack([way(image) for image in test.images]), np.stack([way(image) for image in made]))

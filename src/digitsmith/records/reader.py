@@ -51,6 +51,9 @@ class ReaderTraining(Origin):
     unlabelled: Count = Field(default=0, description="Images that were used without labels.")
     unlabelled_data: DataRecord | None = Field(default=None, description="Where these came from, if not from `data`.")
     generated: GeneratedRecord | None = None
+    also_generated: Annotated[tuple[GeneratedRecord, ...], Field(max_length=100)] = Field(
+        default=(), description="Those of further models."
+    )
     classifier: ClassifierRecord
     steps: Count
     seed: Seed
