@@ -72,7 +72,17 @@ def test_files_are_scored_as_they_are_and_scaled_ones_not_at_all(made: Dataset) 
     assert [float(rows[f"{i:02}"]) for i in range(12)] == pytest.approx(expected.tolist(), abs=1e-5)
     assert [rows[name] for name in ("large", "white", "bad")] == ["", "", ""]
     lines = [json.loads(line) for line in Path("a.jsonl").read_text().splitlines()]
-    assert list(lines[0]) == ["file", "label", "probability", "verdict", "error", "shows", "machine_made"]
+    assert list(lines[0]) == [
+        "file",
+        "label",
+        "probability",
+        "verdict",
+        "likeliest",
+        "truth",
+        "error",
+        "shows",
+        "machine_made",
+    ]
     assert [line["machine_made"] for line in lines if "large" in line["file"]] == [None]
     assert count.scored == 12
     assert count.suspect == (expected > 0.5).sum()
@@ -94,18 +104,20 @@ def test_data_sets_are_scored_before_they_are_framed_and_read_as_ever(made: Data
 def test_data_sets_of_other_images_are_read_without_scores(made: Dataset) -> None:
     formats.write(made.take(slice(0, 20)).resize((40, 40)), Path("larger"), "npz")
     grey = made.images[:20]
-    formats.write(Dataset(np.repeat(grey[..., None], 3, 3) // (1, 2, 3)), Path("colour"), "npz")
+    formats.write(Dataset(grey[..., None] // np.array([1, 2, 3], np.uint8)), Path("colour"), "npz")
     assert scores_of("larger", "colour") == [None] * 40
 
 
 def test_the_command_says_the_score_and_that_it_is_no_proof(made: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
     Image.fromarray(made.images[0]).save("one.png")
     Image.fromarray(made.images[0]).resize((90, 90)).save("two.png")
-    assert main(["read", "one.png", "two.png", "--machine-made"]) == 0
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["read", "one.png", "two.png", "--machine-made"])
     shown = capsys.readouterr().out
     assert "machine-made 0." in shown
     assert "machine-made -" in shown
-    assert "of 1 images of 28x28 pixels" in shown
-    assert "That proves nothing" in shown
-    assert main(["read", "one.png"]) == 0
+    assert "Of 1 of the images it is said how likely" in shown
+    assert "That is no proof" in shown
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["read", "one.png"])
     assert "machine-made" not in capsys.readouterr().out

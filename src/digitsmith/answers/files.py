@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -37,23 +37,28 @@ class Answer:
 
     Attributes:
         name: of its file, or its place in a data set, counted from 0.
-        label: the name of the most likely class; empty if there is none.
+        likeliest: the name of the most likely class, even if the image is refused; empty if the file is no image.
         probability: of that class.
         verdict: `read`, or why the image is refused; "unreadable" if the file is no image.
-        truth: the name of its class, where the data set says it; else empty.
+        truth: the name of its class, where the data set or the folder of the file says it; else empty.
         error: why a file cannot be read.
         image: uint8[h, w] or uint8[h, w, 3], as it was read; None if it could not be.
         machine_made: the probability that a generator made it; None if that was not asked for, or cannot be said.
     """
 
     name: str
-    label: str
+    likeliest: str
     probability: float
     verdict: Verdict | Literal["unreadable"]
     truth: str = ""
     error: str = ""
     image: NDArray[np.uint8] | None = None
     machine_made: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The answer, the name of a class; empty if the image is refused."""
+        return self.likeliest if self.verdict == "read" else ""
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,9 @@ class Asked:
 def read_subject(subject: str | Path, asked: Asked, options: ReadOptions, progress: Progress) -> Iterator[Answer]:
     """Read an image file, all image files of a folder, however deep, or a data set.
 
-    Whether ink is dark or bright is found out from the first files together, up to a thousand, and holds for all. The
-    name of a data set means that data set, whatever lies in a folder of that name.
+    Whether ink is dark or bright is found out from the first files together, up to a thousand, and holds for all; if
+    there are both, from each file by itself. Files that lie in folders named as all classes of the reader are taken to
+    show what these say. The name of a data set means that data set, whatever lies in a folder of that name.
 
     Raises:
         DataError: there is no such file, or no image in it.
@@ -100,16 +106,28 @@ def _read_files(
     files: Sequence[Path], what: Path, asked: Asked, options: ReadOptions, progress: Progress
 ) -> Iterator[Answer]:
     reading, done = Reading(options, progress), 0
+    sorted_by_class = {file.parent.name for file in files} == set(asked.reader.record.classes)
     for decoded in _decoded_in_parts(files):
-        images = settle_ink([image for _, image, _ in decoded if image is not None], reading, what)
+        images = _settle_ink([image for _, image, _ in decoded if image is not None], reading, what)
         if reading.ink:
             reading.options = options = options.model_copy(update={"ink": reading.ink})
         answers = _answers(images, asked, options, what)
         for file, image, why in decoded:
-            name = str(file)
-            yield Answer(name, "", 0.0, "unreadable", error=why) if image is None else next(answers)(name)
+            name, truth = str(file), file.parent.name if sorted_by_class else ""
+            if image is None:
+                yield Answer(name, "", 0.0, "unreadable", truth, why)
+            else:
+                yield next(answers)(name, truth=truth)
         done += len(decoded)
         progress.update("reading", done, len(files))
+
+
+def _settle_ink(images: list[NDArray[np.uint8]], reading: Reading, what: Path) -> Images:
+    try:
+        return settle_ink(images, reading, what)
+    except DataError:
+        reading.note(f"{what}: there is dark ink on bright paper, and bright on dark: each is read as what it is.")
+        return [settle_ink([image], Reading(reading.options), what)[0] for image in images]
 
 
 _Decoded = tuple[Path, NDArray[np.uint8] | None, str]  # a file, its pixels, or why there are none
@@ -138,7 +156,7 @@ def _decoded(file: Path) -> tuple[NDArray[np.uint8] | None, str]:
 
 
 def _read_data_set(source: Source, asked: Asked, options: ReadOptions, progress: Progress) -> Iterator[Answer]:
-    data, options = _load(source, asked, options, progress)
+    data, asked, options = _load(source, asked, options, progress)
     for start in range(0, len(data), _AT_ONCE):
         part = data.take(slice(start, start + _AT_ONCE))
         labels: Iterable[Any] = itertools.repeat(-1) if part.labels is None else part.labels
@@ -148,16 +166,16 @@ def _read_data_set(source: Source, asked: Asked, options: ReadOptions, progress:
         progress.update("reading", start + len(part), len(data))
 
 
-def _load(source: Source, asked: Asked, options: ReadOptions, progress: Progress) -> tuple[Dataset, ReadOptions]:
-    """A data set, and what is still to be done with its images: a detector sees grey ones as they are."""
+def _load(source: Source, asked: Asked, options: ReadOptions, progress: Progress) -> tuple[Dataset, Asked, ReadOptions]:
+    """A data set, what can be asked of it, and how it is still to be framed: a detector sees grey images as they are."""
     before = None
     if asked.detector is not None:
         before = Reading(options.model_copy(update={"frame": None, "resize": None}), progress)
         with contextlib.suppress(DataError):  # they are of several sizes, or too large
             data = read_source(source, before)
             if data.channels == 1:
-                return data, options
-    return read_source(source, Reading(options, progress, before)), ReadOptions()
+                return data, asked, options
+    return read_source(source, Reading(options, progress, before)), replace(asked, detector=None), ReadOptions()
 
 
 def _answers(images: Images, asked: Asked, options: ReadOptions, what: object) -> Iterator[Callable[..., Answer]]:
@@ -172,7 +190,12 @@ def _answers(images: Images, asked: Asked, options: ReadOptions, what: object) -
     ):  # fmt: skip
         name = asked.reader.record.classes[label]
         yield partial(
-            Answer, label=name, probability=float(confidence), verdict=verdict, image=image, machine_made=machine_made
+            Answer,
+            likeliest=name,
+            probability=float(confidence),
+            verdict=verdict,
+            image=image,
+            machine_made=machine_made,
         )
 
 

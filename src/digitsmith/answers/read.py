@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from digitsmith.answers.files import Answer, Asked, read_subject
 from digitsmith.data.images.grid import save_png
 from digitsmith.data.sources import read_over
-from digitsmith.errors import ConfigError, OutputError
+from digitsmith.errors import ConfigError, DataError, OutputError
 from digitsmith.files import require_file_place, staged_file
 from digitsmith.models.reader import Reader, load_detector, load_reader
 from digitsmith.progress import Progress, listening
@@ -34,7 +34,7 @@ class Count:
 
     Attributes:
         verdicts: how many images have each.
-        labelled: how many have a label in their data set.
+        labelled: of how many of them it is known what they show.
         right: how many of these are read right, were none refused.
         accepted: how many of these are accepted.
         accepted_right: how many of these are right.
@@ -58,8 +58,8 @@ class Count:
         """Count one."""
         accepted = answer.verdict == "read"
         self.verdicts[answer.verdict] += 1
-        if answer.truth:
-            right = answer.label == answer.truth
+        if answer.truth and answer.likeliest:
+            right = answer.likeliest == answer.truth
             self.labelled += 1
             self.right += right
             self.accepted += accepted
@@ -103,7 +103,7 @@ def read(
         progress: True shows it, False is silent; or a listener.
 
     Raises:
-        DataError: there is no such file, or no image in it.
+        DataError: there is no such file, no image in it, or none that can be read.
         ModelError: no such reader, or one that cannot be used.
         ConfigError: an error that the reader cannot promise, or a label that it does not have.
         OutputError: a file that cannot be written.
@@ -115,6 +115,9 @@ def read(
         known = " ".join(reader.record.classes)
         raise ConfigError(f"{verify}: {reader.name} knows no such label, only {known}.", parameter="verify")
     subjects = [subjects] if isinstance(subjects, str | Path) else subjects
+    if not all(isinstance(subject, str | Path) for subject in subjects):
+        message = "give the names of files, folders or data sets; load_reader().read(images) reads arrays."
+        raise DataError(message, parameter="subjects")
     places = [None if place is None else Path(place) for place in (csv_file, json_file, sheet)]
     _require_places([place for place in places if place], subjects)
     table, lines, picture = places
@@ -132,6 +135,8 @@ def read(
                     write(answer)
                 if picture and len(shown) < _SHEET:
                     shown.append(answer)
+        if count.verdicts.keys() == {"unreadable"}:
+            raise DataError(f"none of these files is an image that can be read: {answer.name}: {answer.error}.")
     if picture:
         _draw(shown, picture)
     return count
@@ -161,6 +166,8 @@ def _columns(claim: str | None, machine_made: bool) -> _Columns:
         "label": lambda answer: answer.label,
         "probability": lambda answer: round(answer.probability, 6),
         "verdict": lambda answer: answer.verdict,
+        "likeliest": lambda answer: answer.likeliest,
+        "truth": lambda answer: answer.truth,
         "error": lambda answer: answer.error,
     }
     if claim is not None:
@@ -202,5 +209,5 @@ def _draw(answers: Sequence[Answer], path: Path) -> None:
         colour = (200, 200, 200) if accepted else (255, 90, 90)
         if not accepted:
             drawing.rectangle((left - 2, top - 2, left + _SIDE + 1, top + _SIDE + 1), outline=colour)
-        drawing.text((left, top + _SIDE + 2), answer.label[:5] if accepted else f"{answer.label[:3]}?", fill=colour)
+        drawing.text((left, top + _SIDE + 2), answer.label[:5] if accepted else f"{answer.likeliest[:3]}?", fill=colour)
     save_png(path, np.asarray(picture))

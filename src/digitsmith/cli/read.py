@@ -65,8 +65,8 @@ def read(
     digitsmith read cheque.png --verify 7
     digitsmith read found --machine-made --csv scores.csv
 
-    A folder is read file by file. Of a data set with labels, such as digits:test, it is said how many answers are
-    right. Files that cannot be read are named, and the others are read.
+    A folder is read file by file. Of a data set with labels, such as digits:test, and of a folder with one folder for
+    each digit, it is said how many answers are right. Files that cannot be read are named, and the others are read.
     """
     shown = 0
 
@@ -92,7 +92,8 @@ def _line(answer: "Answer", claim: str | None, machine_made: bool) -> str:
     verdict = answer.error or answer.verdict
     if claim is not None and answer.verdict == "read":
         verdict = "yes" if answer.label == claim else "no"
-    line = f"{answer.name}  {answer.label or '-'}  {answer.probability:.4f}  {verdict}"
+    label = answer.label or (f"{answer.likeliest}?" if answer.likeliest else "-")
+    line = f"{answer.name}  {label}  {answer.probability:.4f}  {verdict}"
     if not machine_made:
         return line
     return f"{line}  machine-made {'-' if answer.machine_made is None else f'{answer.machine_made:.4f}'}"
@@ -112,6 +113,7 @@ def _summarise(count: "Count", claim: str | None, machine_made: bool) -> None:
         typer.echo(f", and {count.accepted_right / max(count.accepted, 1):.2%} of those that are read.")
     if machine_made:
         typer.echo(
-            f"{count.suspect:,} of {count.scored:,} images of 28x28 pixels are more likely machine-made than not."
+            f"Of {count.scored:,} of the images it is said how likely a generator made them; for {count.suspect:,} it "
+            "is more likely than not."
         )
-        typer.echo("That proves nothing: docs/readers.md says what the score was measured on.")
+        typer.echo("That is no proof: docs/readers.md says what the score can be wrong about.")

@@ -55,7 +55,11 @@ def settle_ink(images: Images, reading: Reading, what: object, *, known: bool = 
         if reading.ink == "dark":
             images = [_inverted(image) for image in images] if isinstance(images, list) else np.bitwise_not(images)
     if coloured := grey.count(False) * (1 if isinstance(images, list) else len(images)):
-        reading.note(f"{what}: {coloured:,} images in colour became grey, of bright ink on dark paper.")
+        one = coloured == 1
+        reading.note(
+            f"{what}: {coloured:,} {'image' if one else 'images'} in colour became grey: what differs from the paper's "
+            "colour is ink, and bright."
+        )
     return images
 
 

@@ -1,0 +1,84 @@
+"""What is said of files that are read: answers and refusals, ink of both kinds, and what folders say."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import digitsmith
+from digitsmith.answers.files import Answer
+from digitsmith.cli import main
+from digitsmith.data.dataset import Dataset
+from digitsmith.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def made() -> Dataset:
+    """Two digits of each class."""
+    model = digitsmith.load()
+    labels = np.arange(20) % 10
+    return Dataset(model.sample(labels, seed=4), labels, model.record.classes)
+
+
+def answers_of(*subjects: str | Path, **asked: Any) -> list[Answer]:
+    answers: list[Answer] = []
+    digitsmith.read(subjects, told=answers.append, progress=False, **asked)
+    return answers
+
+
+def save(image: np.ndarray[Any, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path)
+
+
+def test_ink_of_both_kinds_in_a_folder_is_read_file_by_file(made: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    for i, image in enumerate(made.images):
+        save(image if i % 2 else 255 - image, Path(f"scans/{i:02}.png"))
+    assert made.labels is not None
+    found = [int(answer.likeliest) for answer in answers_of("scans")]
+    assert (np.array(found) == made.labels).sum() >= 19
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["read", "scans"])
+    assert "each is read as what it is" in capsys.readouterr().err
+
+
+def test_folders_named_as_all_digits_say_what_their_files_show(made: Dataset) -> None:
+    assert made.labels is not None
+    for i, (image, label) in enumerate(zip(made.images, made.labels, strict=True)):
+        save(image, Path(f"scans/{label}/{i}.png"))
+    assert all(answer.truth == Path(answer.name).parent.name for answer in answers_of("scans"))
+    count = digitsmith.read("scans", progress=False)
+    assert count.labelled == 20
+    assert count.right >= 19
+    for file in Path("scans/7").iterdir():
+        file.unlink()
+    assert {answer.truth for answer in answers_of("scans")} == {""}  # pages with numbers for names, it may be
+
+
+def test_what_is_refused_has_no_label(made: Dataset) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    save(noise, Path("scans/noise.png"))
+    save(made.images[3], Path("scans/three.png"))
+    Path("scans/bad.png").write_bytes(b"no picture")
+    digitsmith.read("scans", csv_file="a.csv", progress=False)
+    rows = {Path(row["file"]).stem: row for row in csv.DictReader(Path("a.csv").open())}
+    assert [rows["three"][column] for column in ("label", "likeliest", "verdict")] == ["3", "3", "read"]
+    assert rows["noise"]["label"] == ""
+    assert rows["noise"]["likeliest"] in made.classes
+    assert (rows["bad"]["label"], rows["bad"]["likeliest"], rows["bad"]["verdict"]) == ("", "", "unreadable")
+
+
+def test_nothing_that_can_be_read_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.png").write_bytes(b"no picture")
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["read", "bad.png", "--csv", "a.csv"])
+    assert "none of these files is an image that can be read: bad.png" in capsys.readouterr().err
+    assert not Path("a.csv").exists()
+
+
+def test_arrays_are_sent_to_the_reader(made: Dataset) -> None:
+    with pytest.raises(DataError, match=r"load_reader\(\)\.read\(images\) reads arrays"):
+        digitsmith.read(made.images)  # type: ignore[arg-type]
