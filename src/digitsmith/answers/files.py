@@ -167,7 +167,7 @@ def _read_data_set(source: Source, asked: Asked, options: ReadOptions, progress:
 
 
 def _load(source: Source, asked: Asked, options: ReadOptions, progress: Progress) -> tuple[Dataset, Asked, ReadOptions]:
-    """A data set, what can be asked of it, and how it is still to be framed: a detector sees grey images as they are."""
+    """A data set, what can be asked of it, how it is still to be framed: a detector sees grey images as they are."""
     before = None
     if asked.detector is not None:
         before = Reading(options.model_copy(update={"frame": None, "resize": None}), progress)
