@@ -7,7 +7,9 @@ from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.images.pixels import to_planes, to_uint8, to_unit
 from digitsmith.errors import DataError
-from digitsmith.records.base import check_class_names
+from digitsmith.progress import Silent
+from digitsmith.records.base import ReadOptions, check_class_names
+from digitsmith.training.gather import gather
 
 IMAGES = np.arange(3 * 8 * 8, dtype=np.uint8).reshape(3, 8, 8)
 COLOUR = np.stack([IMAGES, 255 - IMAGES, IMAGES // 2], axis=3)
@@ -173,3 +175,9 @@ def test_class_names_are_strings_in_order(classes) -> None:
 def test_lists_are_no_images() -> None:
     with pytest.raises(DataError, match="must be a NumPy array"):
         Dataset([[[0]]])  # type: ignore[arg-type]
+
+
+def test_a_record_says_which_split_was_learned_from() -> None:
+    given = gather("digits:test", "digits:train", None, 0, ReadOptions(), Silent())
+    assert given.unlabelled_data is not None
+    assert (given.data.split, given.unlabelled_data.split) == ("test", "train")

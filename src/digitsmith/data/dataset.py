@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,10 +111,13 @@ class Dataset:
         """Some of the images, by their places."""
         return Dataset(self.images[places], None if self.labels is None else self.labels[places], self.classes)
 
-    def record(self, source: str, read: ReadOptions | None = None) -> DataRecord:
-        """What a record says of it, as the training split of a source."""
+    def record(
+        self, source: str, read: ReadOptions | None = None, split: Literal["train", "test"] = "train"
+    ) -> DataRecord:
+        """What a record says of it, as a split of a source."""
         return DataRecord(
             source=source,
+            split=split,
             sha256=self.sha256(),
             images=len(self),
             image_size=self.image_size,

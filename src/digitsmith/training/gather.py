@@ -56,18 +56,19 @@ def gather(
     test = splits.images.get("test") if source.split == "train" else None
     test = None if test is None or not len(test.labelled()) else test.labelled()
     places = draw(images, per_class, seed, str(data))
-    record = images.record(str(data), options)
+    record = images.record(str(data), options, source.split)
     given = replace(divide(images, places, seed, record, drawn=per_class is not None), test=test)
     if unlabelled is None:
         return given
     plain = options.model_copy(update={"image_column": "", "label_column": ""})  # are those of the labelled ones
-    extra = read_source(Source.parse(str(unlabelled)), Reading(plain, progress))
+    others = Source.parse(str(unlabelled))
+    extra = read_source(others, Reading(plain, progress))
     if (extra.image_size, extra.channels) != (images.image_size, images.channels):
         raise DataError("these images are not of the kind of the labelled ones: frame both.", parameter="unlabelled")
     return replace(
         given,
         unlabelled=extra.images if given.unlabelled is None else np.concatenate([given.unlabelled, extra.images]),
-        unlabelled_data=Dataset(extra.images).record(str(unlabelled), plain),
+        unlabelled_data=Dataset(extra.images).record(str(unlabelled), plain, others.split),
     )
 
 
