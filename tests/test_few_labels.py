@@ -116,6 +116,21 @@ def test_no_label_but_the_drawn_ones_has_any_effect(digits: Dataset, monkeypatch
         digitsmith.train(out=first.folder, resume=True)
 
 
+def test_its_digits_teach_a_reader_of_the_same_labels_and_no_other(few: Path, whole: Run) -> None:
+    model = digitsmith.export(whole.folder, "model.onnx")
+
+    def learn(**asked: Any) -> Reader:
+        return digitsmith.learn(few, "again", generated="model.onnx", epochs=1, progress=False, **asked).reader
+
+    for asked in ({"per_class": 2}, {"per_class": 3, "seed": 1}):
+        with refused(ConfigError, "with labels that are not to be used", "generated"):
+            learn(**asked)
+    training = learn(per_class=3).record.training
+    assert training is not None
+    assert training.generated is not None
+    assert training.generated.sha256 == model.sha256
+
+
 def test_a_run_goes_on_wherever_it_was_stopped(few: Path, whole: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run, listener = Run(Path("run")), Listener()
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from digitsmith.answers.examine import examine
+from digitsmith.data.assemble import fit
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sheet import counts
 from digitsmith.data.sources import read_over
@@ -19,6 +20,7 @@ from digitsmith.models.reader import Reader
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import ReadOptions, Versions
 from digitsmith.records.learning import PLAN, READER, RESULT, Learning
+from digitsmith.records.model import TrainingRecord
 from digitsmith.records.reader import GeneratedRecord, ReaderTraining
 from digitsmith.records.study import ClassifierRecord
 from digitsmith.training import mixing
@@ -171,6 +173,18 @@ def _are_few(labelled: Dataset) -> bool:
     return max(counts(labelled).values()) <= _FEW
 
 
+def _gives_away(training: TrainingRecord, given: Given, seed: int) -> bool:
+    """Whether a model has learned from labels of the same images that are not to be used."""
+    ours, its = given.data, training.data
+    same_source = ours.source and (ours.source, ours.split, ours.images) == (its.source, its.split, its.images)
+    if ours.sha256 != its.sha256 and not same_source:  # whose pixels differ if they were read in another way
+        return False
+    run = training.config.get("run")
+    if training.labels is None or not isinstance(run, dict) or run.get("seed") != seed:
+        return True
+    return training.labels.per_class * len(given.labelled.classes) > len(given.drawn)  # fewer are among more
+
+
 def _result(reader: Reader, taught: Taught, given: Given) -> Learning:
     """What became of a learning."""
     record = reader.record
@@ -227,17 +241,21 @@ def _generated(
         return [], None
     model = load(generated)
     record = model.record
-    if given.drawn and record.training is not None and record.training.data.sha256 == given.data.sha256:
+    if given.drawn and record.training is not None and _gives_away(record.training, given, seed):
         if generated is None:
             return [], None
         raise ConfigError(
             f"{model.name} was trained on these images, with labels that are not to be used: its digits would give the "
-            f"others away. Choose another model, or none.",
+            f"others away. Choose another model, or none; or train one from the same labels, with as many of each "
+            f"class and the same seed.",
             parameter="generated",
         )
-    kind = (record.image_size, record.channels) == (labelled.image_size, labelled.channels)
     count = max(mixing.GENERATED, len(labelled))
-    made = digits_of(model, labelled.classes, seed, count) if kind and model.conditional else None
+    made = digits_of(model, labelled.classes, seed, count) if model.conditional else None
+    if made is not None and given.data.read.frame:
+        made = Dataset(fit(made.images, given.data.read, model.name), made.labels, made.classes)
+    if made is not None and (made.image_size, made.channels) != (labelled.image_size, labelled.channels):
+        made = None
     if made is None and generated is not None:
         raise ConfigError(
             f"{model.name} makes no images of this size, with these channels and classes: choose another, or none.",
