@@ -1,6 +1,7 @@
 """The study of scarce data: its arms, its rule, what it keeps when it is killed, and what it says."""
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from conftest import refused
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError, OutputError
+from digitsmith.records.cells import ArmKey, Cell
 from digitsmith.records.results import load_result
 from digitsmith.records.run import Run
-from digitsmith.records.scarce import ArmKey, Cell, Scarce
+from digitsmith.records.scarce import Scarce
 from digitsmith.studies import scarce as studies
 from digitsmith.studies.verdict import rows_of, verdicts_of
 from digitsmith.training import mixing, setup
@@ -23,11 +25,12 @@ from digitsmith.training import mixing, setup
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings of a second."""
-    recipe = dataclasses.replace(mixing.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=2, lr=1e-2)
+    recipe = mixing.Recipe(layers=((16, 4), (32, 2), (32, 1)), epochs=3, batch_size=32, lr=1e-2)
     monkeypatch.setattr(mixing, "RECIPE", recipe)
-    monkeypatch.setattr(mixing, "IMAGES", 6400)
+    monkeypatch.setattr(mixing, "IMAGES", 1600)
     monkeypatch.setattr(mixing, "GENERATED", 500)
     monkeypatch.setattr(mixing, "EPOCHS_WITH_UNLABELLED", 3)
+    monkeypatch.setattr(mixing, "AS_DISCRIMINATOR", dataclasses.replace(mixing.AS_DISCRIMINATOR, steps=5))
     monkeypatch.setattr(setup, "_STEPS_FROM_PAIR", {True: 3, False: 3})
     monkeypatch.setattr(setup, "_STEPS", {True: 3, False: 3})
 
@@ -62,8 +65,10 @@ def test_digits_of_other_classes_are_not_mixed_in(digits: Dataset) -> None:
 
 
 def test_a_killed_study_goes_on_with_what_is_finished(micro_residual: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mixing, "IMAGES", 640)
+    monkeypatch.setattr(mixing, "IMAGES", 320)
     monkeypatch.setattr(mixing, "GENERATED", 50)
+    exported = micro_residual.model.read_bytes()  # in place of an export of each, which takes the most time
+    monkeypatch.setattr("digitsmith.training.train.export_state", lambda _, place, *__: place.write_bytes(exported))
     options = {"per_class": [3], "seeds": 2, "model": micro_residual.folder, "progress": False}
     whole = digitsmith.scarce("digits", "whole", **options)
     assert {cell.arm for cell in whole.cells} == {"real", "box", "scratch", "adapted", "both"}
@@ -99,13 +104,13 @@ def test_a_killed_study_goes_on_with_what_is_finished(micro_residual: Run, monke
     assert "with digits of the model adapted to the examples" in page
     assert page.count("Rows of real examples, each above a row of generated digits") == 2 + 1  # scratch, adapted
     assert "digitsmith study scarce digits --per-class 3 --arms real,box,scratch,adapted,both --seeds 2" in page
-    assert "layers 16 (stride 2), 32 (stride 2), 64 (stride 1)" in page
+    assert "layers 16 (stride 4), 32 (stride 2), 32 (stride 1)" in page
     with refused(OutputError, "holds a study of other images", "out"):
         digitsmith.scarce("digits", "cut", **(options | {"model": "mnist"}))
 
 
 def test_numbers_arms_and_seeds_are_added_to_a_study(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mixing, "IMAGES", 640)
+    monkeypatch.setattr(mixing, "IMAGES", 320)
     monkeypatch.setattr(mixing, "GENERATED", 50)
     first = digitsmith.scarce("digits", "study", per_class=[1], seeds=2, arms=["real"], progress=False)
     more = digitsmith.scarce("digits", "study", per_class=[2], seeds=3, arms=["box"], progress=False)
@@ -117,12 +122,14 @@ def test_numbers_arms_and_seeds_are_added_to_a_study(monkeypatch: pytest.MonkeyP
     assert digitsmith.scarce("digits", "study", per_class=[1], seeds=2, arms=["real"], progress=False) == more
 
 
-def test_images_without_labels_are_an_arm_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mixing, "IMAGES", 640)
-    result = digitsmith.scarce("digits", "study", per_class=[2], seeds=2, arms=["unlabelled"], progress=False)
-    assert [(row.per_class, row.arm) for row in result.rows] == [(2, "real"), (2, "unlabelled")]
-    assert result.protocol.steps_with_unlabelled == 3 * 10
+def test_images_without_labels_are_arms_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixing, "IMAGES", 320)
+    arms = ["unlabelled", "discriminator"]
+    result = digitsmith.scarce("digits", "study", per_class=[2], seeds=2, arms=arms, progress=False)
+    assert [(row.per_class, row.arm) for row in result.rows] == [(2, "real"), (2, "unlabelled"), (2, "discriminator")]
+    assert (result.protocol.steps_with_unlabelled, result.protocol.steps_as_discriminator) == (3 * 10, 5)
     assert "with the other images, without labels" in result.verdicts[0]
+    assert "by a discriminator that is the classifier" in result.verdicts[1]
     assert [path.name for path in Path("study").iterdir()] == ["scarce.json"]
     assert "unlabelled" in digitsmith.write_report("study").read_text()
 
@@ -177,6 +184,20 @@ def test_verdicts_say_what_digits_are_worth_and_what_cannot_be_told() -> None:
     assert "generated digits harm here" in harm[0]
     beyond = verdicts_of(rows_of([*curve, *cells("box", 5, [0.98, 0.99])]))
     assert "worth about more than 20 real" in beyond[0]
+
+
+def test_a_study_of_before_is_shown_and_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixing, "IMAGES", 320)
+    options = {"per_class": [1], "seeds": 2, "arms": ["real"], "progress": False}
+    result = digitsmith.scarce("digits", "study", **options)
+    kept = json.loads(Path("study/scarce.json").read_text())
+    for row in kept["rows"]:  # as they were before rows named what they are compared with
+        for name in ("against", "p", "corrected"):
+            del row[name]
+    del kept["protocol"]["steps_as_discriminator"]
+    Path("study/scarce.json").write_text(json.dumps(kept))
+    assert "real examples only" in digitsmith.write_report("study").read_text()
+    assert digitsmith.scarce("digits", "study", **options).cells == result.cells
 
 
 def test_examples_of_few_are_among_those_of_many(digits: Dataset) -> None:

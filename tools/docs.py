@@ -21,7 +21,19 @@ from digitsmith.cli.app import app
 from digitsmith.config.loading import describe_keys, flatten, load_config, presets
 from digitsmith.config.style import WEAR, Style, Wear
 from digitsmith.data.downloads.catalogue import TITLES
-from digitsmith.records import base, dataset, evaluation, learning, model, reader, run, scarce, study
+from digitsmith.records import (
+    base,
+    cells,
+    classifiers,
+    dataset,
+    evaluation,
+    learning,
+    model,
+    reader,
+    run,
+    scarce,
+    study,
+)
 
 ROOT = Path(__file__).parent.parent
 PARTS, SITE = ROOT / "build/parts", ROOT / "build/site"
@@ -87,7 +99,7 @@ def commands() -> Iterator[str]:
 
 def records() -> Iterator[str]:
     """Every record, with its fields."""
-    for module in (evaluation, study, scarce, model, reader, learning, run, dataset, base):
+    for module in (evaluation, study, scarce, classifiers, cells, model, reader, learning, run, dataset, base):
         for kind in vars(module).values():
             if not (isinstance(kind, type) and issubclass(kind, base.Record) and kind.__module__ == module.__name__):
                 continue

@@ -42,9 +42,10 @@ _WRITE = ["write", "made", "--pattern", "[17]#", "--wear", "off"]
 _CHANGES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}  # as Python's audit events
 _WRITES = {"open", "write", "flush", "close", "fsync", "replace", "rename"}  # functions, before and after whose call
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    ["digitsmith.training.train", "digitsmith.studies.scarce", "torch._dynamo", "rich.console"]
-)
+_FORKS.set_forkserver_preload([
+    "digitsmith.training.train", "digitsmith.studies.scarce", "digitsmith.studies.classifiers", "torch._dynamo",
+    "rich.console",
+])  # fmt: skip
 
 
 @dataclass
@@ -119,6 +120,7 @@ def _commands() -> dict[str, Command]:
     resume = ["train", "--resume", "--out", "new"]
     study = ["study", "tstr", "mnist", "--reference", "few", "--count", "80", "--seeds", "2", "--json", "study.json"]
     scarce = ["study", "scarce", "few", "--per-class", "2", "--seeds", "2", "--arms", "box", "--out", "scarce"]
+    classifiers = ["study", "classifiers", "few", "--per-class", "2", "--seeds", "2", "--out", "classifiers"]
     learn = ["learn", "reader", "--data", "few", "--generated", "none", "--epochs", "2"]
     commands = {
         "train": Command([*_TRAIN, "--out", "new"], "new", _is_run, resume),
@@ -126,6 +128,9 @@ def _commands() -> dict[str, Command]:
         "evaluate": Command(["evaluate", "run", "--count", "300"], "run/evaluation.json", load_result),
         "study": Command(study, "study.json", load_result),
         "study scarce": Command(scarce, "scarce", lambda folder: load_result(folder / "scarce.json")),
+        "study classifiers": Command(
+            classifiers, "classifiers", lambda folder: load_result(folder / "classifiers.json")
+        ),
         "learn": Command(learn, "reader", _is_reader, is_done=lambda folder: not _is_learning(folder)),
         "read": Command(["read", "few", "--csv", "answers.csv"], "answers.csv", _is_table),
         "write": Command([*_WRITE, "--count", "100", "--annotations", "labels,coco,lmdb"], "made", _is_of_numbers, []),
@@ -147,7 +152,7 @@ def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
     import torch
 
     from digitsmith.cli import main
-    from digitsmith.studies import tstr
+    from digitsmith.studies import classifiers, tstr
     from digitsmith.training import mixing
 
     torch.set_num_threads(1)
@@ -155,6 +160,7 @@ def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
     tstr.RECIPE = replace(tstr.RECIPE, epochs=1, batch_size=16)
     mixing.RECIPE = replace(mixing.RECIPE, epochs=1, layers=((8, 2), (8, 2)))
     mixing.IMAGES, mixing.GENERATED, mixing.EPOCHS_WITH_UNLABELLED = 640, 100, 2
+    classifiers.RECIPE, classifiers.EPOCHS = replace(classifiers.RECIPE, steps=4, batch_size=8), 0
     counted = itertools.count()
 
     def count() -> None:

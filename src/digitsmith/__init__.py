@@ -6,7 +6,7 @@
 (3, 28, 28)
 
 The names below are functions and classes of the rooms, loaded at first use. Only `train`, `learn`, `export`,
-`tstr`, `scarce` and `as_torch` need torch (the extra `train`).
+`tstr`, `scarce`, `classifiers` and `as_torch` need torch (the extra `train`).
 """
 
 import importlib
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from digitsmith.models.generator import Model, load
     from digitsmith.models.reader import Reader, load_detector, load_reader
     from digitsmith.numbers.write import write
+    from digitsmith.records.classifiers import Classifiers
     from digitsmith.records.evaluation import Evaluation
     from digitsmith.records.scarce import Scarce
     from digitsmith.records.study import Study
     from digitsmith.report.page import write_report
+    from digitsmith.studies.classifiers import classifiers
     from digitsmith.studies.scarce import scarce
     from digitsmith.studies.tstr import tstr
     from digitsmith.training.export import export
@@ -39,12 +41,14 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "Count", "Dataset", "DigitsmithError", "Evaluation", "Learned", "Model", "Outcome", "Reader", "Scarce", "Stream",
-    "Study", "Style", "Wear", "as_torch", "evaluate", "export", "generate", "learn", "load", "load_dataset",
-    "load_detector", "load_reader", "read", "scarce", "stream", "train", "tstr", "write", "write_report",
+    "Classifiers", "Count", "Dataset", "DigitsmithError", "Evaluation", "Learned", "Model", "Outcome", "Reader",
+    "Scarce", "Stream", "Study", "Style", "Wear", "as_torch", "classifiers", "evaluate", "export", "generate", "learn",
+    "load", "load_dataset", "load_detector", "load_reader", "read", "scarce", "stream", "train", "tstr", "write",
+    "write_report",
 ]  # fmt: skip
 
 _HOMES = {
+    "Classifiers": "records.classifiers",
     "Count": "answers.read",
     "Dataset": "data.dataset",
     "DigitsmithError": "errors",
@@ -59,6 +63,7 @@ _HOMES = {
     "Style": "config.style",
     "Wear": "config.style",
     "as_torch": "training.stream",
+    "classifiers": "studies.classifiers",
     "evaluate": "evaluation.evaluate",
     "export": "training.export",
     "generate": "generation.generate",

@@ -22,14 +22,16 @@ from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.images.decoding import encode
 from digitsmith.records.base import DataRecord, LabelsRecord, ReadOptions, Versions
+from digitsmith.records.cells import ArmKey, Cell
+from digitsmith.records.classifiers import Classifiers, ClassifiersProtocol
 from digitsmith.records.dataset import DatasetRecord, GenerationRecord
 from digitsmith.records.evaluation import ReferenceRecord
 from digitsmith.records.model import GeneratorRecord
 from digitsmith.records.reader import Accuracy, Calibration, ReaderRecord
 from digitsmith.records.run import MetricsLine, Run, RunRecord
-from digitsmith.records.scarce import ArmKey, Cell, Scarce, ScarceProtocol
+from digitsmith.records.scarce import Scarce, ScarceProtocol
 from digitsmith.records.study import Arm, ClassifierRecord, Study, StudyProtocol
-from digitsmith.studies.verdict import rows_of, verdicts_of
+from digitsmith.studies.verdict import corrected, rows_of, verdicts_of
 from digitsmith.training import checkpoint, folder
 from digitsmith.training.classifier import Classifier
 from digitsmith.training.export import export_state
@@ -312,11 +314,11 @@ def _line(**values: Any) -> MetricsLine:
 
 @functools.cache
 def results() -> list[Files]:
-    """An evaluation, with a small picture in place of each of its own, and both kinds of study."""
+    """An evaluation, with a small picture in place of each of its own, and all kinds of study."""
     found = digitsmith.evaluate("digits", "digits", count=300, progress=False)
     picture = base64.b64encode(encode(images().images[0])).decode()
     evaluation = found.model_copy(update={"pictures": dict.fromkeys(found.pictures, picture)})
-    made = (evaluation, _study(), _scarce())
+    made = (evaluation, _study(), _scarce(), _classifiers())
     return [{"result.json": result.model_dump_json(indent=1).encode() + b"\n"} for result in made]
 
 
@@ -356,6 +358,23 @@ def _scarce() -> Scarce:
     return Scarce(
         subject="mine", reference=_REFERENCE, held_out=_REFERENCE, protocol=protocol, complete=True, cells=cells,
         rows=rows, verdicts=verdicts_of(rows), notes=("a note",),
+    )  # fmt: skip
+
+
+def _classifiers() -> Classifiers:
+    arms: tuple[ArmKey, ...] = ("mlp", "mlp-gan", "bayes")
+    protocol = ClassifiersProtocol(
+        per_class=(1, 5), seeds=2, arms=arms, read=ReadOptions(), pool=50, test_images=5, networks="mlp: layers",
+        least_steps=10, epochs=1, batch_size=2, lr=0.1, weight=1, components=3, versions=run_record().versions,
+    )  # fmt: skip
+    cells = tuple(
+        Cell(per_class=number, seed=seed, arm=arm, accuracy=0.5 + number / 20 + (seed + i * seed) / 50)
+        for number in (1, 5) for seed in (0, 1) for i, arm in enumerate(arms)
+    )  # fmt: skip
+    rows = corrected(rows_of(cells, {"mlp-gan": "mlp"}))
+    return Classifiers(
+        subject="mine", reference=_REFERENCE, held_out=_REFERENCE, protocol=protocol, complete=True, cells=cells,
+        rows=rows, verdicts=("a verdict",), notes=("a note",),
     )  # fmt: skip
 
 

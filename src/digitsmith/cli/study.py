@@ -1,6 +1,7 @@
 """`digitsmith study`: the experiments."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -88,7 +89,8 @@ def scarce(
     arms: Annotated[
         str | None,
         typer.Option(
-            help="What to compare with real: some of box,scratch,adapted,both,unlabelled. Default: all but the last.",
+            help="What to compare with real: some of box,scratch,adapted,both,unlabelled,discriminator. Default: the "
+            "first four.",
             metavar="ARM,ARM,…",
         ),
     ] = None,
@@ -109,8 +111,8 @@ def scarce(
     same command goes on after Ctrl-C. Needs torch: the extra train.
     """
     out = out or Path(f"scarce-{short_name(source)}")
-    chosen = None if arms is None else [arm.strip() for arm in arms.split(",")]
-    _scarce(source, out, per_class=per_class, model=model, seeds=seeds, arms=chosen, read=read)
+    chosen = None if arms is None else _words(arms)
+    _carry_out(digitsmith.scarce, source, out, per_class=per_class, model=model, seeds=seeds, arms=chosen, read=read)
 
 
 @reads
@@ -125,41 +127,96 @@ def labels(
     seeds: Annotated[
         int, typer.Option(min=2, help="How often everything is done, each time with other labels.", metavar="N")
     ] = 5,
+    arms: Annotated[
+        str,
+        typer.Option(help="What to compare with real: unlabelled, discriminator, or both.", metavar="ARM,ARM,…"),
+    ] = "unlabelled",
     read: Read = None,
 ) -> None:
     """Measure what images without labels are worth beside few labels.
 
     \b
     digitsmith study labels mnist
-    digitsmith study labels my-digits --per-class 5
+    digitsmith study labels my-digits --per-class 5 --arms discriminator
 
     The same small classifier learns from a few labelled images of each class: alone (real), and with all other images,
-    whose labels are not looked at (unlabelled), as `digitsmith learn` does. Each is tested on your test images, or on
-    half of your images where they have no splits. It is `digitsmith study scarce --arms unlabelled`.
+    whose labels are not looked at. From these it learns as `digitsmith learn` does (unlabelled), or as the
+    discriminator of a GAN, for which they are the real images (discriminator). Each is tested on your test images, or
+    on half of your images where they have no splits. It is `digitsmith study scarce --arms unlabelled`.
 
-    A classifier with unlabelled images takes about a quarter of an hour on two cores. What is finished is kept: the
-    same command goes on after Ctrl-C. Needs torch: the extra train.
+    A classifier with unlabelled images takes about a quarter of an hour on two cores, a discriminator XXX. What is
+    finished is kept: the same command goes on after Ctrl-C. Needs torch: the extra train.
     """
     out = out or Path(f"labels-{short_name(source)}")
-    _scarce(source, out, per_class=per_class, seeds=seeds, arms=["unlabelled"], read=read)
+    _carry_out(digitsmith.scarce, source, out, per_class=per_class, seeds=seeds, arms=_words(arms), read=read)
 
 
-def _scarce(source: str, out: Path, *, per_class: str | None, **options: Any) -> None:
-    from digitsmith.report.terminal import show_scarce
+@reads
+def classifiers(
+    source: Annotated[
+        str, typer.Argument(help="Labelled images (a path), or a named data set.", metavar="SOURCE")
+    ] = "digits",
+    per_class: Annotated[
+        str | None,
+        typer.Option(
+            help="Numbers of training images of each class. Default: 10,50,100,1000, as far as there are so many.",
+            metavar="N,N,…",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of the study. Default: classifiers-SOURCE.", metavar="FOLDER")
+    ] = None,
+    structures: Annotated[
+        str | None,
+        typer.Option(
+            help="Networks to compare: some of mlp,convolutional,deep. Default: mlp,convolutional.", metavar="NAME,…"
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=2, help="How often everything is done, each time with other images.", metavar="N")
+    ] = 5,
+    read: Read = None,
+) -> None:
+    """Measure whether networks trained as discriminators classify better.
+
+    \b
+    digitsmith study classifiers digits
+    digitsmith study classifiers mnist --per-class 100,1000 --seeds 3
+
+    Each network learns from the same labelled images in as many steps: plainly, and adversarially, where it also tells
+    them from images that a generator makes. Each is tested on your test images, or on half of your images where they
+    have no splits. A Bayes classifier is the reference. Differences have intervals, and p-values that are corrected for
+    the number of comparisons.
+
+    With digits it takes about ten minutes on two cores, with mnist about an hour. What is finished is kept: the same
+    command goes on after Ctrl-C. Needs torch: the extra train.
+    """
+    out = out or Path(f"classifiers-{short_name(source)}")
+    chosen = None if structures is None else _words(structures)
+    _carry_out(digitsmith.classifiers, source, out, per_class=per_class, structures=chosen, seeds=seeds, read=read)
+
+
+def _carry_out(study: Callable[..., Any], source: str, out: Path, *, per_class: str | None, **options: Any) -> None:
+    """Do a study of classifiers in its folder, show it, and say how to go on."""
+    from digitsmith.report.terminal import show_cells
 
     try:
         numbers = None if per_class is None else _numbers(per_class)
-        result = digitsmith.scarce(source, out, per_class=numbers, **options)
+        result = study(source, out, per_class=numbers, **options)
     except KeyboardInterrupt:
         if out.exists():
             typer.echo(f"\nWhat is finished is kept in {out}: the same command goes on from there.", err=True)
         raise
-    show_scarce(result, console())
+    show_cells(result, console())
     typer.echo(f"\nSaved in {out}. Next, look at it:\n  {command('report', out)}")
 
 
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")]
+
+
 def _numbers(text: str) -> list[int]:
-    words = [word.strip() for word in text.split(",")]
+    words = _words(text)
     if not all(re.fullmatch(r"[0-9]{1,9}", word) for word in words):
         raise ConfigError(f"{text}: write numbers with commas between them, for example 5,20.", parameter="per_class")
     return [int(word) for word in words]

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, TypeAdapter
 
 from digitsmith.errors import ResultError
+from digitsmith.records.classifiers import Classifiers
 from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.learning import Learning
 from digitsmith.records.scarce import Scarce
 from digitsmith.records.study import Study
 from digitsmith.untrusted import read_bytes, reading
 
-Result = Evaluation | Study | Scarce | Learning
+Result = Evaluation | Study | Scarce | Classifiers | Learning
 
 _FORMAT = 1
 _MOST = 2**26  # bytes of a file
@@ -22,7 +23,7 @@ _MOST = 2**26  # bytes of a file
 class _Stamp(BaseModel):
     """What results of all versions say of themselves."""
 
-    kind: Literal["evaluation", "study", "scarce", "learning"]
+    kind: Literal["evaluation", "study", "scarce", "classifiers", "learning"]
     format: int = 0
 
 

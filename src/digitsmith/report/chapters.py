@@ -15,6 +15,7 @@ from digitsmith.config.loading import describe_keys, flatten
 from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import ResultError, RunError
 from digitsmith.figures.curves import History, read_history
+from digitsmith.records.classifiers import Classifiers
 from digitsmith.records.evaluation import Evaluation, check_picture
 from digitsmith.records.learning import Learning
 from digitsmith.records.results import load_result
@@ -55,9 +56,9 @@ class Chapter:
     training: Training | None = None
     evaluation: Evaluation | None = None
     study: Study | None = None
-    scarce: Scarce | None = None
+    cells: Scarce | Classifiers | None = None
     learning: Learning | None = None
-    generators: dict[str, str] = field(default_factory=dict)  # of a study: titles, and data URIs
+    generators: dict[str, str] = field(default_factory=dict)  # of a study of scarce data: titles, and data URIs
     outdated: bool = False  # the run's model has changed since its evaluation
     resume: str = ""  # the command that ends a training which was stopped
     measurable: bool = False  # the run can be evaluated
@@ -88,7 +89,9 @@ def _read_result(path: Path) -> Chapter:
     result = load_result(path)
     name = Path(result.subject).name or result.subject
     if isinstance(result, Scarce):
-        return Chapter(path, f"{name}, scarce data", scarce=result, generators=_generators(path.parent, result))
+        return Chapter(path, f"{name}, scarce data", cells=result, generators=_generators(path.parent, result))
+    if isinstance(result, Classifiers):
+        return Chapter(path, f"{name}, classifiers", cells=result)
     if isinstance(result, Study):
         return Chapter(path, f"{name}, study", study=result)
     if isinstance(result, Learning):

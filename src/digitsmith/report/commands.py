@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from digitsmith.records.base import ReadOptions
+    from digitsmith.records.classifiers import Classifiers
     from digitsmith.records.evaluation import Evaluation
     from digitsmith.records.learning import Learning
     from digitsmith.records.run import Run, RunRecord
@@ -97,6 +98,15 @@ def scarce_command(result: "Scarce", folder: Path) -> str:
     return command(
         "study scarce", result.subject, per_class=",".join(map(str, protocol.per_class)), arms=",".join(protocol.arms),
         seeds=protocol.seeds, model=protocol.model, **read_words(protocol.read), out=folder,
+    )  # fmt: skip
+
+
+def classifiers_command(result: "Classifiers", folder: Path) -> str:
+    """The command line that does the same study, or goes on with it, in a folder."""
+    protocol = result.protocol
+    return command(
+        "study classifiers", result.subject, per_class=",".join(map(str, protocol.per_class)),
+        structures=",".join(protocol.structures), seeds=protocol.seeds, **read_words(protocol.read), out=folder,
     )  # fmt: skip
 
 

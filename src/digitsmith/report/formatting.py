@@ -10,6 +10,14 @@ GROUPS: dict[Group, tuple[str, str]] = {
 }
 """Title and question of each group of measures, in the order in which they are shown."""
 
+STUDIES: dict[str, tuple[str, str]] = {
+    "scarce": ("What helps beside few real examples", "real examples only"),
+    "classifiers": (
+        "Whether a discriminator is a better classifier", "the same network with the same images, trained plainly"
+    ),
+}  # fmt: skip
+"""Title of each kind of study of classifiers, and what its differences are to."""
+
 
 def amount(measure: Measure, value: float) -> str:
     """A value of a measure, as people write it.

@@ -10,21 +10,30 @@ import matplotlib as mpl
 from markupsafe import Markup
 
 from digitsmith.errors import OutputError, ResultError, printable
+from digitsmith.figures.cells import draw_accuracies
 from digitsmith.figures.curves import KINDS, OF_LEARNING, History, Kind, draw_curves, learning_history
-from digitsmith.figures.scarce import draw_scarce
 from digitsmith.files import staged_file
 from digitsmith.records.base import Record, Versions
+from digitsmith.records.cells import TITLES, CellStudy
+from digitsmith.records.classifiers import Classifiers
 from digitsmith.records.evaluation import Evaluation, Measure
 from digitsmith.records.learning import RESULT, Learning
 from digitsmith.records.results import require_comparable
-from digitsmith.records.scarce import TITLES, Scarce
+from digitsmith.records.scarce import Scarce
 from digitsmith.records.study import Study
 from digitsmith.report.chapters import Chapter, data_uri, read_chapters
-from digitsmith.report.commands import command, evaluate_command, learn_command, scarce_command, tstr_command
-from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction
+from digitsmith.report.commands import (
+    classifiers_command,
+    command,
+    evaluate_command,
+    learn_command,
+    scarce_command,
+    tstr_command,
+)
+from digitsmith.report.formatting import GROUPS, STUDIES, amount, amount_and_error, direction
 from digitsmith.untrusted import reading
 
-_IN_FOLDERS = ("scarce.json", RESULT)
+_IN_FOLDERS = ("scarce.json", "classifiers.json", RESULT)
 """The results that are what their folder is about."""
 
 
@@ -114,7 +123,8 @@ def _environment() -> jinja2.Environment:
         "learning_curves": _learning_curves,
         "learning_facts": _learning_facts,
         "protocol": _protocol,
-        "scarce_curves": _scarce_curves,
+        "accuracy_curves": _accuracy_curves,
+        "STUDIES": STUDIES,
         "ARMS": TITLES,
         "repeat_commands": _repeat_commands,
         "command": command,
@@ -149,10 +159,10 @@ def _beside_real(measure: Measure) -> str:
     return f"{measure.meaning} Real images: {amount(measure, measure.real)}."
 
 
-def _protocol(result: Evaluation | Study | Scarce) -> dict[str, str]:
+def _protocol(result: Evaluation | Study | CellStudy) -> dict[str, str]:
     facts = {
         "Subject": result.subject,
-        "Subject, sha256": "" if isinstance(result, Scarce) else result.subject_sha256,
+        "Subject, sha256": "" if isinstance(result, CellStudy) else result.subject_sha256,
         "Reference": result.reference.title,
         "Reference, sha256": result.reference.sha256,
         "Held out": result.held_out.title,
@@ -180,10 +190,10 @@ def _setting(name: str, value: object) -> str:
     return f"{name.replace('_', ' ')} {value}"
 
 
-def _scarce_curves(result: Scarce) -> Picture:
+def _accuracy_curves(result: CellStudy) -> Picture:
     with mpl.rc_context({"svg.hashsalt": "scarce", "font.size": 11}):
         drawn = io.BytesIO()
-        draw_scarce(result, size=(8, 4.6)).savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
+        draw_accuracies(result, size=(8, 4.6)).savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
     title = "Accuracy by the number of real examples of each class"
     return Picture(
         data_uri(drawn.getvalue(), "image/svg+xml"), title, f"{title}. Bars: standard deviation over the seeds."
@@ -218,7 +228,10 @@ def _repeat_commands(chapter: Chapter) -> list[str]:
     commands = [chapter.training.command] if chapter.training and chapter.training.command else []
     commands += [evaluate_command(chapter.evaluation)] if chapter.evaluation else []
     commands += [tstr_command(chapter.study)] if chapter.study else []
-    commands += [scarce_command(chapter.scarce, chapter.path.parent)] if chapter.scarce else []
+    if isinstance(chapter.cells, Scarce):
+        commands += [scarce_command(chapter.cells, chapter.path.parent)]
+    if isinstance(chapter.cells, Classifiers):
+        commands += [classifiers_command(chapter.cells, chapter.path.parent)]
     learned = chapter.learning
     named = learned is not None and learned.training.data.source  # else it learned from a data set in memory
     return commands + ([learn_command(learned, chapter.path.parent)] if learned and named else [])

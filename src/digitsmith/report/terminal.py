@@ -6,10 +6,12 @@ from rich.text import Text
 
 from digitsmith.data.summary import Summary
 from digitsmith.errors import printable
+from digitsmith.records.cells import TITLES
+from digitsmith.records.classifiers import Classifiers
 from digitsmith.records.evaluation import Evaluation
-from digitsmith.records.scarce import TITLES, Scarce
+from digitsmith.records.scarce import Scarce
 from digitsmith.records.study import Study
-from digitsmith.report.formatting import GROUPS, amount, amount_and_error, direction
+from digitsmith.report.formatting import GROUPS, STUDIES, amount, amount_and_error, direction
 
 _MOST_CLASSES = 40
 _COLOURS = {"good": "green", "weak": "yellow", "fails": "red"}
@@ -84,11 +86,13 @@ def show_study(result: Study, console: Console) -> None:
     console.print(_text(explained))
 
 
-def show_scarce(result: Scarce, console: Console) -> None:
-    """Print a study of scarce data."""
+def show_cells(result: Scarce | Classifiers, console: Console) -> None:
+    """Print a study of classifiers."""
+    title, other = STUDIES[result.kind]
+    many = any(row.corrected is not None for row in result.rows)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("of each class", "learns from", "accuracy", "difference", "95 % interval"):
-        table.add_column(title, justify="left" if title == "learns from" else "right")
+    for name in ("per class", "arm", "accuracy", "difference", "95 % interval", *(["p"] if many else [])):
+        table.add_column(name, justify="left" if name == "arm" else "right")
     for row in result.rows:
         difference = interval = ""
         if row.difference is not None and row.low is not None and row.high is not None:
@@ -96,18 +100,24 @@ def show_scarce(result: Scarce, console: Console) -> None:
             interval = f"{row.low * 100:+.2f} to {row.high * 100:+.2f}"
         deviation = f" ± {row.deviation * 100:.2f}" if row.seeds > 1 else ""
         accuracy = f"{row.mean * 100:.2f}{deviation} %"
-        table.add_row(
-            *map(_text, (str(row.per_class), f"{row.arm}: {TITLES[row.arm]}", accuracy, difference, interval))
-        )
+        shown = [
+            str(row.per_class),
+            row.arm if many else f"{row.arm}: {TITLES[row.arm]}",
+            accuracy,
+            difference,
+            interval,
+        ]
+        table.add_row(*map(_text, [*shown, *([] if row.corrected is None else [f"{row.corrected:.3f}"])]))
     protocol = result.protocol
-    console.print(_text(f"{result.subject}: what helps beside few real examples\n", style="bold"))
+    console.print(_text(f"{result.subject}: {title[0].lower()}{title[1:]}\n", style="bold"))
     console.print(table)
     for sentence in (*result.verdicts, *result.notes):
         console.print(_text(f"\n{sentence}"))
+    corrected = "\np: of the paired t-test, corrected for the number of comparisons (Holm)." if many else ""
     console.print(_text(
         f"\nAccuracy: mean and standard deviation over {protocol.seeds} seeds, which draw the examples from "
         f"{protocol.pool:,} images, on {protocol.test_images:,} images of {result.held_out.title}.\nDifference: to "
-        f"real examples only, in percentage points, paired by seed, with its 95 % interval."
+        f"{other}, in percentage points, paired by seed, with its 95 % interval.{corrected}"
     ))  # fmt: skip
 
 

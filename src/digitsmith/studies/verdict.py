@@ -1,38 +1,71 @@
-"""What the cells of a study of scarce data come to: means, paired differences with intervals, and a sentence."""
+"""What the cells of a study come to: means, paired differences with intervals, and a sentence."""
 
 import itertools
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from scipy.stats import t as student
 
-from digitsmith.records.scarce import TITLES, ArmKey, Cell, Row
+from digitsmith.records.cells import TITLES, ArmKey, Cell, Row
+
+_WITHOUT_LABELS: tuple[ArmKey, ...] = ("unlabelled", "discriminator")
 
 
-def rows_of(cells: Sequence[Cell]) -> tuple[Row, ...]:
-    """A row for each arm and number of examples, in the order in which they come."""
+def rows_of(cells: Sequence[Cell], against: Mapping[ArmKey, ArmKey] | None = None) -> tuple[Row, ...]:
+    """A row for each arm and number of examples, in the order in which they come.
+
+    Args:
+        cells: of all arms.
+        against: the arm that each arm is compared with, if it is; by default, real examples.
+    """
     accuracies: dict[tuple[int, ArmKey], dict[int, float]] = {}
     for cell in cells:
         accuracies.setdefault((cell.per_class, cell.arm), {})[cell.seed] = cell.accuracy
-    return tuple(
-        _row(number, arm, of_seeds, accuracies.get((number, "real"), {}))
-        for (number, arm), of_seeds in sorted(accuracies.items(), key=lambda item: item[0][0])
-    )
+    rows = []
+    for (number, arm), of_seeds in sorted(accuracies.items(), key=lambda item: item[0][0]):
+        other = against.get(arm) if against is not None else None if arm == "real" else "real"
+        others = accuracies.get((number, other), {}) if other else {}
+        row = Row(
+            per_class=number, arm=arm, seeds=len(of_seeds), mean=statistics.mean(of_seeds.values()),
+            deviation=statistics.stdev(of_seeds.values()) if len(of_seeds) > 1 else 0.0, against=other,
+        )  # fmt: skip
+        differences = [accuracy - others[seed] for seed, accuracy in of_seeds.items() if seed in others]
+        rows.append(row.model_copy(update=_compared(differences)))
+    return tuple(rows)
 
 
-def _row(number: int, arm: ArmKey, accuracies: dict[int, float], real: dict[int, float]) -> Row:
-    values = list(accuracies.values())
-    row = Row(
-        per_class=number, arm=arm, seeds=len(values), mean=statistics.mean(values),
-        deviation=statistics.stdev(values) if len(values) > 1 else 0.0,
-    )  # fmt: skip
-    differences = [accuracy - real[seed] for seed, accuracy in accuracies.items() if seed in real]
-    if arm == "real" or len(differences) < 2:
-        return row
-    mean = statistics.mean(differences)
+def _compared(differences: Sequence[float]) -> dict[str, float]:
+    """Their mean, its 95 % interval and the p-value of its being 0: the paired t-test. Nothing of fewer than two."""
+    if len(differences) < 2:
+        return {}
+    mean, free = statistics.mean(differences), len(differences) - 1
     error = statistics.stdev(differences) / len(differences) ** 0.5
-    most = float(student.ppf(0.975, len(differences) - 1)) * error
-    return row.model_copy(update={"difference": mean, "low": max(mean - most, -1.0), "high": min(mean + most, 1.0)})
+    most = float(student.ppf(0.975, free)) * error
+    p = 2 * float(student.sf(abs(mean) / error, free)) if error else float(not mean)
+    return {"difference": mean, "low": max(mean - most, -1.0), "high": min(mean + most, 1.0), "p": p}
+
+
+def corrected(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The same rows with p-values that hold for all comparisons together.
+
+    Holm 1979: of m p-values, the i-th smallest is multiplied by m - i + 1, and is no smaller than those before it. If
+    no arm differs from its other, the probability that any corrected p-value is below 0.05 is 0.05 at most.
+    """
+    compared = sorted((row for row in rows if row.p is not None), key=lambda row: row.p or 0.0)
+    found: dict[tuple[int, ArmKey], float] = {}
+    least = 0.0
+    for i, row in enumerate(compared):
+        least = max(least, min(1.0, (len(compared) - i) * (row.p or 0.0)))
+        found[row.per_class, row.arm] = least
+    return tuple(row.model_copy(update={"corrected": found.get((row.per_class, row.arm))}) for row in rows)
+
+
+def change_of(row: Row) -> str:
+    """The difference of a row, with its interval."""
+    assert row.difference is not None
+    assert row.low is not None
+    assert row.high is not None
+    return f"{100 * row.difference:+.1f} points (95 %: {100 * row.low:+.1f} to {100 * row.high:+.1f})"
 
 
 def verdicts_of(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -43,19 +76,18 @@ def verdicts_of(rows: Sequence[Row]) -> tuple[str, ...]:
     sentences = []
     for number in real:
         arms = [row for row in rows if row.per_class == number and row.low is not None and row.high is not None]
-        generated = [row for row in arms if row.arm != "unlabelled"]
+        generated = [row for row in arms if row.arm not in _WITHOUT_LABELS]
         best = [max(generated, key=lambda row: row.mean)] if generated else []
-        best += [row for row in arms if row.arm == "unlabelled"]
+        best += [row for row in arms if row.arm in _WITHOUT_LABELS]
         sentences += [f"{number} of each class: {_verdict(number, row, real)}" for row in best]
     return tuple(sentences)
 
 
 def _verdict(number: int, best: Row, real: dict[int, float]) -> str:
-    what = "unlabelled images" if best.arm == "unlabelled" else "generated digits"
-    assert best.difference is not None
+    what = "unlabelled images" if best.arm in _WITHOUT_LABELS else "generated digits"
     assert best.low is not None
     assert best.high is not None
-    change = f"{100 * best.difference:+.1f} points (95 %: {100 * best.low:+.1f} to {100 * best.high:+.1f})"
+    change = change_of(best)
     if best.high < 0:
         return f"{what} harm here: {change} {TITLES[best.arm]}."
     if best.low <= 0:

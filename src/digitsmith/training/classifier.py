@@ -84,14 +84,14 @@ class Classifier(nn.Module):
         return features, self.head(features)
 
 
-def classify(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+def classify(classifier: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.int64]:
     """The most likely class of images, uint8[n, h, w] or uint8[n, h, w, 3]: int64[n]."""
     predicted: NDArray[np.int64] = logits_of(classifier, images).argmax(1).numpy()
     return predicted
 
 
 @torch.no_grad()
-def logits_of(classifier: Classifier, images: NDArray[np.uint8]) -> Tensor:
+def logits_of(classifier: nn.Module, images: NDArray[np.uint8]) -> Tensor:
     """What a classifier says of images, uint8[n, h, w] or uint8[n, h, w, 3]: float32[n, classes], on the CPU."""
     classifier.eval()
     device = next(classifier.parameters()).device

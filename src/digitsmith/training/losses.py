@@ -62,3 +62,15 @@ def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tenso
     image = real.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(discriminator(image).sum(), image, create_graph=True)
     return gradient.float().square().flatten(1).sum(1).mean() / 2
+
+
+def matching_loss(real_features: Tensor, fake_features: Tensor) -> Tensor:
+    """Squared distance of the mean features of real and fake images: feature matching, which the generator minimises.
+
+    Salimans et al. 2016, arXiv:1606.03498, section 3.1, there a sum over the features, here a mean.
+
+    Args:
+        real_features: float[n, width], what the discriminator makes of real images.
+        fake_features: float[m, width].
+    """
+    return (real_features.float().mean(0) - fake_features.float().mean(0)).square().mean()

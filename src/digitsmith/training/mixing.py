@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from digitsmith.data.dataset import Dataset
 from digitsmith.models.generator import Model
 from digitsmith.progress import Silent
+from digitsmith.training import adversarial
 from digitsmith.training.classifier import Classifier, Recipe, classify
 from digitsmith.training.teaching import train_classifier
 
@@ -20,6 +21,9 @@ RECIPE = Recipe(
 
 EPOCHS_WITH_UNLABELLED = 40
 """Longer, as what is sure of is little at first."""
+
+AS_DISCRIMINATOR = adversarial.Recipe(steps=2000, distortion=RECIPE.distortion)
+"""Of the classifier that is a discriminator."""
 
 IMAGES = 12_800
 """In an epoch, examples repeated as often as it takes."""

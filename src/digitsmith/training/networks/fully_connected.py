@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from digitsmith.config.schema import FullyConnectedNetwork, FullyConnectedNetworks
 from digitsmith.training.networks import Judgement, Shape
 
+_NOISE_ON_IMAGES, _NOISE = 0.6, 0.5  # standard deviations of `NoisyPerceptron`; images are in [-1, 1], there in [0, 1]
 _ALIGN = 32  # a matrix product whose inner width is a multiple of this is faster: 800 against 794
 
 
@@ -50,14 +51,18 @@ class FullyConnected(nn.Module):
 
     def stack(self, x: Tensor, label: Tensor | None) -> Tensor:
         """Run all layers: x float[n, inputs], label int64[n] or None, to float32[n, outputs]."""
+        output: Tensor = self.last(self.run_hidden(x, label))
+        return output.float()
+
+    def run_hidden(self, x: Tensor, label: Tensor | None) -> Tensor:
+        """Run all layers but the last: to float[n, widths[-1]]."""
         x = x.to(self.first.weight.dtype)
         if label is not None and self.labels:
             one_hot = label[:, None] == torch.arange(self.columns, device=label.device)
             x = torch.cat([x, one_hot.to(x.dtype)], dim=1)
         for layer in self.hidden:
             x = layer(x)
-        output: Tensor = self.last(x)
-        return output.float()
+        return x
 
 
 class HiddenLayer(nn.Module):
@@ -143,3 +148,45 @@ class Discriminator(FullyConnected):
         """float[n, *shape] in [-1, 1], and int64[n], to float32[n] logits (and float32[n, classes])."""
         output = self.stack(image.flatten(1), label)
         return Judgement(output[:, 0], output[:, 1:] if output.shape[1] > 1 else None)
+
+
+class Perceptron(FullyConnected):
+    """An image to features and logits: a classifier of the layers of a discriminator. The features are the last hidden
+    layer.
+    """
+
+    def __init__(self, config: FullyConnectedNetwork, shape: Shape, classes: int) -> None:
+        super().__init__(math.prod(shape), classes, 0, config, first_norm=1)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """float[n, *shape] in [-1, 1] to float[n, width] features and float[n, classes] logits."""
+        features = self.run_hidden(images.flatten(1), None)
+        return features, self.last(features)
+
+
+class NoisyPerceptron(nn.Module):
+    """The discriminator that classifies MNIST of Salimans et al. 2016 (arXiv:1606.03498): noise on every layer.
+
+    The noise keeps the discriminator from telling real images from generated ones by single pixels. There, weights are
+    normalised; here, they start as He et al. 2015 (arXiv:1502.01852) say, so that noise and signal are of one size.
+    The features are the last hidden layer, without its noise.
+    """
+
+    def __init__(self, shape: Shape, classes: int, widths: Sequence[int] = (1000, 500, 250, 250, 250)) -> None:
+        super().__init__()
+        layers = [nn.Linear(*pair) for pair in itertools.pairwise([math.prod(shape), *widths])]
+        for layer in layers:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+        self.hidden, self.head = nn.ModuleList(layers), nn.Linear(widths[-1], classes)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """float[n, *shape] in [-1, 1] to float[n, width] features and float[n, classes] logits."""
+        x = self._noisy(images.flatten(1), _NOISE_ON_IMAGES)
+        for layer in self.hidden:
+            features = layer(x).relu()
+            x = self._noisy(features, _NOISE)
+        return features, self.head(x)
+
+    def _noisy(self, x: Tensor, deviation: float) -> Tensor:
+        return x + deviation * torch.randn_like(x) if self.training else x

@@ -1,12 +1,12 @@
-"""The curves of a study of scarce data: accuracy over the number of real examples, with what it varies by."""
+"""The curves of a study of classifiers: accuracy over the number of real examples, with what it varies by."""
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
-from digitsmith.records.scarce import TITLES, Scarce
+from digitsmith.records.cells import TITLES, CellStudy
 
 
-def draw_scarce(result: Scarce, size: tuple[float, float]) -> Figure:
+def draw_accuracies(result: CellStudy, size: tuple[float, float]) -> Figure:
     """Draw an accuracy for each arm and number of examples, with its standard deviation; size is in inches."""
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()

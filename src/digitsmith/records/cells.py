@@ -1,0 +1,92 @@
+"""What studies of classifiers have in common: cells, each a classifier trained once and tested once, and their rows."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from digitsmith.records.base import Address, Count, ReadOptions, Record, Versions
+from digitsmith.records.evaluation import ReferenceRecord, Share
+
+ArmKey = Literal[
+    "real", "box", "scratch", "adapted", "both", "unlabelled", "discriminator",
+    "mlp", "mlp-gan", "convolutional", "convolutional-gan", "deep", "deep-gan", "bayes",
+]  # fmt: skip
+TITLES: dict[ArmKey, str] = {
+    "real": "real examples only",
+    "box": "with digits of the model as it is",
+    "scratch": "with digits of a generator trained on the examples",
+    "adapted": "with digits of the model adapted to the examples",
+    "both": "with digits of the model and of the adapted one",
+    "unlabelled": "with the other images, without labels",
+    "discriminator": "with the other images, by a discriminator that is the classifier",
+    "mlp": "fully connected network, trained plainly",
+    "mlp-gan": "fully connected network, as a discriminator",
+    "convolutional": "convolutional network, trained plainly",
+    "convolutional-gan": "convolutional network, as a discriminator",
+    "deep": "deeper convolutional network, trained plainly",
+    "deep-gan": "deeper convolutional network, as a discriminator",
+    "bayes": "Bayes classifier of principal components",
+}
+"""What people call the arms, in the order in which they are shown."""
+
+Fraction = Annotated[float, Field(ge=-1, le=1)]
+
+
+class Cell(Record):
+    """One classifier: trained once, tested once."""
+
+    per_class: Count = Field(description="Real examples of each class.")
+    seed: Count = Field(description="Draws the examples, and decides everything else of the cell.")
+    arm: ArmKey
+    accuracy: Share
+    generated: Count = Field(default=0, description="Generated digits that it saw, beside the examples.")
+
+
+class Row(Record):
+    """One arm with one number of examples, over all seeds."""
+
+    per_class: Count
+    arm: ArmKey
+    seeds: Count
+    mean: Share
+    deviation: Share = Field(description="Standard deviation over the seeds (n - 1).")
+    against: ArmKey | None = Field(default="real", description="The arm that it is compared with, if any.")
+    difference: Fraction | None = Field(default=None, description="Mean of the paired differences to that arm.")
+    low: Fraction | None = Field(default=None, description="Lower end of its 95 % interval (Student's t).")
+    high: Fraction | None = Field(default=None, description="Upper end.")
+    p: Share | None = Field(default=None, description="Of the t-test that this mean is 0, two-sided.")
+    corrected: Share | None = Field(
+        default=None, description="The same, corrected for the number of comparisons of the study (Holm 1979)."
+    )
+
+
+class CellProtocol(Record):
+    """How the accuracies were taken, of any such study."""
+
+    per_class: Annotated[tuple[Count, ...], Field(min_length=1, max_length=100)]
+    seeds: Annotated[Count, Field(ge=2)]
+    arms: Annotated[tuple[ArmKey, ...], Field(min_length=1, max_length=100)]
+    read: ReadOptions = Field(title="Images are read with", description="How the images were read.")
+    pool: Count = Field(title="Images to draw from", description="Real images that examples are drawn from.")
+    test_images: Annotated[Count, Field(ge=1)] = Field(title="Images to test on", description="Real images.")
+    versions: Versions
+
+
+class CellStudy(Record):
+    """What such a study found; so far, if cells are missing."""
+
+    subject: Annotated[Address, Field(min_length=1)] = Field(description="Name or path of the data set.")
+    reference: ReferenceRecord = Field(description="The real images that examples are drawn from.")
+    held_out: ReferenceRecord = Field(description="The real images to test on.")
+    protocol: CellProtocol
+    complete: bool = Field(default=False, description="Whether all cells are there.")
+    cells: Annotated[tuple[Cell, ...], Field(max_length=100_000)] = ()
+    rows: Annotated[tuple[Row, ...], Field(max_length=1000)] = ()
+    verdicts: Annotated[tuple[str, ...], Field(max_length=1000)] = Field(
+        default=(), description="What that means, in words."
+    )
+    notes: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
+
+    def row(self, per_class: int, arm: ArmKey) -> Row | None:
+        """The row of an arm; None if it was not measured."""
+        return next((row for row in self.rows if (row.per_class, row.arm) == (per_class, arm)), None)

@@ -1,0 +1,170 @@
+"""What studies of classifiers have in common: cells that are done one by one, kept as they come, and taken up again.
+
+A cell is a classifier: trained once on so many examples of each class, tested once.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from digitsmith.data.reading import listed
+from digitsmith.data.sheet import counts
+from digitsmith.errors import ConfigError, DataError, OutputError
+from digitsmith.evaluation.reference import RealData
+from digitsmith.files import require_new
+from digitsmith.models.noise import whole
+from digitsmith.progress import Progress
+from digitsmith.records.cells import ArmKey, Cell, CellStudy, Row
+from digitsmith.records.results import load_result
+
+ARMS: tuple[ArmKey, ...] = get_args(ArmKey)
+"""Of all studies, in the order in which they are done and shown."""
+
+Key = tuple[int, int, ArmKey]
+"""Of a cell: the number of examples of each class, the seed and the arm."""
+
+_S = TypeVar("_S", bound=CellStudy)
+
+
+class Pool:
+    """Labelled images to draw examples from, and others to test on.
+
+    Attributes:
+        images: to draw from.
+        test: to test on.
+        notes: what a reader should know of both.
+    """
+
+    def __init__(self, data: RealData) -> None:
+        self.images, self.test = data.reference.labelled(), data.held_out.labelled()
+        if not len(self.images) or self.images.classes != self.test.classes:
+            raise DataError(
+                f"{data.record.title} and {data.held_out_record.title} must be labelled, with the same classes.",
+                parameter="source",
+            )
+        halved = data.record.part != "whole"
+        self._kept = ", as half of all are kept to test on" if halved else ""
+        notes = []
+        if halved:
+            notes = [
+                f"{data.record.source} has no test split: examples are drawn from one half, and tested on the other."
+            ]
+        if missing := [name for name, count in counts(data.held_out).items() if not count]:
+            notes.append(f"No image to test on is of class {listed(missing)}: accuracy says nothing of it.")
+        self.notes = tuple(notes)
+
+    def numbers(self, asked: int | Sequence[int] | None, usual: Sequence[int], least: int = 1) -> tuple[int, ...]:
+        """The numbers of examples of each class to study.
+
+        Args:
+            asked: by the user; None is the usual ones, as far as there are so many images.
+            usual: these.
+            least: of a number.
+        """
+        of_class = counts(self.images)
+        fewest = min(of_class.values())
+        if asked is None:
+            asked = [number for number in usual if number <= fewest] or usual[:1]
+        numbers = tuple(
+            sorted({whole(number, "per_class") for number in ([asked] if isinstance(asked, int) else asked)})
+        )
+        if not numbers or numbers[0] < least:
+            raise ConfigError("give numbers of examples of each class, such as 5 and 50.", parameter="per_class")
+        if numbers[-1] > fewest:
+            name = min(of_class, key=of_class.__getitem__)
+            there = f"of the {len(self.images):,} images to draw from{self._kept}, {fewest} are of class {name}"
+            mend = f"Use {fewest} at most" if fewest else "Add images of it, or a test split"
+            raise DataError(f"{numbers[-1]} of each class are too many: {there}. {mend}.", parameter="per_class")
+        return numbers
+
+
+def check_seeds(seeds: int) -> int:
+    """Refuse too few for a spread."""
+    if (seeds := whole(seeds, "seeds")) < 2:
+        raise ConfigError(f"{seeds} is too few for a spread: use 5.", parameter="seeds")
+    return seeds
+
+
+def check_arms(arms: Sequence[str], known: Iterable[str], parameter: str) -> None:
+    """Refuse what is none of the known ones."""
+    known = list(known)
+    if not arms or isinstance(arms, str) or not set(arms) <= set(known):
+        raise ConfigError(f"choose among {', '.join(known)}.", parameter=parameter)
+
+
+def take_up(asked: _S, place: Path, of_one_arm: Sequence[str] = ()) -> _S:
+    """A study with what was done of it before; its numbers, seeds and arms are those of both.
+
+    Args:
+        asked: the study, without any cell.
+        place: its file.
+        of_one_arm: fields of its protocol that concern one arm only, and may differ.
+
+    Raises:
+        OutputError: the folder holds another study.
+    """
+    if not place.exists():
+        require_new(place.parent)
+        return asked
+    before = load_result(place)
+    if not isinstance(before, type(asked)) or _identity(before, of_one_arm) != _identity(asked, of_one_arm):
+        message = f"{place.parent} holds a study of other images, settings or versions: choose another folder."
+        raise OutputError(message, parameter="out")
+    new, old = asked.protocol, before.protocol
+    union = {
+        "per_class": tuple(sorted({*old.per_class, *new.per_class})),
+        "seeds": max(old.seeds, new.seeds),
+        "arms": tuple(arm for arm in ARMS if arm in (*old.arms, *new.arms)),
+    }
+    return before.model_copy(update={"protocol": new.model_copy(update=union)})
+
+
+def _identity(study: CellStudy, of_one_arm: Sequence[str]) -> tuple[object, ...]:
+    """What must be the same for cells to be of one study; a commit of other code may come between them."""
+    may_differ: dict[str, Any] = dict.fromkeys(("per_class", "seeds", "arms", *of_one_arm), True)
+    fixed = study.protocol.model_dump(exclude=may_differ | {"versions": {"git"}})
+    return study.reference.sha256, study.held_out.sha256, fixed
+
+
+def plan_of(study: CellStudy) -> list[Key]:
+    """All cells of a study, in the order in which they are done: the first seed of all comes first."""
+    protocol = study.protocol
+    return [
+        (number, seed, arm)
+        for seed in range(protocol.seeds)
+        for number in protocol.per_class
+        for arm in protocol.arms
+    ]  # fmt: skip
+
+
+def do_missing(
+    study: _S,
+    plan: Sequence[Key],
+    place: Path,
+    do: Callable[[int, int, ArmKey], Cell],
+    conclude: Callable[[Sequence[Cell]], Mapping[str, tuple[Row, ...] | tuple[str, ...]]],
+    progress: Progress,
+    *,
+    work: str,
+) -> _S:
+    """Do the cells that are missing, and keep each as it comes.
+
+    Args:
+        study: with the cells that were done before.
+        plan: all cells.
+        place: the file of the study.
+        do: one cell, of a number of examples, a seed and an arm.
+        conclude: the `rows` and `verdicts` of cells.
+        progress: told of each.
+        work: what the progress calls it.
+    """
+    done = {(cell.per_class, cell.seed, cell.arm): cell for cell in study.cells}
+    for number, seed, arm in [key for key in plan if key not in done]:
+        progress.update(work, len(done), len(plan), f"{number} of each class, seed {seed}, {arm}")
+        done[number, seed, arm] = do(number, seed, arm)
+        cells = tuple(done[key] for key in plan if key in done)
+        found = {"cells": cells, "complete": len(cells) == len(plan), **conclude(cells)}
+        study = study.model_copy(update=found)
+        study.save(place)
+    progress.update(work, len(plan), len(plan))
+    return study
