@@ -93,7 +93,7 @@ def test_the_command_prints_a_table_and_what_comes_next(capsys: pytest.CaptureFi
 def test_what_cannot_be_studied() -> None:
     with refused(ConfigError, "too few for a spread", "seeds"):
         digitsmith.classifiers("digits", "study", seeds=1)
-    with refused(ConfigError, "choose among mlp, convolutional, deep", "structures"):
+    with refused(ConfigError, "choose among mlp, noisy, convolutional", "structures"):
         digitsmith.classifiers("digits", "study", structures=["forest"])
     with refused(ConfigError, "give numbers", "per_class"):
         digitsmith.classifiers("digits", "study", per_class=[0])

@@ -168,9 +168,7 @@ def classifiers(
     ] = None,
     structures: Annotated[
         str | None,
-        typer.Option(
-            help="Networks to compare: some of mlp,convolutional,deep. Default: mlp,convolutional.", metavar="NAME,…"
-        ),
+        typer.Option(help="Networks to compare: some of mlp,noisy,convolutional. Default: all.", metavar="NAME,…"),
     ] = None,
     seeds: Annotated[
         int, typer.Option(min=2, help="How often everything is done, each time with other images.", metavar="N")

@@ -9,7 +9,7 @@ from digitsmith.records.evaluation import ReferenceRecord, Share
 
 ArmKey = Literal[
     "real", "box", "scratch", "adapted", "both", "unlabelled", "discriminator",
-    "mlp", "mlp-gan", "convolutional", "convolutional-gan", "deep", "deep-gan", "bayes",
+    "mlp", "mlp-gan", "noisy", "noisy-gan", "convolutional", "convolutional-gan", "bayes",
 ]  # fmt: skip
 TITLES: dict[ArmKey, str] = {
     "real": "real examples only",
@@ -21,10 +21,10 @@ TITLES: dict[ArmKey, str] = {
     "discriminator": "with the other images, by a discriminator that is the classifier",
     "mlp": "fully connected network, trained plainly",
     "mlp-gan": "fully connected network, as a discriminator",
+    "noisy": "fully connected network with noise, trained plainly",
+    "noisy-gan": "fully connected network with noise, as a discriminator",
     "convolutional": "convolutional network, trained plainly",
     "convolutional-gan": "convolutional network, as a discriminator",
-    "deep": "deeper convolutional network, trained plainly",
-    "deep-gan": "deeper convolutional network, as a discriminator",
     "bayes": "Bayes classifier of principal components",
 }
 """What people call the arms, in the order in which they are shown."""

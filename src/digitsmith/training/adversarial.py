@@ -11,6 +11,7 @@ whose features, in the network, are those of real ones on average (feature match
 learn of digits to tell real ones from generated ones may help it to tell them from one another: it did in that paper.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from digitsmith.config.schema import FullyConnectedNetwork, FullyConnectedNetworks, NetworkOptimizer
 from digitsmith.data.dataset import Dataset
@@ -31,6 +33,7 @@ from digitsmith.training.networks import Shape
 from digitsmith.training.networks.fully_connected import Generator
 
 _Z_DIM = 100
+_WORK = "training a classifier"
 _WARM_UP = 0.05  # share of the steps in which learning rates rise
 
 
@@ -44,7 +47,8 @@ class Recipe:
         lr: the highest learning rate of Adam, of both networks: after a short rise, before a cosine fall to 0.
         weight: of what a discriminator learns, beside the loss of the labelled images. 0 is a network that is trained
             plainly, without a generator.
-        distortion: of the images that the network sees, generated ones too; None leaves them as they are.
+        distortion: of the labelled images; None leaves them as they are. Real and generated images are never distorted:
+            the generator would learn the distortions, too.
     """
 
     steps: int
@@ -62,7 +66,6 @@ def train_network(
     progress: Progress,
     *,
     unlabelled: NDArray[np.uint8] | None = None,
-    work: str = "training a classifier",
 ) -> nn.Module:
     """Train a classifier, as a discriminator or plainly, on CPU or a GPU.
 
@@ -74,7 +77,6 @@ def train_network(
         seed: decides the first weights, the order of the images, the noise and the distortions.
         progress: told of it now and then.
         unlabelled: real images, uint8[n, h, w] or uint8[n, h, w, 3]; without any, the labelled ones are the real ones.
-        work: its name for the progress.
 
     Returns:
         The network, in evaluation mode.
@@ -93,25 +95,27 @@ def train_network(
             for learner in (network, generator) if generator else (network,):
                 learner.optimizer.param_groups[0]["lr"] = recipe.lr * _rate((step + 1) / recipe.steps)
             batch = next(batches)
-            labelled, label = _seen(images[batch].to(device), recipe), labels[batch].to(device)
+            labelled, label = to_unit(images[batch].to(device).float()), labels[batch].to(device)
+            if recipe.distortion is not None:
+                labelled = distort(labelled, recipe.distortion)
             if generator is None:
                 network.minimise(class_loss(_run(network, labelled)[1], label))
             else:
-                real = _seen(others[next(other_batches)].to(device), recipe)
-                adversarial_step(network, generator, labelled, label, real, recipe)
+                real = to_unit(others[next(other_batches)].to(device).float())
+                semi_supervised_step(network, generator, labelled, label, real, recipe.weight)
             if step % 100 == 0:
-                progress.update(work, step, recipe.steps)
-    progress.update(work, recipe.steps, recipe.steps)
+                progress.update(_WORK, step, recipe.steps)
+    progress.update(_WORK, recipe.steps, recipe.steps)
     return network.network.eval()
 
 
-def adversarial_step(
-    network: Learner, generator: Learner, labelled: Tensor, label: Tensor, real: Tensor, recipe: Recipe
+def semi_supervised_step(
+    network: Learner, generator: Learner, labelled: Tensor, label: Tensor, real: Tensor, weight: float
 ) -> None:
     """Update the network on labelled, real and generated images, then the generator on the network's features.
 
     All images go through the network at once. By themselves, batch norm, if it has some, would normalise generated ones
-    to the same mean as real ones.
+    to the same mean as real ones. Its statistics, by which the network is used later, are those of the first pass.
 
     Args:
         network: changed in place.
@@ -119,23 +123,28 @@ def adversarial_step(
         labelled: float32[n, channels, h, w] in [-1, 1].
         label: int64[n].
         real: float32[n, channels, h, w], of whatever class.
-        recipe: the weight, and how generated images are distorted.
+        weight: of what the network learns as a discriminator, beside the loss of the labelled images.
     """
     fake = generator.working(torch.randn(len(real), _Z_DIM, device=real.device))
-    fake = fake if recipe.distortion is None else distort(fake, recipe.distortion)
     logits = _run(network, torch.cat([labelled, real, fake.detach()]))[1]
     of_labelled, of_real, of_fake = logits.split([len(labelled), len(real), len(fake)])  # type: ignore[no-untyped-call]
     judged = (real_loss(of_real.logsumexp(1)) + fake_loss(of_fake.logsumexp(1))) / 2  # the logit of D(x) is log Z
-    network.minimise(class_loss(of_labelled, label) + recipe.weight * judged)
+    network.minimise(class_loss(of_labelled, label) + weight * judged)
 
-    features = _run(network, torch.cat([real, fake]))[0]
+    with _statistics_kept(network.working):
+        features = _run(network, torch.cat([real, fake]))[0]
     generator.minimise(matching_loss(features[: len(real)].detach(), features[len(real) :]))
 
 
-def _seen(levels: Tensor, recipe: Recipe) -> Tensor:
-    """Images of uint8[n, channels, h, w] as the network sees them: float32 in [-1, 1]."""
-    images = to_unit(levels.float())
-    return images if recipe.distortion is None else distort(images, recipe.distortion)
+@contextlib.contextmanager
+def _statistics_kept(network: nn.Module) -> Iterator[None]:
+    """Within the block, batch norms do not collect statistics."""
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    for norm in norms:
+        norm.track_running_stats = False
+    yield
+    for norm in norms:
+        norm.track_running_stats = True
 
 
 def _run(network: Learner, images: Tensor) -> tuple[Tensor, Tensor]:
