@@ -140,9 +140,9 @@ def labels(
     digitsmith study labels my-digits --per-class 5 --arms discriminator
 
     The same small classifier learns from a few labelled images of each class: alone (real), and with all other images,
-    whose labels are not looked at. From these it learns as `digitsmith learn` does (unlabelled), or as the
-    discriminator of a GAN, for which they are the real images (discriminator). Each is tested on your test images, or
-    on half of your images where they have no splits. It is `digitsmith study scarce --arms unlabelled`.
+    whose labels are not looked at, as `digitsmith learn` does (unlabelled). Another network learns from the same images
+    as the discriminator of a GAN (discriminator). Each is tested on your test images, or on half of your images where
+    they have no splits. It is `digitsmith study scarce` with these arms.
 
     A classifier with unlabelled images takes about a quarter of an hour on two cores, a discriminator XXX. What is
     finished is kept: the same command goes on after Ctrl-C. Needs torch: the extra train.
