@@ -71,8 +71,8 @@ def scarce(
             many. 0 is the model's digits alone.
         model: the trained pair to adapt, as for `digitsmith.train(start=…)`.
         seeds: how often everything is done: 0, 1, … draw the examples.
-        arms: what is compared with "real": some of "box", "scratch", "adapted", "both" and "unlabelled"; by default
-            all but the last.
+        arms: what is compared with "real": some of "box", "scratch", "adapted", "both", "unlabelled" and
+            "discriminator"; by default the first four.
         read: how the files of the source are read; what is left out is as for the model's own images.
         progress: True shows it, False is silent; or a listener.
 
