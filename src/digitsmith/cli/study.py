@@ -144,8 +144,8 @@ def labels(
     as the discriminator of a GAN (discriminator). Each is tested on your test images, or on half of your images where
     they have no splits. It is `digitsmith study scarce` with these arms.
 
-    A classifier with unlabelled images takes about a quarter of an hour on two cores, a discriminator XXX. What is
-    finished is kept: the same command goes on after Ctrl-C. Needs torch: the extra train.
+    A classifier with unlabelled images takes about a quarter of an hour on two cores, a discriminator about half of
+    that. What is finished is kept: the same command goes on after Ctrl-C. Needs torch: the extra train.
     """
     out = out or Path(f"labels-{short_name(source)}")
     _carry_out(digitsmith.scarce, source, out, per_class=per_class, seeds=seeds, arms=_words(arms), read=read)
@@ -186,8 +186,8 @@ def classifiers(
     have no splits. A Bayes classifier is the reference. Differences have intervals, and p-values that are corrected for
     the number of comparisons.
 
-    With digits it takes about ten minutes on two cores, with mnist about an hour. What is finished is kept: the same
-    command goes on after Ctrl-C. Needs torch: the extra train.
+    With digits it takes about 25 minutes of one core, with mnist about 50. What is finished is kept: the same command
+    goes on after Ctrl-C. Needs torch: the extra train.
     """
     out = out or Path(f"classifiers-{short_name(source)}")
     chosen = None if structures is None else _words(structures)
