@@ -134,6 +134,18 @@ def test_neighbours_touch_as_often_as_asked(real: FromDataset) -> None:
     assert parts[1.0] < 1.6
 
 
+@pytest.mark.usefixtures("only_ink")
+def test_separators_never_touch_their_neighbours(real: FromDataset) -> None:
+    """A comma in the tail of a nine would be read as a part of it."""
+    style = Style(wear="off", touching=1.0, spacing=-0.2)
+    for number in compose_many(["9,4", "4.9", "7-7", "2,2"] * 40, 6, 0, real, style):
+        parts, _, stats, _ = cv2.connectedComponentsWithStats(dark(number.image).astype(np.uint8))
+        separator = number.boxes[1]
+        alone = (separator.left, separator.top, separator.right - separator.left, separator.bottom - separator.top)
+        assert parts >= 4, number.text
+        assert np.abs(stats[1:, :4] - alone).max(1).min() <= 1, number.text
+
+
 def test_sizes_are_as_asked(real: FromDataset) -> None:
     for height, width in (32, 0), (48, 320), (16, 64), (128, 700):
         style = Style(height=height, width=width, wear="heavy")

@@ -42,7 +42,7 @@ _OPTIONS: Options = {
     "spacing": (Annotated[float, _number(_HANDS, "Mean gap between neighbours, in heights of a digit.")], 0.14),
     "spacing_spread": (Annotated[float, _number(_HANDS, "How much the gaps vary within a number.")], 0.06),
     "drift": (Annotated[float, _number(_HANDS, "How much the baseline moves from one character to the next.")], 0.03),
-    "touching": (Annotated[float, _number(_HANDS, "Share of neighbours that touch.", "SHARE")], 0.06),
+    "touching": (Annotated[float, _number(_HANDS, "Share of neighbouring digits that touch.", "SHARE")], 0.06),
     "min_confidence": (
         Annotated[
             float, _number(_HANDS, "Write only with digits that the digit-net recognises so surely. 0 takes all.", "P")

@@ -108,7 +108,7 @@ class Style(_Plain):
     drift: Annotated[float, Field(ge=0, le=0.3)] = Field(
         default=0.03, description="Deviation of the baseline from one character to the next."
     )
-    touching: _Share = Field(default=0.06, description="Share of neighbours that touch.")
+    touching: _Share = Field(default=0.06, description="Share of neighbouring digits that touch.")
     ink: Annotated[tuple[Ink, ...], Field(min_length=1, max_length=16, strict=False)] = Field(
         default=("black",), description="Inks, from which each number's is drawn: black, blue, pencil, red or green."
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.config.style import Style
+from digitsmith.numbers.pen import SEPARATORS
 from digitsmith.numbers.pools import BELOW, ROW, ROWS, TALL, Tile
 
 SPACE = 0.5
@@ -20,8 +21,10 @@ Matrices = NDArray[np.float64]
 """float64[n, 3, 3], of points in homogeneous coordinates."""
 
 _LEAST = 0.04  # between characters that do not touch
+_LEAST_BESIDE = 0.1  # between a separator and its neighbours, which it never touches: a comma would look like a tail
 _OVERLAP = 0.5  # of those that do, as a share of the pen's width
 _NEAR = 2  # rows above and below, in which neighbours keep clear of each other
+_NEAR_BESIDE = 4  # the same for a separator
 _CLIMB = 0.015  # deviation of how far a line climbs on its way
 _KEPT = 0.6  # of how far a character stands off the line, by the next
 _TURN = 0.02  # deviation of how far a character is turned, in radians
@@ -162,16 +165,25 @@ def _steps(
 
     The gap is the mean of that between their boxes, and of that where they come closest.
     """
+    separators = np.array([glyph.text in SEPARATORS for glyph in glyphs])
+    beside = separators | np.append(False, separators[:-1])
     lean = shear[:, None] * ((np.arange(ROWS) - BELOW + 0.5) * ROW)
     left = np.stack([glyph.tile.left for glyph in glyphs]) * stretch[:, None] + lean
     right = np.stack([glyph.tile.right for glyph in glyphs]) * stretch[:, None] + lean
-    apart, near, exact = np.zeros((3, len(glyphs)))
+    apart, exact = np.zeros((2, len(glyphs)))
     apart[1:] = left[1:].min(1) - right[:-1].max(1)
     exact[1:] = (left[1:] - right[:-1]).min(1)
-    wide = np.full((len(glyphs), ROWS + 2 * _NEAR), np.inf)
-    wide[:, _NEAR:-_NEAR] = left
-    shared = np.minimum.reduce([wide[:, i : i + ROWS] for i in range(2 * _NEAR + 1)])
-    near[1:] = (shared[1:] - right[:-1]).min(1)
+    near = np.where(beside, _closest(left, right, _NEAR_BESIDE), _closest(left, right, _NEAR))
     near = np.where(np.isfinite(near), near, apart)  # they have no row in common
-    steps = np.maximum(gaps - (apart + near) / 2, _LEAST - near)
-    return np.where(touching & np.isfinite(exact), overlaps - exact, steps)
+    steps = np.maximum(gaps - (apart + near) / 2, np.where(beside, _LEAST_BESIDE, _LEAST) - near)
+    return np.where(touching & ~beside & np.isfinite(exact), overlaps - exact, steps)
+
+
+def _closest(left: NDArray[np.float64], right: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    """How far each character is from the one before it where they come closest, within so many rows: float64[n]."""
+    wide = np.full((len(left), ROWS + 2 * rows), np.inf)
+    wide[:, rows:-rows] = left
+    nearest = np.minimum.reduce([wide[:, i : i + ROWS] for i in range(2 * rows + 1)])
+    closest = np.zeros(len(left))
+    closest[1:] = (nearest[1:] - right[:-1]).min(1)
+    return closest
