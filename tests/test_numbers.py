@@ -273,6 +273,29 @@ def test_a_class_that_is_empty_is_said(digits: Dataset) -> None:
         compose("17", model=blanked, style=PLAIN)
 
 
+def test_paper_that_will_not_do_is_passed_over(real: FromDataset, tmp_path: Path) -> None:
+    def made() -> list[Written]:
+        return compose_many(["12"] * 8, 1, 0, real, Style(wear="off", paper=str(tmp_path)))
+
+    for name, level in ("a", 150), ("c", 200):
+        Image.fromarray(np.full((90, 300), level, np.uint8)).save(tmp_path / f"{name}.png")
+    Image.fromarray(np.full((20, 30), 100, np.uint8)).save(tmp_path / "b.png")
+    (tmp_path / "d.png").write_bytes(b"no picture")
+    found = made()
+    assert {number.image[0, 0, 0] for number in found} == {150, 200}
+    assert all(same(a, b) for a, b in zip(found, made(), strict=True))
+    pen = composer(real, Style(paper=str(tmp_path)), 0)
+    assert [said.partition(" ")[0] for said in pen.passed_over] == [str(tmp_path / name) for name in ("b.png", "d.png")]
+
+
+def test_no_box_is_around_a_speck_that_hardly_anyone_sees(digits: Dataset) -> None:
+    images = np.pad(digits.images, ((0, 0), (0, 0), (0, 6)))
+    images[:, 3, -1] = images.max((1, 2)) * 0.4
+    specked = FromDataset(Dataset(images, digits.labels, digits.classes))
+    for box in compose("01234567", 1, model=specked, style=PLAIN).boxes:
+        assert box.right - box.left < 0.9 * (box.bottom - box.top)
+
+
 def test_paper_with_transparent_parts_is_refused(real: FromDataset, tmp_path: Path) -> None:
     """What a transparent digit is laid on, which is black for a bright one, is no paper."""
     Image.new("RGBA", (400, 200), (255, 200, 200, 100)).save(tmp_path / "pale.png")
@@ -291,7 +314,7 @@ def test_paper_that_will_not_do_is_refused(real: FromDataset, tmp_path: Path) ->
     ):
         compose("1", model=real, style=Style(paper=str(tmp_path)))
     (tmp_path / "low.png").write_bytes(b"no picture")
-    with refused(DataError, r"low.png cannot be read"):
+    with refused(DataError, r"none of the pictures will do\. .*low.png cannot be read", "paper"):
         compose("1", model=real, style=Style(paper=str(tmp_path)))
 
 

@@ -73,6 +73,8 @@ def test_all_that_a_pattern_allows_is_drawn() -> None:
         ("##{2", 3, "{ is not closed"),
         ("##{a}", 4, "no counts"),
         ("##{1,2,3}", 4, "no counts"),
+        ("#{100000}", 3, "100000 is too many: numbers have 64 characters at most"),
+        ("#{1,1000}", 3, "1,1000 is too many"),
         ("##{5,2}", 4, "runs backwards"),
         ("##{0}", 4, "leave it out"),
         ("{3}", 1, "stands alone"),

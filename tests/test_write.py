@@ -27,9 +27,12 @@ from tiny_models import a_model
 class FakePen:
     """Writes in no time what it is given, unless it has a character or a length that it does not know."""
 
+    passed_over: tuple[str, ...] = ()
+
+    def why_not(self, character: str) -> str:
+        return "" if character in {*ALPHABET, " "} else "it is unknown."
+
     def check(self, text: str) -> None:
-        if unknown := set(text) - {*ALPHABET, " "}:
-            raise ConfigError(f"{text!r} has {unknown.pop()!r}.", parameter="text")
         if len(text) > 20:
             raise ConfigError(f"{text!r} is too long for the width.", parameter="width")
 
@@ -71,19 +74,34 @@ def test_lines_take_turns() -> None:
     texts = lines("\ufeff12\r\n3,50 €\r\n7\r\n".encode())
     assert [texts.of(i) for i in range(5)] == ["12", "3,50 €", "7", "12", "3,50 €"]
     assert (len(texts), texts.longest, texts.characters) == (3, 6, " ,012357€")
-    assert [texts.with_character(character) for character in "17€"] == ["12", "7", "3,50 €"]
+    assert [texts.where(c) for c in "17€"] == [
+        "line 1, '12', has '1' (character 1)", "line 3, '7', has '7' (character 1)",
+        "line 2, '3,50 €', has '€' (character 6)",
+    ]  # fmt: skip
     assert lines(b"9").of(3) == "9"
+    assert lines("7\n8".encode("utf-16")).of(1) == "8"
+
+
+def test_empty_lines_are_passed_over_and_others_keep_their_numbers() -> None:
+    texts = lines(b"\n12\n  \n\n345\n\n\n")
+    assert [texts.of(i) for i in range(3)] == ["12", "345", "12"]
+    assert [texts.origin(i) for i in range(3)] == ["line 2", "line 5", "line 2"]
+    assert texts.passed_over == 3
+    assert texts.where("3") == "line 5, '345', has '3' (character 1)"
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"1\n\n3\n", "line 2 is empty"),
-        (b"", "it is empty"),
+        (b"", "it has no text"),
+        (b"\n \n", "it has no text"),
         (b"1\n2\n 3\n", "line 3 begins or ends with a space"),
         (b"1\n2 \n3\n", "line 2 begins or ends with a space"),
         (b"1\n" + b"2" * 65, "line 2 is longer than 64 characters"),
-        (b"\xff\xfe1", "codec can't decode"),
+        (b"1\n\n" + b"2" * 65, "line 3 is longer than 64 characters"),
+        (b"\x89PNG\r\n", "it is a picture or another file that is no text"),
+        (b"\xff\xfe1", "it is a picture or another file that is no text"),
+        (b"1\0", "it is a picture or another file that is no text"),
     ],
 )
 def test_lines_that_cannot_be_written_are_named(content: bytes, message: str) -> None:
@@ -97,7 +115,7 @@ def test_a_line_of_wide_characters_may_be_as_long_as_others() -> None:
 
 def test_one_text() -> None:
     assert fixed("90210").of(7) == "90210"
-    for text, message in (("", "it is empty"), ("1\n2", "several lines"), ("1" * 65, "longer"), (" 1", "a space")):
+    for text, message in (("", "it has no text"), ("1\n2", "several lines"), ("1" * 65, "longer"), (" 1", "a space")):
         with refused(ConfigError, f"cannot be written: .*{message}", "text"):
             fixed(text)
 
@@ -121,9 +139,10 @@ def test_one_text() -> None:
         ({"text": "1", "annotations": ["voc"]}, ConfigError, "there are no annotations 'voc'", "annotations"),
         ({"text": "1", "image_format": "bmp"}, ConfigError, "'bmp' is not known: use png or jpeg", "image_format"),
         ({"text": "12£"}, ConfigError, "'12£' has '£'", "text"),
-        ({"pattern": "£#", "count": 2}, ConfigError, "'£' has '£'", "pattern"),
+        ({"pattern": "##£##", "count": 2}, ConfigError, r"at character 3 \(##»£##\): it is unknown", "pattern"),
+        ({"pattern": "#[1-3£]", "count": 2}, ConfigError, r"at character 2 \(#»\[1-3£\]\): it is unknown", "pattern"),
         ({"pattern": "#{30}", "count": 2}, ConfigError, "too long for the width", "width"),
-        ({"kind": "postcode", "locale": "en-GB", "count": 1}, ConfigError, "'A' has 'A'", "kind"),
+        ({"kind": "postcode", "locale": "en-GB", "count": 1}, ConfigError, "postcode, en-GB, may have 'A'", "kind"),
         ({"from_file": "none.txt"}, DataError, r"none\.txt cannot be read \(No such file", ""),
     ],
 )  # fmt: skip
@@ -136,9 +155,29 @@ def test_bad_requests_are_refused_before_anything_is_written(
 
 
 def test_a_character_in_a_file_is_shown_in_its_line(fake_pen: None) -> None:
-    Path("lines.txt").write_text("1\n" * 5000 + "2£\n", encoding="utf-8")
-    with refused(ConfigError, "'2£' has '£'", "from_file"):
+    Path("lines.txt").write_text("1\n" * 5000 + "\n2£\n", encoding="utf-8")
+    with refused(ConfigError, r"line 5,002, '2£', has '£' \(character 2\): it is unknown", "from_file"):
         write(from_file="lines.txt")
+
+
+def test_a_line_that_is_too_long_is_named(fake_pen: None) -> None:
+    Path("lines.txt").write_text(f"1\n\n{'2' * 30}\n", encoding="utf-8")
+    with refused(ConfigError, "line 3: '2{30}' is too long for the width", "width"):
+        write(from_file="lines.txt")
+
+
+def test_what_is_passed_over_is_said(fake_pen: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, notes, wrong = Told(), list[str](), [f"{i}.png is small." for i in range(7)]
+    monkeypatch.setattr(told, "note", notes.append)
+    monkeypatch.setattr(FakePen, "passed_over", property(lambda _: wrong[: 6 + bool(told.updates)]))
+    Path("lines.txt").write_text("1\n\n2\n", encoding="utf-8")
+    digitsmith.write("made", from_file="lines.txt", model=a_model(), progress=told)
+    assert notes == [
+        "lines.txt: empty lines are passed over, 1 in all.",
+        "Paper that is passed over: 0.png is small. 1.png is small. 2.png is small. 3.png is small. 4.png is small. "
+        "And 1 more.",
+        "Paper that is passed over: 6.png is small.",
+    ]
 
 
 def test_a_model_without_classes_is_refused() -> None:
@@ -147,6 +186,13 @@ def test_a_model_without_classes_is_refused() -> None:
     with refused(ConfigError, "'13' has '3'", "text"):
         digitsmith.write("made", text="13", model=a_model(classes=("0", "1")), progress=False)
     assert not list(Path().iterdir())
+
+
+def test_a_folder_in_a_file_is_refused(fake_pen: None) -> None:
+    Path("notes.txt").write_text("mine")
+    for place in "notes.txt/made", "notes.txt/deep/made":
+        with refused(OutputError, f"{place} leads through notes.txt, which is a file: choose another place"):
+            write(place, text="1")
 
 
 def test_an_existing_folder_is_left_alone(fake_pen: None) -> None:

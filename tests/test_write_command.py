@@ -46,6 +46,15 @@ def test_help_is_told_in_groups_and_fits_a_terminal(run: Runner) -> None:
     assert all(name in options for name in (*ANNOTATIONS, *style.INKS))
     for name, (option, _) in paper._OPTIONS.items():
         assert f"--{name.replace('_', '-')} " in options, option
+        for limits in limits_of(name):
+            assert option.__metadata__[0].help.endswith(f" {limits}."), name
+
+
+def limits_of(name: str) -> list[str]:
+    """The least and the most of an option of a style, as its help says them; none of what is no number."""
+    field = (Style.model_fields | Wear.model_fields)[name]
+    marks = {key: getattr(mark, key) for mark in field.metadata for key in ("ge", "le", "lt") if hasattr(mark, key)}
+    return [f"{marks['ge']:,} to {marks.get('le', marks.get('lt')):,}"] if "ge" in marks else []
 
 
 @pytest.mark.parametrize(
@@ -87,7 +96,8 @@ def test_all_that_is_made_is_named(run: Runner, fake_pen: None) -> None:
         (["--pattern", "##"], "say how many numbers: a pattern has no end. The option: --count N"),
         (["--pattern", "#{2", "--count", "3"], "--pattern: at character 2"),
         (["--text", "1", "--locale", "de-DE"], "--locale: it is for kinds of numbers"),
-        (["--text", "12£"], "--text: '12£' has '£'"),
+        (["--text", "12£"], "--text: '12£' has '£' (character 3): it is unknown"),
+        (["--text", "1", "--shard", "1/2000000000"], "--shard: part 1 of 2000000000 is empty: there are 1 images in"),
         (["--text", "1" * 30], "'111111111111111111111111111111' is too long for the width. The option: --width"),
         (["--text", "1", "--count", "0"], "--count: 0 is too few: ask for at least one image"),
         (["--text", "1", "--shard", "2"], "--shard: 2: write it as I/N"),
@@ -96,7 +106,8 @@ def test_all_that_is_made_is_named(run: Runner, fake_pen: None) -> None:
         (["--text", "1", "--ink", "gold"], "--ink: "),
         (["--text", "1", "--noise", "999"], "--noise: "),
         (["--text", "1", "--jpeg", "1.5"], "--jpeg: "),
-        (["--text", "1", "--model", "none.onnx"], "--model: there is no model 'none.onnx'"),
+        (["--text", "1", "--model", "none"], "--model: there is no model 'none': give a run folder, an .onnx file, or "
+         "the name of a model that comes with Digitsmith: mnist."),
         (["--from-file", "none.txt"], "none.txt cannot be read (No such file or directory)"),
         (["--from-file", "."], ". cannot be read ("),
     ],

@@ -57,11 +57,17 @@ def require_file_place(path: Path) -> None:
         stream = path.is_symlink() and str(path.readlink()).startswith("/proc/")  # as /dev/stdout, wherever it leads
         if stream or (path.exists() and not path.is_file()):
             raise OutputError(f"{path} is no regular file, and would be replaced by one: name another.")
-        nearest = next(place for place in path.absolute().parents if place.exists())
-        if not nearest.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        nearest = _require_folders(path)
         if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _require_folders(path: Path) -> Path:
+    """Refuse a path that leads through a file; the nearest folder on its way that exists."""
+    nearest = next(place for place in path.absolute().parents if place.exists())
+    if not nearest.is_dir():
+        raise OutputError(f"{path} leads through {nearest.name}, which is a file: choose another place.")
+    return nearest
 
 
 @contextlib.contextmanager
@@ -92,6 +98,7 @@ def require_new(folder: Path) -> None:
             raise OutputError(f"{folder} is a link to nothing: choose another place, or remove it first.")
         elif folder.exists():
             raise OutputError(f"{folder} exists and is a file: choose another place, or remove it first.")
+        _require_folders(folder)
 
 
 @contextlib.contextmanager

@@ -132,7 +132,7 @@ def _lines(place: Path) -> None:
     written = [texts.of(i) for i in range(len(texts))]
     assert {*"".join(written)} == {*texts.characters}
     assert max(map(len, written)) == texts.longest <= MOST_CHARACTERS
-    assert all(character in texts.with_character(character) for character in texts.characters)
+    assert all(repr(character) in texts.where(character) for character in texts.characters)
 
 
 def _metrics(place: Path) -> None:

@@ -90,9 +90,9 @@ def parse_shard(text: str) -> tuple[int, int]:
     Raises:
         ConfigError: it is none.
     """
-    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    found = re.fullmatch(r"([0-9]{1,18})/([0-9]{1,18})", text)
     if found is None:
-        raise ConfigError(f"{text}: write it as I/N, for example 2/4.", parameter="shard")
+        raise ConfigError(f"{text}: write it as I/N, for example 2/4 for part 2 of 4.", parameter="shard")
     return int(found[1]), int(found[2])
 
 

@@ -16,8 +16,8 @@ Wear = Literal["off", "light", "heavy"]
 _HANDS, _PAPER, _WEAR = "Hands", "Paper", "Wear"
 
 
-def _number(panel: str, help: str, metavar: str = "X") -> Any:
-    return typer.Option(help=help, metavar=metavar, rich_help_panel=panel)
+def _number(panel: str, help: str, metavar: str = "X", *, least: float = 0, most: float) -> Any:
+    return typer.Option(help=f"{help} {least:,} to {most:,}.", metavar=metavar, rich_help_panel=panel)
 
 
 def _part(help: str, most: str) -> tuple[Any, Any]:
@@ -29,29 +29,53 @@ def _part(help: str, most: str) -> tuple[Any, Any]:
 _OPTIONS: Options = {
     "writers": (
         Annotated[
-            int, _number(_HANDS, "How many hands wrote all the numbers. 0: each number has a hand of its own.", "N")
+            int,
+            _number(
+                _HANDS, "How many hands wrote all the numbers. 0: each number has a hand of its own.", "N", most=10**9
+            ),
         ],
         0,
     ),
-    "slant": (Annotated[float, _number(_HANDS, "Added to the slant of all hands; 0.2 leans by 11 degrees.")], 0.0),
-    "size": (
-        Annotated[float, _number(_HANDS, "Height of the digits, as a share of the image's, or of a form's box.")],
-        0.62,
-    ),
-    "size_spread": (Annotated[float, _number(_HANDS, "How much the size varies within a number.")], 0.05),
-    "spacing": (Annotated[float, _number(_HANDS, "Mean gap between neighbours, in heights of a digit.")], 0.14),
-    "spacing_spread": (Annotated[float, _number(_HANDS, "How much the gaps vary within a number.")], 0.06),
-    "drift": (Annotated[float, _number(_HANDS, "How much the baseline moves from one character to the next.")], 0.03),
-    "touching": (Annotated[float, _number(_HANDS, "Share of neighbouring digits that touch.", "SHARE")], 0.06),
-    "min_confidence": (
+    "slant": (
         Annotated[
-            float, _number(_HANDS, "Write only with digits that the digit-net recognises so surely. 0 takes all.", "P")
+            float, _number(_HANDS, "Added to the slant of all hands; 0.2 leans by 11 degrees.", least=-1, most=1)
         ],
         0.0,
     ),
-    "height": (Annotated[int, _number(_PAPER, "Of the images, in pixels.", "PIXELS")], 64),
+    "size": (
+        Annotated[
+            float,
+            _number(
+                _HANDS, "Height of the digits, as a share of the image's, or of a form's box.", least=0.2, most=0.95
+            ),
+        ],
+        0.62,
+    ),
+    "size_spread": (Annotated[float, _number(_HANDS, "How much the size varies within a number.", most=0.3)], 0.05),
+    "spacing": (
+        Annotated[float, _number(_HANDS, "Mean gap between neighbours, in heights of a digit.", least=-0.2, most=2)],
+        0.14,
+    ),
+    "spacing_spread": (Annotated[float, _number(_HANDS, "How much the gaps vary within a number.", most=1)], 0.06),
+    "drift": (
+        Annotated[float, _number(_HANDS, "How much the baseline moves from one character to the next.", most=0.3)],
+        0.03,
+    ),
+    "touching": (Annotated[float, _number(_HANDS, "Share of neighbouring digits that touch.", "SHARE", most=1)], 0.06),
+    "min_confidence": (
+        Annotated[
+            float,
+            _number(
+                _HANDS, "Write only with digits that the digit-net recognises so surely. 0 takes all.", "P", most=1
+            ),
+        ],
+        0.0,
+    ),
+    "height": (Annotated[int, _number(_PAPER, "Of the images, in pixels.", "PIXELS", least=16, most=512)], 64),
     "width": (
-        Annotated[int, _number(_PAPER, "Of the images, in pixels. 0: as wide as each number needs.", "PIXELS")],
+        Annotated[
+            int, _number(_PAPER, "Of the images, in pixels. 0: as wide as each number needs.", "PIXELS", most=4096)
+        ],
         0,
     ),
     "layout": (

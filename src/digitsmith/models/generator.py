@@ -229,7 +229,10 @@ def shard_range(count: object, shard: tuple[int, int]) -> tuple[int, int]:
         raise ConfigError(f"{i}/{n} does not exist: they are counted from 1/{n} to {n}/{n}.", parameter="shard")
     start, stop = total * (i - 1) // n, total * i // n
     if start == stop:
-        raise ConfigError(f"{i}/{n} of {total} images is empty: use at most {total}.", parameter="shard")
+        raise ConfigError(
+            f"part {i} of {n} is empty: there are {total:,} images in all, so make {total:,} parts of them at most.",
+            parameter="shard",
+        )
     return start, stop
 
 
@@ -246,7 +249,8 @@ def _read(path: Path) -> bytes:
                 )
         elif not path.exists():
             raise ModelError(
-                f"there is no model {str(path)!r}: give a run folder, an .onnx file or one of {', '.join(shipped())}.",
+                f"there is no model {str(path)!r}: give a run folder, an .onnx file, or the name of a model that comes "
+                f"with Digitsmith: {', '.join(shipped())}.",
                 parameter="model",
             )
         return read_bytes(path, _MAX_BYTES)

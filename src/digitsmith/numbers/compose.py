@@ -43,7 +43,7 @@ class Composer:
 
     Raises:
         ConfigError: a seed out of range, or no such paper; digits that cannot be recognised.
-        DataError: paper that cannot be read, or is too small.
+        DataError: paper of which none can be read, or is large enough.
     """
 
     def __init__(self, pools: Pools, style: Style, seed: int) -> None:
@@ -51,6 +51,11 @@ class Composer:
         self._pools, self._wear = pools, style.worn
         self._labels = {name: i for i, name in enumerate(pools.source.classes) if len(name) == 1}
         self._paper = Paper(style.paper, style.height, style.width or style.height) if style.paper else None
+
+    @property
+    def passed_over(self) -> list[str]:
+        """What is wrong with pictures of paper that were passed over, so far."""
+        return list(self._paper.passed_over.values()) if self._paper else []
 
     def check(self, text: str) -> None:
         """Refuse a text that cannot be written.
@@ -65,13 +70,8 @@ class Composer:
                 f"{text!r:.60} has {len(text)} characters; {MOST_CHARACTERS} are the most.", parameter="text"
             )
         for place, character in enumerate(text):
-            if character not in self._labels and character not in SEPARATORS and character != " ":
-                classes = self._pools.source.classes
-                raise ConfigError(
-                    f"{text!r:.100} has {character!r} (character {place + 1}): {self._pools.source.name} writes "
-                    f"{' '.join(classes[:100])}, and the pen {' '.join(SEPARATORS)} and spaces.",
-                    parameter="text",
-                )
+            if why := self.why_not(character):
+                raise ConfigError(f"{text!r:.100} has {character!r} (character {place + 1}): {why}", parameter="text")
         style = self.style
         least = least_width(text, style.layout, style.size) * style.height * _SMALLEST
         if style.width and least > style.width:
@@ -80,6 +80,14 @@ class Composer:
                 f"{style.height} high: make them wider, or 0, which is as wide as needed.",
                 parameter="width",
             )
+
+    def why_not(self, character: str) -> str:
+        """Why a character cannot be written, in a sentence; empty if it can."""
+        if character in self._labels or character in SEPARATORS or character == " ":
+            return ""
+        name, classes = self._pools.source.name, " ".join(self._pools.source.classes[:100])
+        letters = ". Letters need a model that has learned them" if character.isalpha() else ""
+        return f"{name} writes {classes}, and the pen {' '.join(SEPARATORS)} and spaces{letters}."
 
     def write(self, texts: Sequence[str], start: int, writer: int | None = None) -> list[Written]:
         """Write numbers `start`, `start + 1`, …
@@ -177,7 +185,7 @@ def compose(
 
     Raises:
         ConfigError: a text that cannot be written, or a number out of range.
-        DataError: paper that cannot be read, or is too small.
+        DataError: paper of which none can be read, or is large enough.
         ModelError: an unconditional model, or one whose images are empty.
 
     Examples:

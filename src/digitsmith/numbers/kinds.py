@@ -134,6 +134,10 @@ class KindOfNumber:
         digits = _IBAN[self.locale][1] + 2 if self.locale in _IBAN else 9
         return digits + (digits - 1) // 4 * (self.locale in _IBAN)
 
+    def where(self, character: str) -> str:
+        """What has a character that its numbers may have."""
+        return f"numbers of the kind {self.kind}, {self.locale}, may have {character!r}"
+
     def draw(self, random: np.random.Generator) -> str:
         """Draw a number of the kind."""
         if self.patterns:

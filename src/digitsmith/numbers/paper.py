@@ -23,11 +23,14 @@ _LAID_ON = {"own", "white", "black"}  # what a transparent picture was laid on a
 
 
 class Paper:
-    """Pictures of paper in a folder.
+    """Pictures of paper in a folder. Those that will not do are passed over: the next one takes the place of each.
+
+    Attributes:
+        passed_over: what is wrong with those of them that were looked at.
 
     Raises:
         ConfigError: there is no such folder, no picture in it, or too many.
-        DataError: a picture that cannot be read, or that is smaller than the images are.
+        DataError: none can be read, or is as large as the images are.
     """
 
     def __init__(self, folder: str, height: int, width: int) -> None:
@@ -48,13 +51,14 @@ class Paper:
         self.files = [place / name for name in sorted(names, key=natural)]
         self._size = height, width
         self._picture = functools.lru_cache(_KEPT)(self._read)
-        for file in self.files[:_KEPT]:
-            self._picture(file)
+        self.passed_over = dict[Path, str]()
+        for first in range(min(len(self.files), _KEPT)):
+            self._from(first)
 
     def piece(self, height: int, width: int, random: np.random.Generator) -> NDArray[np.float32]:
         """A piece of one of the pictures, float32[height, width, 3]; of one that is too narrow, its mirror goes on."""
         which, y, x, flip = random.random(4)
-        picture = self._picture(self.files[int(which * len(self.files))])
+        picture = self._from(int(which * len(self.files)))
         missing = width - picture.shape[1]
         if missing > 0:
             picture = np.pad(picture, ((0, 0), (0, missing), (0, 0)), mode="symmetric")
@@ -63,17 +67,28 @@ class Paper:
         part = picture[top : top + height, left : left + width]
         return (part[:, ::-1] if flip < 0.5 else part).astype(np.float32)
 
+    def _from(self, place: int) -> NDArray[np.uint8]:
+        """The first picture from a place on that will do."""
+        for file in (*self.files[place:], *self.files[:place]):
+            if file in self.passed_over:
+                continue
+            try:
+                return self._picture(file)
+            except DataError as error:
+                self.passed_over[file] = error.message
+        whys = " ".join(list(self.passed_over.values())[:3])
+        raise DataError(f"none of the pictures will do. {whys} Put a better one there.", parameter="paper")
+
     def _read(self, file: Path) -> NDArray[np.uint8]:
         height, width = self._size
         with reading(file, DataError, "replace it, or take it out"):
             picture = decode_picture(read_bytes(file, limits.MAX_IMAGE_FILE))
         if not _LAID_ON.isdisjoint(picture.changes):
-            raise DataError(f"{file} has transparent parts: save it without them, or take it out.", parameter="paper")
+            raise DataError(f"{file} has transparent parts: save it without them, or take it out.")
         pixels = picture.pixels
         if pixels.shape[0] < height or pixels.shape[1] < width:
             raise DataError(
                 f"{file} is {pixels.shape[1]} x {pixels.shape[0]} pixels, smaller than the images, which are "
-                f"{width} x {height} at least: take it out, or put a larger one in its place.",
-                parameter="paper",
+                f"{width} x {height} at least: take it out, or put a larger one in its place."
             )
         return np.ascontiguousarray(pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB))

@@ -24,11 +24,12 @@ _SPECIAL = "#[]{}\\"
 
 @dataclass(frozen=True)
 class Piece:
-    """One of some characters, `least` to `most` times."""
+    """One of some characters, `least` to `most` times; it begins at `place` of its pattern."""
 
     characters: str
     least: int = 1
     most: int = 1
+    place: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ class Pattern:
     def longest(self) -> int:
         """Characters of its longest numbers."""
         return sum(piece.most for piece in self.pieces)
+
+    def where(self, character: str) -> str:
+        """Where a character stands that its numbers may have."""
+        return _at(
+            self.text, next(piece.place for piece in self.pieces if piece.most and character in piece.characters)
+        )
 
     def draw(self, random: np.random.Generator) -> str:
         """Draw a number: each count and each character with equal chances."""
@@ -98,7 +105,7 @@ def parse(text: str) -> Pattern:
         least = most = 1
         if text[place : place + 1] == "{":
             least, most, place = _counts(text, place + 1)
-        pieces.append(Piece(characters, least, most))
+        pieces.append(Piece(characters, least, most, start))
     pattern = Pattern(text, tuple(pieces))
     least = sum(piece.least for piece in pieces)
     if not least or not any(piece.most and piece.characters.strip() for piece in pieces):
@@ -153,8 +160,10 @@ def _counts(text: str, place: int) -> tuple[int, int, int]:
     if end < 0:
         _fail(text, place - 1, "{ is not closed: write } behind the counts")
     parts = text[place:end].split(",")
-    if len(parts) > 2 or not all(part.isascii() and part.isdecimal() and len(part) < 4 for part in parts):
+    if len(parts) > 2 or not all(part.isascii() and part.isdecimal() for part in parts):
         _fail(text, place, f"{text[place:end]!r:.40} are no counts; write {{3}} or {{2,5}}")
+    if any(len(part) > 3 for part in parts):
+        _fail(text, place, f"{text[place:end]:.40} is too many: numbers have {MOST_CHARACTERS} characters at most")
     least, most = int(parts[0]), int(parts[-1])
     if least > most:
         _fail(text, place, f"{least},{most} runs backwards; write {{{most},{least}}}")
@@ -167,7 +176,12 @@ def _counts(text: str, place: int) -> tuple[int, int, int]:
 
 def _fail(text: str, place: int, why: str) -> Never:
     """Raise an error that shows where in a pattern something is wrong."""
+    raise ConfigError(f"{_at(text, place)}: {why}.", parameter="pattern")
+
+
+def _at(text: str, place: int) -> str:
+    """Where in a pattern something is, for an error."""
     text = "".join(c if c.isprintable() else "?" for c in text)
     before = text[max(0, place - 20) : place]
     shown = f"{'…' if place > 20 else ''}{before}»{text[place : place + 20]}"
-    raise ConfigError(f"at character {place + 1} ({shown}): {why}.", parameter="pattern")
+    return f"at character {place + 1} ({shown})"

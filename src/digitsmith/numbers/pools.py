@@ -37,6 +37,7 @@ BELOW, ROWS = 6, 36
 _INKED = 96  # levels of what is certainly ink
 _EDGE = 40  # levels of what may be seen of it
 _FAINT = 64  # levels that the most of an image's ink must reach, not to be empty
+_SPECK, _DARK = 32, 128  # levels of spots beside the ink: those that begin at the one and miss the other are taken away
 _BLOCKS = 3  # whose pools are kept
 
 Made = TypeVar("Made")
@@ -168,5 +169,17 @@ class Pools:
         """An image, uint8[h, w], as large as tiles are, with room around, and ink that reaches 255."""
         level = 255 / float(np.percentile(image[image >= _FAINT], 80))
         padded = np.pad(cv2.convertScaleAbs(image, alpha=level), 2)
-        large = cv2.resize(padded, None, fx=self.enlarge, fy=self.enlarge, interpolation=cv2.INTER_CUBIC)
+        clean = _without_specks(np.asarray(padded, np.uint8))
+        large = cv2.resize(clean, None, fx=self.enlarge, fy=self.enlarge, interpolation=cv2.INTER_CUBIC)
         return np.asarray(large, np.uint8)
+
+
+def _without_specks(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image, uint8[h, w], without spots so faint that hardly anyone sees them; a box would be around them, too."""
+    count, spots = cv2.connectedComponents((image >= _SPECK).astype(np.uint8))
+    if count <= 2:  # the paper, and one spot, which is the character
+        return image
+    seen = np.zeros(count, np.bool_)
+    seen[spots[image >= _DARK]] = True
+    seen[0] = True
+    return np.where(seen[spots], image, 0).astype(np.uint8)

@@ -20,6 +20,7 @@ from digitsmith.progress import Progress, listening
 from digitsmith.records.dataset import NumbersRecord
 
 _LOOKED_AT = 1000  # texts, before anything is written
+_NAMED = 5  # pictures of paper, in one note
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def write(
     Raises:
         ConfigError: an argument out of range, a pattern that cannot be understood, or a text that cannot be written.
         ModelError: no such model, one without classes, or a count out of range.
-        DataError: a file of lines, or paper, that cannot be read.
+        DataError: a file of lines that cannot be read, or paper of which none can be.
         OutputError: the folder holds something already, or cannot be written.
         DependencyError: a library that is needed is not installed.
 
@@ -153,8 +154,21 @@ def write(
         characters=tuple(dict.fromkeys([*(name for name in model.record.classes if len(name) == 1), *SEPARATORS])),
     )
     with listening(progress) as progress:
+        if isinstance(texts, Lines) and texts.passed_over:
+            progress.note(f"{from_file}: empty lines are passed over, {texts.passed_over:,} in all.")
+        told = _tell_of_paper(pen, 0, progress)
         write_folder(Path(folder), Job(record, formats, texts, pen.write, model.runs), progress)
+        _tell_of_paper(pen, told, progress)
     return Path(folder)
+
+
+def _tell_of_paper(pen: Composer, told: int, progress: Progress) -> int:
+    """Say which pictures of paper were passed over, but for those that were told; how many there are now."""
+    every = pen.passed_over
+    if found := every[told:]:
+        more = f" And {len(found) - _NAMED:,} more." if len(found) > _NAMED else ""
+        progress.note(f"Paper that is passed over: {' '.join(found[:_NAMED])}{more}")
+    return len(every)
 
 
 def _count(wanted: Wanted, texts: Texts, count: int | None) -> int:
@@ -168,11 +182,14 @@ def _count(wanted: Wanted, texts: Texts, count: int | None) -> int:
 
 def _check(pen: Composer, texts: Texts, parameter: str, start: int, stop: int) -> None:
     """Refuse what cannot be written: characters of any of the texts, and lengths of the first of them."""
-    try:
-        for character in texts.characters.replace(" ", ""):
-            pen.check(texts.with_character(character))
-        for text in dict.fromkeys(texts.of(i) for i in range(start, min(stop, start + _LOOKED_AT))):
-            pen.check(text)
-    except ConfigError as error:
-        error.parameter = parameter if error.parameter == "text" else error.parameter
-        raise
+    for character in texts.characters:
+        if why := pen.why_not(character):
+            raise ConfigError(f"{texts.where(character)}: {why}", parameter=parameter)
+    for index in range(start, min(stop, start + _LOOKED_AT)):
+        try:
+            pen.check(texts.of(index))
+        except ConfigError as error:
+            error.parameter = parameter if error.parameter == "text" else error.parameter
+            if origin := texts.origin(index):
+                error.message = f"{origin}: {error.message}"
+            raise

@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Box:
-    """Where one character is: its text, and the bounding box of its ink in pixels, right and bottom exclusive."""
+    """Where one character is: its text, and the bounding box of its ink in pixels, right and bottom exclusive.
+
+    Ink is where the pen covers a quarter of a pixel, or more, on its way from the paper to the darkest stroke; that is
+    what a viewer sees of its edge. It is measured before wear, which moves no ink but by geometry.
+    """
 
     text: str
     left: int
