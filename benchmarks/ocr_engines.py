@@ -55,13 +55,13 @@ def run(*command: str | Path, cwd: Path | None = None, given: str = "") -> str:
 
 
 def tesseract(paths: list[Path]) -> list[str]:
-    """Read images by Tesseract, all in one process; it ends each page by a form feed."""
+    """Read images by Tesseract, all in one process; between their texts is a form feed."""
     names = paths[0].parent / "images.txt"
     names.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
     digits = ["-c", "tessedit_char_whitelist=0123456789"]
     pages = run("tesseract", names, "stdout", "--psm", "7", "--dpi", "300", *digits).split("\f")
-    assert len(pages) == len(paths) + 1
-    return pages[:-1]
+    assert len(pages) == len(paths)
+    return pages
 
 
 def rapidocr(python: Path) -> Engine:

@@ -1,7 +1,7 @@
 """Numbers for OCR from three programs: `digitsmith write`, TextRecognitionDataGenerator (TRDG) and SynthTIGER.
 
     python benchmarks/text_generators.py [--count N] [--rounds N] [--trdg PYTHON]
-        [--synthtiger PYTHON --checkout FOLDER] [--keep FOLDER]
+        [--synthtiger PYTHON --checkout FOLDER] [--only NAMES] [--keep FOLDER]
 
 The two others are named by the Python of their own environments; one that is not named is left out. They need older
 libraries than their packages ask for. SynthTIGER's package has neither its template nor its fonts and pictures: these
@@ -106,7 +106,8 @@ def makers(arguments: argparse.Namespace) -> dict[str, Maker]:
         found["trdg"] = trdg(python, "-k", "5", "-rk", "-bl", "1", "-rbl", "-d", "3")  # turned, blurred, bent, noisy
     if arguments.synthtiger and arguments.checkout:
         found["synthtiger"] = synthtiger(arguments.synthtiger.absolute(), arguments.checkout.absolute())
-    return found
+    only = arguments.only.split(",") if arguments.only else found
+    return {name: make for name, make in found.items() if name in only}
 
 
 def measured(make: Maker, folder: Path, texts: Path, count: int) -> tuple[float, float]:
@@ -128,6 +129,7 @@ def main() -> None:
     parser.add_argument("--trdg", type=Path, help="the Python of an environment with TRDG")
     parser.add_argument("--synthtiger", type=Path, help="the Python of an environment with SynthTIGER")
     parser.add_argument("--checkout", type=Path, help="a checkout of SynthTIGER's repository")
+    parser.add_argument("--only", help="some of the rows, such as trdg,synthtiger")
     parser.add_argument("--keep", type=Path, help="leave what the last round made there")
     arguments = parser.parse_args()
     found, times = makers(arguments), dict[str, list[tuple[float, float]]]()
@@ -140,6 +142,7 @@ def main() -> None:
                 folder = Path(place) / "made"
                 times.setdefault(name, []).append(measured(make, folder, texts, arguments.count))
                 if arguments.keep and turn == arguments.rounds - 1:
+                    arguments.keep.mkdir(parents=True, exist_ok=True)
                     shutil.move(folder, arguments.keep / name.replace(", ", "-").replace(" ", "-"))
                 else:
                     shutil.rmtree(folder)
