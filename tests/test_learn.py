@@ -39,7 +39,7 @@ def held_back() -> Dataset:
 def make_small(patch: pytest.MonkeyPatch) -> None:
     """Trainings of seconds."""
     patch.setattr(mixing, "RECIPE", SMALL)
-    patch.setattr(learning, "MANY", dataclasses.replace(SMALL, softness=learning.MANY.softness))
+    patch.setattr(mixing, "MANY", dataclasses.replace(SMALL, softness=mixing.MANY.softness))
     patch.setattr(mixing, "IMAGES", 1280)
     patch.setattr(mixing, "GENERATED", 300)
     patch.setattr(mixing, "EPOCHS_WITH_UNLABELLED", 2)

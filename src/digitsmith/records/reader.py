@@ -56,6 +56,10 @@ class ReaderTraining(Origin):
     )
     classifier: ClassifierRecord
     steps: Count
+    rounds: Count = Field(
+        default=0,
+        description="Of self-training after these: a new classifier learns all images with the labels of the last.",
+    )
     seed: Seed
 
 

@@ -18,7 +18,9 @@ class ScarceProtocol(CellProtocol):
     classifier: ClassifierRecord
     steps: Count = Field(title="Steps of each classifier", description="Of each classifier, whatever it is trained on.")
     steps_with_unlabelled: Count = Field(
-        default=0, title="Steps with unlabelled images", description="The same, of the arm `unlabelled`."
+        default=0,
+        title="Steps with unlabelled images",
+        description="The same, of the arm `unlabelled`, before its two rounds of self-training.",
     )
     steps_as_discriminator: Count = Field(
         default=0, title="Steps as a discriminator", description="The same, of the arm `discriminator`."

@@ -30,8 +30,9 @@ from digitsmith.training.adversarial import train_network
 from digitsmith.training.classifier import Classifier, classify
 from digitsmith.training.mixing import classifier_of, digits_of, draw_examples, one_epoch, trusts
 from digitsmith.training.networks.fully_connected import NoisyPerceptron
+from digitsmith.training.self_training import self_train, states
 from digitsmith.training.start import find_start
-from digitsmith.training.teaching import Extras, teach, train_classifier
+from digitsmith.training.teaching import Extras, train_classifier
 from digitsmith.training.train import train
 
 _PARTS: dict[ArmKey, tuple[str, ...]] = {
@@ -161,18 +162,20 @@ class _Cells:
     def _trained_on(self, data: Dataset, examples: Dataset, number: int, seed: int, arm: ArmKey) -> Any:
         """The classifier of a cell."""
         if arm == "unlabelled":
-            return self._with_unlabelled(data, number, seed)
+            return self._with_unlabelled(data, examples, number, seed)
         if arm == "discriminator":
             recipe, others = mixing.AS_DISCRIMINATOR, self.pool.images
             return train_network(NoisyPerceptron, examples, recipe, seed, self.progress, unlabelled=others)
         return train_classifier(data, mixing.RECIPE, seed, Silent())
 
-    def _with_unlabelled(self, data: Dataset, number: int, seed: int) -> Classifier:
+    def _with_unlabelled(self, data: Dataset, examples: Dataset, number: int, seed: int) -> Classifier:
         """A classifier that sees all images to draw from, without their labels. It takes long, and is resumed."""
         recipe = replace(mixing.RECIPE, epochs=mixing.EPOCHS_WITH_UNLABELLED)
         state = self.folder / f"unlabelled-{number}-{seed}.safetensors"
-        net = teach(data, recipe, seed, Extras(self.pool.images), state, self.progress, work="a classifier").classifier
-        state.unlink(missing_ok=True)
+        extras, work = Extras(self.pool.images), "a classifier"
+        net = self_train(data, examples, recipe, seed, extras, state, self.progress, work=work).classifier
+        for place in states(state):
+            place.unlink(missing_ok=True)
         return net
 
     def _made(self, kind: str, number: int, seed: int, examples: Dataset) -> Dataset | None:

@@ -26,8 +26,9 @@ from digitsmith.records.study import ClassifierRecord
 from digitsmith.training import mixing
 from digitsmith.training.classifier import Recipe
 from digitsmith.training.gather import Given, gather
-from digitsmith.training.mixing import all_of, classifier_of, digits_of, trusts
+from digitsmith.training.mixing import all_of, classifier_of, digits_of, together, trusts
 from digitsmith.training.reader import finish
+from digitsmith.training.self_training import ROUNDS, self_train, states
 from digitsmith.training.teaching import Extras, Taught, teach
 from digitsmith.untrusted import exists, read_bytes, reading
 
@@ -36,11 +37,6 @@ _MOST = 2**22  # bytes of a plan
 
 USUAL = ReadOptions(resize=(28, 28), frame="mnist")
 """How images are read: framed, so that the reader takes digits of any size and place."""
-
-MANY = replace(
-    mixing.RECIPE, batch_size=128, rotation=12.0, scale=0.12, shear=0.15, elastic=0.05, thickness=0.3, softness=1.0
-)  # fmt: skip
-"""Of a reader that learns from many labelled images; with few, it is the recipe of the study of scarce data."""
 
 _FEW = 100  # labelled images of a class, and up to as many: then generated digits are used where the user does not say
 _SURE_OF = 0.5  # of the unlabelled images, at the end: of those that show the classes, it is more
@@ -76,7 +72,8 @@ def learn(
     """Train a reader of digits, and export it.
 
     Labelled images are learned with random distortions. Images without labels teach by consistency: what the network is
-    sure of must stay so when the image is distorted (Sohn et al. 2020). Beside few labelled images, generated digits
+    sure of must stay so when the image is distorted (Sohn et al. 2020). Then new networks learn them all with the
+    labels that the last one gave (Xie et al. 2020). Beside few labelled images, generated digits
     are mixed in where they are of the same kind. Images of no digit are made, so that the reader refuses what is none.
 
     Args:
@@ -89,6 +86,7 @@ def learn(
             most 100 labelled images of a class, and if they are of its kind.
         seed: draws the labels, and decides all random numbers.
         epochs: of 200 steps or, with many labelled images, passes over these; by default it follows from the images.
+            Self-training takes as long again.
         read: how the files are read, by the names of `load_dataset`; by default they are framed as MNIST was made.
         progress: True shows it, False is silent; or a listener.
 
@@ -137,10 +135,16 @@ def learn_from(
         generated=record,
         classifier=ClassifierRecord(**asdict(recipe)),
         steps=recipe.epochs * (len(shown) // recipe.batch_size),
+        rounds=0 if given.unlabelled is None else ROUNDS,
         seed=seed,
     )
     _take_up(folder, training)
-    taught = teach(shown, recipe, seed, extras, folder / _STATE, progress, work="learning to read")
+    state, work = folder / _STATE, "learning to read"
+    if given.unlabelled is None:
+        taught = teach(shown, recipe, seed, extras, state, progress, work=work)
+    else:
+        known = together([given.labelled, *made])
+        taught = self_train(shown, known, recipe, seed, extras, state, progress, work=work)
     if taught.sure and taught.sure[-1] < _SURE_OF:
         progress.note(
             f"At the end, the network was sure of only {taught.sure[-1]:.0%} of the unlabelled images: they may "
@@ -149,8 +153,8 @@ def learn_from(
     reader = finish(taught.classifier.cpu(), given, training, folder / READER)
     result = _result(reader, taught, given)
     result.save(folder / RESULT)
-    for name in (PLAN, _STATE):  # without a plan, nothing is left to do
-        (folder / name).unlink(missing_ok=True)
+    for place in (folder / PLAN, *states(state)):  # without a plan, nothing is left to do
+        place.unlink(missing_ok=True)
     return Learned(reader, folder, result)
 
 
@@ -161,7 +165,7 @@ def is_learned(folder: Path) -> bool:
 
 def _recipe(given: Given, epochs: int | None) -> Recipe:
     """How a classifier of so many labelled images is trained."""
-    recipe = mixing.RECIPE if _are_few(given.labelled) else MANY
+    recipe = mixing.RECIPE if _are_few(given.labelled) else mixing.MANY
     default = mixing.EPOCHS_WITH_UNLABELLED if given.unlabelled is not None else recipe.epochs
     recipe = replace(recipe, epochs=default if epochs is None else whole(epochs, "epochs"))
     if recipe.epochs < 1:

@@ -1,6 +1,7 @@
 """How few real examples and generated digits are put together for a classifier: the rule of `study scarce`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,12 @@ RECIPE = Recipe(
 """Of classifiers of few images. Layers and distortions were tuned on MNIST with ten examples of each class
 (benchmarks/distortions.py)."""
 
-EPOCHS_WITH_UNLABELLED = 40
+MANY = replace(
+    RECIPE, batch_size=128, rotation=12.0, scale=0.12, shear=0.15, elastic=0.05, thickness=0.3, softness=1.0
+)  # fmt: skip
+"""Of classifiers of many labelled images."""
+
+EPOCHS_WITH_UNLABELLED = 20
 """Longer, as what is sure of is little at first."""
 
 AS_DISCRIMINATOR = adversarial.Recipe(steps=12_000, distortion=RECIPE.distortion)
@@ -68,7 +74,7 @@ def one_epoch(examples: Dataset, generated: Sequence[Dataset] = (), seed: int = 
         for part, of_all in parts
         if of_all
     ]
-    return _together(taken)
+    return together(taken)
 
 
 def digits_of(model: Model, classes: tuple[str, ...], seed: int, count: int | None = None) -> Dataset | None:
@@ -84,10 +90,11 @@ def digits_of(model: Model, classes: tuple[str, ...], seed: int, count: int | No
 def all_of(real: Dataset, generated: Sequence[Dataset] = (), seed: int = 0) -> Dataset:
     """What a classifier sees in an epoch: few examples again and again, or many once, with all generated digits."""
     few = len(real) < IMAGES * (REAL_SHARE if generated else 1.0)
-    return one_epoch(real, generated, seed) if few else _together([real, *generated])
+    return one_epoch(real, generated, seed) if few else together([real, *generated])
 
 
-def _together(parts: Sequence[Dataset]) -> Dataset:
+def together(parts: Sequence[Dataset]) -> Dataset:
+    """All labelled images of some parts."""
     labels = [part.labels for part in parts if part.labels is not None]
     return Dataset(np.concatenate([part.images for part in parts]), np.concatenate(labels), parts[0].classes)
 

@@ -1,0 +1,74 @@
+"""Learning from images without labels: by consistency at first, then from the labels that the classifier gives them.
+
+Consistency leaves out what the classifier is not sure of, so rare forms stay undecided: most of its errors are among
+the few images that never get a label. A new classifier, which learns from the most likely label of every image, decides
+them by what they have in common with the others; and a next one learns from its labels (Lee 2013; Xie et al. 2020,
+arXiv:1911.04252).
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitsmith.data.dataset import Dataset
+from digitsmith.progress import Progress
+from digitsmith.training import mixing
+from digitsmith.training.classifier import Classifier, Recipe, classify
+from digitsmith.training.mixing import together
+from digitsmith.training.teaching import Extras, Taught, teach
+
+ROUNDS = 2
+"""New classifiers, one after the other."""
+
+_STEPS = 0.5  # of a round, for each step by consistency
+
+
+def self_train(
+    shown: Dataset, known: Dataset, recipe: Recipe, seed: int, extras: Extras, state: Path, progress: Progress,
+    *, work: str,
+) -> Taught:  # fmt: skip
+    """Train a classifier on labelled images and on others without labels, resumably.
+
+    Args:
+        shown: an epoch of labelled images; few are repeated.
+        known: the same, each once.
+        recipe: of the first classifier.
+        seed: decides the first weights, the order of the images and their augmentation.
+        extras: the images without labels, and whether the classifiers refuse what is no digit.
+        state: a file for the state of the first training; those of the others are beside it.
+        progress: told of each epoch.
+        work: its name for the progress.
+
+    Returns:
+        The last classifier, and what became of all trainings, one after the other.
+
+    Raises:
+        RunError: a state is damaged, or that of another training.
+    """
+    assert extras.unlabelled is not None
+    taught = teach(shown, recipe, seed, extras, state, progress, work=work)
+    steps = round(_STEPS * recipe.epochs * max(1, len(shown) // recipe.batch_size))
+    losses, sure = taught.losses, taught.sure
+    for i in range(1, ROUNDS + 1):
+        data = together([known, labelled_by(taught.classifier, extras.unlabelled, known.classes)])
+        epochs = max(1, round(steps * mixing.MANY.batch_size / len(data)))
+        place = state.with_name(f"{state.stem}-{i}{state.suffix}")
+        said = f"{work}, from its own labels ({i} of {ROUNDS})"
+        again = Extras(refuses=extras.refuses)
+        taught = teach(data, replace(mixing.MANY, epochs=epochs), seed + i, again, place, progress, work=said)
+        losses += taught.losses
+    return Taught(taught.classifier, losses, sure)
+
+
+def states(state: Path) -> list[Path]:
+    """The files of a training by `self_train`, whether or not they are there."""
+    return [state, *(state.with_name(f"{state.stem}-{i}{state.suffix}") for i in range(1, ROUNDS + 1))]
+
+
+def labelled_by(classifier: Classifier, images: NDArray[np.uint8], classes: tuple[str, ...]) -> Dataset:
+    """Images with the most likely class of each; without those that are taken for no digit."""
+    labels = classify(classifier, images)
+    places = np.flatnonzero(labels < len(classes))
+    return Dataset(images[places], labels[places], classes)

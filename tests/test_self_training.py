@@ -1,0 +1,68 @@
+"""Self-training: what it learns from, and that it goes on wherever it was stopped."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from digitsmith.data.dataset import Dataset
+from digitsmith.progress import Silent
+from digitsmith.training import mixing
+from digitsmith.training.classifier import Classifier
+from digitsmith.training.self_training import labelled_by, self_train, states
+from digitsmith.training.teaching import Extras, Taught
+
+SMALL = dataclasses.replace(mixing.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=3, lr=1e-2)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixing, "MANY", dataclasses.replace(mixing.MANY, layers=SMALL.layers, batch_size=64))
+
+
+def trained(data: Dataset, progress: Silent) -> Taught:
+    known, others = data.take(slice(0, 100)), data.images[100:400]
+    shown = known.take(np.arange(320) % len(known))
+    return self_train(
+        shown, known, SMALL, 1, Extras(others, 32, refuses=True), Path("state"), progress, work="learning"
+    )
+
+
+class Killed(Silent):
+    """Stops a training at the end of its first epoch."""
+
+    def __init__(self, training: str) -> None:
+        self.training = training
+
+    def update(self, work: str, done: int, total: int, detail: str = "") -> None:
+        if work == self.training and done == 1:
+            raise KeyboardInterrupt
+
+
+def test_it_goes_on_wherever_it_was_stopped(digits: Dataset) -> None:
+    whole = trained(digits, Silent())
+    for place in states(Path("state")):
+        place.unlink()
+    for training in ("learning", *(f"learning, from its own labels ({i} of 2)" for i in (1, 2))):
+        with pytest.raises(KeyboardInterrupt):
+            trained(digits, Killed(training))
+    resumed = trained(digits, Silent())
+    for name, value in whole.classifier.state_dict().items():
+        assert torch.equal(value, resumed.classifier.state_dict()[name]), name
+    assert (resumed.losses, resumed.sure) == (whole.losses, whole.sure)
+    assert len(whole.sure) == SMALL.epochs < len(whole.losses)
+
+
+def test_each_image_gets_its_most_likely_label_unless_it_is_taken_for_no_digit(digits: Dataset) -> None:
+    torch.manual_seed(0)
+    classifier = Classifier(SMALL.layers, len(digits.classes) + 1).eval()
+    some = digits.take(slice(0, 50))
+    with torch.no_grad():
+        classifier.head.bias[:] = 0.0
+        classifier.head.bias[3] = 100.0
+    assert labelled_by(classifier, some).labels.tolist() == [3] * 50
+    with torch.no_grad():
+        classifier.head.bias[len(digits.classes)] = 200.0
+    assert len(labelled_by(classifier, some)) == 0
