@@ -144,8 +144,8 @@ def labels(
     as the discriminator of a GAN (discriminator). Each is tested on your test images, or on half of your images where
     they have no splits. It is `digitsmith study scarce` with these arms.
 
-    A classifier with unlabelled images takes about a quarter of an hour on two cores, a discriminator about half of
-    that. What is finished is kept: the same command goes on after Ctrl-C. Needs torch: the extra train.
+    A classifier with unlabelled images takes about ten minutes on two cores, a discriminator somewhat less. What is
+    finished is kept: the same command goes on after Ctrl-C. Needs torch: the extra train.
     """
     out = out or Path(f"labels-{short_name(source)}")
     _carry_out(digitsmith.scarce, source, out, per_class=per_class, seeds=seeds, arms=_words(arms), read=read)
