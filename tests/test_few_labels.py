@@ -83,7 +83,7 @@ def test_no_label_but_the_drawn_ones_has_any_effect(digits: Dataset, monkeypatch
     monkeypatch.setattr("digitsmith.training.styles.most_styles", lambda _: 2)
     monkeypatch.setattr("digitsmith.training.styles.digit_net", None)  # it has learned from labels
     changes = [*micro("residual"), "styles=2", "epochs=1"]
-    some = digits.take(slice(0, 400)).resize((20, 20))
+    some = digits.take(slice(0, 250)).resize((20, 20))
     coloured = np.repeat(some.images[..., None], 3, 3)
     assert some.labels is not None
 
@@ -100,7 +100,7 @@ def test_no_label_but_the_drawn_ones_has_any_effect(digits: Dataset, monkeypatch
     later = order[max(order.index(place) for place in drawn) + 1 :]
     shuffled = some.labels.copy()
     shuffled[later] = np.random.default_rng(1).permutation(shuffled[later])
-    assert (shuffled != some.labels).sum() > 150
+    assert (shuffled != some.labels).sum() > 75
     second, other = run_of(shuffled, "second")
     assert second.read_record().data.sha256 != first.read_record().data.sha256
     assert other.record.training is not None

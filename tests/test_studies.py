@@ -27,8 +27,10 @@ LAYERS = ((16, 2), (32, 2), (64, 1))
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings of a second or two."""
-    monkeypatch.setattr(studies, "RECIPE", dataclasses.replace(studies.RECIPE, layers=LAYERS, epochs=1, lr=1e-2))
-    monkeypatch.setattr(studies, "_LEAST_STEPS", 160)
+    monkeypatch.setattr(
+        studies, "RECIPE", dataclasses.replace(studies.RECIPE, layers=LAYERS, epochs=1, batch_size=64, lr=1e-2)
+    )
+    monkeypatch.setattr(studies, "_LEAST_STEPS", 100)
 
 
 def test_real_images_that_pass_for_generated_ones_are_as_useful(digits: Dataset) -> None:

@@ -155,8 +155,8 @@ class _Training:
             self.net.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
         )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, max_lr=recipe.lr, total_steps=recipe.epochs * self.steps, pct_start=0.2
-        )
+            self.optimizer, max_lr=recipe.lr, total_steps=max(recipe.epochs * self.steps, 6), pct_start=0.2
+        )  # of 5 steps, it would divide by 0
         self.shares = torch.full((outputs,), 1 / outputs, device=self.device)  # of the classes, in pseudo-labels
         self.losses: list[float] = []  # of each epoch
         self.sure: list[float] = []
