@@ -254,12 +254,11 @@ def _generated(
             f"class and the same seed.",
             parameter="generated",
         )
-    count = max(mixing.GENERATED, len(labelled))
-    made = digits_of(model, labelled.classes, seed, count) if model.conditional else None
-    if made is not None and given.data.read.frame:
+    count, framed = max(mixing.GENERATED, len(labelled)), given.data.read.frame is not None
+    fits = framed or (record.image_size, record.channels) == (labelled.image_size, labelled.channels)
+    made = digits_of(model, labelled.classes, seed, count) if fits and model.conditional else None
+    if made is not None and framed:
         made = Dataset(fit(made.images, given.data.read, model.name), made.labels, made.classes)
-    if made is not None and (made.image_size, made.channels) != (labelled.image_size, labelled.channels):
-        made = None
     if made is None and generated is not None:
         raise ConfigError(
             f"{model.name} makes no images of this size, with these channels and classes: choose another, or none.",

@@ -48,13 +48,13 @@ def self_train(
         RunError: a state is damaged, or that of another training.
     """
     assert extras.unlabelled is not None
-    taught = teach(shown, recipe, seed, extras, state, progress, work=work)
+    first, *later = states(state)
+    taught = teach(shown, recipe, seed, extras, first, progress, work=work)
     steps = round(_STEPS * recipe.epochs * max(1, len(shown) // recipe.batch_size))
     losses, sure = taught.losses, taught.sure
-    for i in range(1, ROUNDS + 1):
+    for i, place in enumerate(later, 1):
         data = together([known, labelled_by(taught.classifier, extras.unlabelled, known.classes)])
         epochs = max(1, round(steps * mixing.MANY.batch_size / len(data)))
-        place = state.with_name(f"{state.stem}-{i}{state.suffix}")
         said = f"{work}, from its own labels ({i} of {ROUNDS})"
         again = Extras(refuses=extras.refuses)
         taught = teach(data, replace(mixing.MANY, epochs=epochs), seed + i, again, place, progress, work=said)
