@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from digitsmith.data.images.pixels import to_planes, to_unit
-from digitsmith.training.distortion import Distortion
+from digitsmith.training.distortion import Distortion, distort
 
 _SCORED_AT_ONCE = 1000
 
@@ -91,12 +91,17 @@ def classify(classifier: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.int
 
 
 @torch.no_grad()
-def logits_of(classifier: nn.Module, images: NDArray[np.uint8]) -> Tensor:
-    """What a classifier says of images, uint8[n, h, w] or uint8[n, h, w, 3]: float32[n, classes], on the CPU."""
+def logits_of(classifier: nn.Module, images: NDArray[np.uint8], distortion: Distortion | None = None) -> Tensor:
+    """What a classifier says of images, uint8[n, h, w] or uint8[n, h, w, 3]: float32[n, classes], on the CPU.
+
+    With a distortion, it says so of a random distortion of each.
+    """
     classifier.eval()
     device = next(classifier.parameters()).device
     parts = []
     for start in range(0, len(images), _SCORED_AT_ONCE):
         batch = to_unit(torch.tensor(to_planes(images[start : start + _SCORED_AT_ONCE]), device=device).float())
+        if distortion is not None:
+            batch = distort(batch, distortion)
         parts.append(classifier(batch.contiguous(memory_format=torch.channels_last))[1].cpu())
     return torch.cat(parts)

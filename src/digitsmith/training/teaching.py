@@ -21,7 +21,7 @@ from digitsmith.files import staged_file
 from digitsmith.progress import Progress
 from digitsmith.training.classifier import Classifier, Recipe, classify
 from digitsmith.training.consistency import consistency_loss, pseudo_labels
-from digitsmith.training.distortion import distort, soften
+from digitsmith.training.distortion import Distortion, distort, soften
 from digitsmith.training.learner import bfloat16_is_fast
 from digitsmith.training.negatives import negatives
 from digitsmith.untrusted import read_bytes, reading
@@ -37,11 +37,13 @@ class Extras:
     Attributes:
         unlabelled: images without labels, uint8[n, h, w] or uint8[n, h, w, 3].
         per_step: how many of these are seen in a step.
+        late: how all images are distorted in the second half of the training; None is as in the first.
         refuses: whether the classifier has one more class behind the others, of no digit, and sees such images.
     """
 
     unlabelled: NDArray[np.uint8] | None = None
     per_step: int = 128
+    late: Distortion | None = None
     refuses: bool = False
 
 
@@ -173,7 +175,7 @@ class _Training:
 
     def _make_step(self, batch: Tensor) -> Tensor:
         """The loss of labelled images, and the share of unlabelled ones that have a pseudo-label: float32[2]."""
-        distortion = self.recipe.distortion
+        distortion = self._distortion()
         seen, targets = [distort(to_unit(self.images[batch].float()), distortion)], [self.labels[batch]]
         if self.extras.refuses:
             seen.append(negatives(seen[0][: len(batch) // _OF_NONE]))
@@ -196,6 +198,11 @@ class _Training:
         self.schedule.step()
         self.averaged.update_parameters(self.net)
         return torch.stack([of_labelled.detach(), sure])
+
+    def _distortion(self) -> Distortion:
+        """Of images in this epoch."""
+        is_late = len(self.losses) >= self.recipe.epochs / 2
+        return self.extras.late if self.extras.late and is_late else self.recipe.distortion
 
     def _logits(self, net: Classifier, images: Tensor) -> Tensor:
         """Of images, float32[n, channels, h, w] in [-1, 1]: float32[n, classes]. Only the network is in bfloat16."""
