@@ -9,10 +9,11 @@ import torch
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.progress import Silent
-from digitsmith.training import mixing
+from digitsmith.training import mixing, teaching
 from digitsmith.training.classifier import Classifier
+from digitsmith.training.distortion import Distortion
 from digitsmith.training.self_training import labelled_by, self_train, states
-from digitsmith.training.teaching import Extras, Taught
+from digitsmith.training.teaching import Extras, Taught, teach
 
 SMALL = dataclasses.replace(mixing.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=3, lr=1e-2)
 
@@ -61,7 +62,7 @@ def test_each_image_gets_its_most_likely_label_unless_it_is_taken_for_no_digit(d
     some = digits.images[:50]
 
     def labels_of() -> list[int]:
-        labels = labelled_by(classifier, some, digits.classes).labels
+        labels = labelled_by(classifier, some, digits.classes, 0).labels
         assert labels is not None
         return labels.tolist()
 
@@ -72,3 +73,17 @@ def test_each_image_gets_its_most_likely_label_unless_it_is_taken_for_no_digit(d
     with torch.no_grad():
         classifier.head.bias[len(digits.classes)] = 200.0
     assert labels_of() == []
+
+
+def test_images_are_distorted_less_in_the_second_half(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Distortion] = []
+
+    def noted(images: torch.Tensor, distortion: Distortion) -> torch.Tensor:
+        seen.append(distortion)
+        return images
+
+    monkeypatch.setattr(teaching, "distort", noted)
+    recipe, late = dataclasses.replace(SMALL, epochs=4), mixing.MANY.distortion
+    extras = Extras(digits.images[100:164], 32, late)
+    teach(digits.take(slice(0, 64)), recipe, 0, extras, Path("state"), Silent(), work="learning")
+    assert seen == [recipe.distortion] * 4 + [late] * 4  # of labelled images and of others, in one step each

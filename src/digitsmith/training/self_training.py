@@ -50,14 +50,15 @@ def self_train(
     Raises:
         RunError: a state is damaged, or that of another training.
     """
-    assert extras.unlabelled is not None
+    others = extras.unlabelled
+    assert others is not None
     first, *later = states(state)
-    extras = replace(extras, late=mixing.MANY.distortion)
-    taught = teach(shown, recipe, seed, extras, first, progress, work=work)
+    both = replace(extras, late=mixing.MANY.distortion)
+    taught = teach(shown, recipe, seed, both, first, progress, work=work)
     steps = round(_STEPS * recipe.epochs * max(1, len(shown) // recipe.batch_size))
     losses, sure = taught.losses, taught.sure
     for i, place in enumerate(later, 1):
-        data = together([known, labelled_by(taught.classifier, extras.unlabelled, known.classes, seed)])
+        data = together([known, labelled_by(taught.classifier, others, known.classes, seed)])
         epochs = max(1, round(steps * mixing.MANY.batch_size / len(data)))
         said = f"{work}, from its own labels ({i} of {ROUNDS})"
         again = Extras(refuses=extras.refuses)
@@ -79,7 +80,7 @@ def labelled_by(classifier: Classifier, images: NDArray[np.uint8], classes: tupl
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         views = (None, *[mixing.MANY.distortion] * _VIEWS)
-        probabilities = sum(logits_of(classifier, images, view).softmax(1) for view in views)
+        probabilities = torch.stack([logits_of(classifier, images, view).softmax(1) for view in views]).mean(0)
     labels: NDArray[np.int64] = probabilities.argmax(1).numpy()
     places = np.flatnonzero(labels < len(classes))
     return Dataset(images[places], labels[places], classes)
