@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import digitsmith
+from digitsmith.answers import files
 from digitsmith.answers.files import Answer
 from digitsmith.cli import main
 from digitsmith.data.dataset import Dataset
@@ -37,6 +38,20 @@ def save(image: np.ndarray[Any, Any], path: Path) -> None:
 def test_ink_of_both_kinds_in_a_folder_is_read_file_by_file(made: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
     for i, image in enumerate(made.images):
         save(image if i % 2 else 255 - image, Path(f"scans/{i:02}.png"))
+    assert made.labels is not None
+    found = [int(answer.likeliest) for answer in answers_of("scans")]
+    assert (np.array(found) == made.labels).sum() >= 19
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["read", "scans"])
+    assert "each is read as what it is" in capsys.readouterr().err
+
+
+def test_files_after_the_first_thousand_may_have_other_ink(
+    made: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(files, "_AT_ONCE", 10)
+    for i, image in enumerate(made.images):
+        save(image if i < 10 else 255 - image, Path(f"scans/{i:02}.png"))
     assert made.labels is not None
     found = [int(answer.likeliest) for answer in answers_of("scans")]
     assert (np.array(found) == made.labels).sum() >= 19

@@ -20,6 +20,7 @@ from digitsmith.records.scarce import Scarce
 from digitsmith.studies import scarce as studies
 from digitsmith.studies.verdict import rows_of, verdicts_of
 from digitsmith.training import mixing, setup
+from digitsmith.training.self_training import METHOD
 
 
 @pytest.fixture(autouse=True)
@@ -64,13 +65,16 @@ def test_digits_of_other_classes_are_not_mixed_in(digits: Dataset) -> None:
     assert all(cell.generated == 0 for cell in of_arm["box"])
 
 
-def test_a_killed_study_goes_on_with_what_is_finished(micro_residual: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_study_goes_on_with_what_is_finished(
+    digits: Dataset, micro_residual: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    formats.write(digits.take(slice(600)), Path("some"), "npz")  # not all of those that the model was trained on
     monkeypatch.setattr(mixing, "IMAGES", 320)
     monkeypatch.setattr(mixing, "GENERATED", 50)
     exported = micro_residual.model.read_bytes()  # in place of an export of each, which takes the most time
     monkeypatch.setattr("digitsmith.training.train.export_state", lambda _, place, *__: place.write_bytes(exported))
     options = {"per_class": [3], "seeds": 2, "model": micro_residual.folder, "progress": False}
-    whole = digitsmith.scarce("digits", "whole", **options)
+    whole = digitsmith.scarce("some", "whole", **options)
     assert {cell.arm for cell in whole.cells} == {"real", "box", "scratch", "adapted", "both"}
     assert sorted(path.name for path in Path("whole").iterdir() if path.is_dir()) == [
         "adapted-3-0", "adapted-3-1", "scratch-3-0", "scratch-3-1"
@@ -90,23 +94,23 @@ def test_a_killed_study_goes_on_with_what_is_finished(micro_residual: Run, monke
     with monkeypatch.context() as patch:
         patch.setattr(studies, "train_classifier", killed)
         with pytest.raises(KeyboardInterrupt):
-            digitsmith.scarce("digits", "cut", **options)
+            digitsmith.scarce("some", "cut", **options)
     so_far = load_result(Path("cut/scarce.json"))
     assert isinstance(so_far, Scarce)
     assert 3 < len(so_far.cells) < len(whole.cells)
     assert not so_far.complete
     kept = Run(Path("cut/scratch-3-1")).record
     before = kept.stat().st_mtime_ns
-    resumed = digitsmith.scarce("digits", "cut", **options)
+    resumed = digitsmith.scarce("some", "cut", **options)
     assert resumed.cells == whole.cells
     assert kept.stat().st_mtime_ns == before  # it is not trained again
     page = digitsmith.write_report("cut/scarce.json").read_text()
     assert "with digits of the model adapted to the examples" in page
     assert page.count("Rows of real examples, each above a row of generated digits") == 2 + 1  # scratch, adapted
-    assert "digitsmith study scarce digits --per-class 3 --arms real,box,scratch,adapted,both --seeds 2" in page
+    assert "digitsmith study scarce some --per-class 3 --arms real,box,scratch,adapted,both --seeds 2" in page
     assert "layers 16 (stride 4), 32 (stride 2), 32 (stride 1)" in page
     with refused(OutputError, "holds a study of other images", "out"):
-        digitsmith.scarce("digits", "cut", **(options | {"model": "mnist"}))
+        digitsmith.scarce("some", "cut", **(options | {"model": "mnist"}))
 
 
 def test_numbers_arms_and_seeds_are_added_to_a_study(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,6 +136,26 @@ def test_images_without_labels_are_arms_of_their_own(monkeypatch: pytest.MonkeyP
     assert "by a discriminator that is the classifier" in result.verdicts[1]
     assert [path.name for path in Path("study").iterdir()] == ["scarce.json"]
     assert "unlabelled" in digitsmith.write_report("study").read_text()
+
+
+def test_an_arm_that_is_done_in_another_way_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixing, "IMAGES", 320)
+    options = {"per_class": [2], "seeds": 2, "arms": ["unlabelled"], "progress": False}
+    before = digitsmith.scarce("digits", "study", **options)
+    wrong = tuple(cell.model_copy(update={"accuracy": 0.0}) for cell in before.cells)
+    before.model_copy(update={"cells": wrong}).save(Path("study/scarce.json"))
+    monkeypatch.setattr(studies, "METHOD", "another way")
+    after = digitsmith.scarce("digits", "study", **options)
+    assert (before.protocol.unlabelled, after.protocol.unlabelled) == (METHOD, "another way")
+    assert [cell.accuracy for cell in after.cells if cell.arm == "real"] == [0.0, 0.0]  # as they were
+    assert {cell for cell in after.cells if cell.arm != "real"} < set(before.cells)  # as they are, done in truth alike
+
+
+def test_a_model_that_saw_the_labels_is_no_part_of_a_study_of_few(micro_residual: Run) -> None:
+    model = str(micro_residual.folder)
+    with refused(ConfigError, "was trained on all labels of these images, so box, adapted would say nothing", "arms"):
+        digitsmith.scarce("digits", "study", model=model, arms=["box", "adapted", "scratch"])
+    assert not Path("study").exists()
 
 
 def test_what_cannot_be_studied(digits: Dataset) -> None:

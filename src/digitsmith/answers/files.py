@@ -36,7 +36,7 @@ class Answer:
     """What a reader says of one image.
 
     Attributes:
-        name: of its file, or its place in a data set, counted from 0.
+        name: of its file; or the data set's, and its place there, counted from 0: "digits:test:17".
         likeliest: the name of the most likely class, even if the image is refused; empty if the file is no image.
         probability: of that class.
         verdict: `read`, or why the image is refused; "unreadable" if the file is no image.
@@ -79,9 +79,10 @@ class Asked:
 def read_subject(subject: str | Path, asked: Asked, options: ReadOptions, progress: Progress) -> Iterator[Answer]:
     """Read an image file, all image files of a folder, however deep, or a data set.
 
-    Whether ink is dark or bright is found out from the first files together, up to a thousand, and holds for all; if
-    there are both, from each file by itself. Files that lie in folders named as all classes of the reader are taken to
-    show what these say. The name of a data set means that data set, whatever lies in a folder of that name.
+    Whether ink is dark or bright is found out from up to a thousand files together, the next thousand, and so on; if
+    there are both among them, from each file by itself. Files that lie in folders named as all classes of the reader
+    are taken to show what these say. The name of a data set means that data set, whatever lies in a folder of that
+    name.
 
     Raises:
         DataError: there is no such file, or no image in it.
@@ -89,13 +90,13 @@ def read_subject(subject: str | Path, asked: Asked, options: ReadOptions, progre
     path = Path(subject)
     source = Source.parse(str(subject))
     if source.name in TITLES:
-        yield from _read_data_set(source, asked, options, progress)
+        yield from _read_data_set(source, str(subject), asked, options, progress)
     elif exists(path) and path.is_dir() and (files := _images_in(path)):
         yield from _read_files(files, path, asked, options, progress)
     elif exists(path) and is_image(path.name):
         yield from _read_files([path], path, asked, options, progress)
     else:
-        yield from _read_data_set(source, asked, options, progress)
+        yield from _read_data_set(source, str(subject), asked, options, progress)
 
 
 def _images_in(folder: Path) -> list[Path]:
@@ -109,8 +110,6 @@ def _read_files(
     sorted_by_class = {file.parent.name for file in files} == set(asked.reader.record.classes)
     for decoded in _decoded_in_parts(files):
         images = _settle_ink([image for _, image, _ in decoded if image is not None], reading, what)
-        if reading.ink:
-            reading.options = options = options.model_copy(update={"ink": reading.ink})
         answers = _answers(images, asked, options, what)
         for file, image, why in decoded:
             name, truth = str(file), file.parent.name if sorted_by_class else ""
@@ -123,11 +122,18 @@ def _read_files(
 
 
 def _settle_ink(images: list[NDArray[np.uint8]], reading: Reading, what: Path) -> Images:
+    """Part by part; one that does not say which ink it has is taken to have that of the first."""
+    usual = reading.ink or "bright"
+    part = Reading(reading.options, reading.progress, reading) if reading.ink else reading
     try:
-        return settle_ink(images, reading, what)
+        settled = settle_ink(images, part, what, otherwise=usual)
+        both = part.ink not in ("", usual) and part is not reading
     except DataError:
+        settled = [settle_ink([image], Reading(reading.options), what, otherwise=usual)[0] for image in images]
+        both = True
+    if both:
         reading.note(f"{what}: there is dark ink on bright paper, and bright on dark: each is read as what it is.")
-        return [settle_ink([image], Reading(reading.options), what)[0] for image in images]
+    return settled
 
 
 _Decoded = tuple[Path, NDArray[np.uint8] | None, str]  # a file, its pixels, or why there are none
@@ -155,14 +161,16 @@ def _decoded(file: Path) -> tuple[NDArray[np.uint8] | None, str]:
         return None, reason(error)
 
 
-def _read_data_set(source: Source, asked: Asked, options: ReadOptions, progress: Progress) -> Iterator[Answer]:
+def _read_data_set(
+    source: Source, what: str, asked: Asked, options: ReadOptions, progress: Progress
+) -> Iterator[Answer]:
     data, asked, options = _load(source, asked, options, progress)
     for start in range(0, len(data), _AT_ONCE):
         part = data.take(slice(start, start + _AT_ONCE))
         labels: Iterable[Any] = itertools.repeat(-1) if part.labels is None else part.labels
         answers = _answers(part.images, asked, options, source.name)
         for i, (answer, truth) in enumerate(zip(answers, labels, strict=False)):
-            yield answer(str(start + i), truth=data.classes[truth] if truth >= 0 else "")
+            yield answer(f"{what}:{start + i}", truth=data.classes[truth] if truth >= 0 else "")
         progress.update("reading", start + len(part), len(data))
 
 

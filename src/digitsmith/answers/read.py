@@ -86,7 +86,7 @@ def read(
     told: Callable[[Answer], None] = lambda _: None,
     progress: Progress | bool = True,
 ) -> Count:
-    """Read images of one digit each: files, folders of files, and data sets, in constant memory.
+    """Read images of one digit each: files and folders of files, in constant memory, and data sets.
 
     Args:
         subjects: what to read.
@@ -110,7 +110,7 @@ def read(
     """
     reader = reader if isinstance(reader, Reader) else load_reader(reader)
     reader.thresholds(error)
-    options = read_over(ReadOptions(resize=reader.record.image_size, frame=reader.record.frame), read)
+    options = _options(reader, read)
     if verify is not None and verify not in reader.record.classes:
         known = " ".join(reader.record.classes)
         raise ConfigError(f"{verify}: {reader.name} knows no such label, only {known}.", parameter="verify")
@@ -211,3 +211,14 @@ def _draw(answers: Sequence[Answer], path: Path) -> None:
             drawing.rectangle((left - 2, top - 2, left + _SIDE + 1, top + _SIDE + 1), outline=colour)
         drawing.text((left, top + _SIDE + 2), answer.label[:5] if accepted else f"{answer.likeliest[:3]}?", fill=colour)
     save_png(path, np.asarray(picture))
+
+
+def _options(reader: Reader, asked: ReadOptions | Mapping[str, Any] | None) -> ReadOptions:
+    """How files are read: what the reader's framing says is not asked."""
+    own = ReadOptions(resize=reader.record.image_size, frame=reader.record.frame)
+    options = read_over(own, asked)
+    for name in ("frame", "resize"):
+        if own.frame is not None and getattr(options, name) != getattr(own, name):
+            message = f"{reader.name} frames each image as it learned to: leave this out."
+            raise ConfigError(message, parameter=name)
+    return options

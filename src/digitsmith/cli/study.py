@@ -120,7 +120,12 @@ def labels(
     source: Annotated[
         str, typer.Argument(help="Your labelled images (a path), or a named data set.", metavar="SOURCE")
     ],
-    per_class: Annotated[str, typer.Option(help="Numbers of labels of each class.", metavar="N,N,…")] = "1,2,10",
+    per_class: Annotated[
+        str | None,
+        typer.Option(
+            help="Numbers of labels of each class. Default: 1,2,10, as far as there are so many.", metavar="N,N,…"
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The folder of the study. Default: labels-SOURCE.", metavar="FOLDER")
     ] = None,
@@ -129,7 +134,7 @@ def labels(
     ] = 5,
     arms: Annotated[
         str,
-        typer.Option(help="What to compare with real: unlabelled, discriminator, or both.", metavar="ARM,ARM,…"),
+        typer.Option(help="What to compare with real: unlabelled,discriminator, or one of them.", metavar="ARM,ARM"),
     ] = "unlabelled",
     read: Read = None,
 ) -> None:
@@ -147,8 +152,10 @@ def labels(
     A classifier with unlabelled images takes about ten minutes on two cores, a discriminator somewhat less. What is
     finished is kept: the same command goes on after Ctrl-C. Needs torch: the extra train.
     """
-    out = out or Path(f"labels-{short_name(source)}")
-    _carry_out(digitsmith.scarce, source, out, per_class=per_class, seeds=seeds, arms=_words(arms), read=read)
+    out, chosen = out or Path(f"labels-{short_name(source)}"), _words(arms)
+    if not {*chosen} <= {"unlabelled", "discriminator"}:
+        raise ConfigError("choose among unlabelled, discriminator.", parameter="arms")
+    _carry_out(digitsmith.scarce, source, out, per_class=per_class, seeds=seeds, arms=chosen, read=read)
 
 
 @reads

@@ -23,6 +23,7 @@ from digitsmith.data.reading import Reading
 from digitsmith.errors import ConfigError, DataError, reason
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import SIDES, DataRecord, Frame, Ink, ReadOptions
+from digitsmith.records.evaluation import ReferenceRecord
 from digitsmith.untrusted import exists
 
 
@@ -61,6 +62,12 @@ class Source:
 
     def __str__(self) -> str:
         return f"{self.name}:{self.split}"
+
+
+def same_images(one: DataRecord | ReferenceRecord, other: DataRecord | ReferenceRecord) -> bool:
+    """Whether two records are of the same images, if perhaps read in another way, so that their pixels differ."""
+    sources = [Source.parse(str(Path(record.source)), record.split) for record in (one, other) if record.source]
+    return one.sha256 == other.sha256 or (len(sources) == 2 and sources[0] == sources[1])
 
 
 def load_dataset(

@@ -22,6 +22,9 @@ class ScarceProtocol(CellProtocol):
         title="Steps with unlabelled images",
         description="The same, of the arm `unlabelled`, before its two rounds of self-training.",
     )
+    unlabelled: str = Field(
+        default="", title="How unlabelled images are used", description="How the arm `unlabelled` learns from them."
+    )
     steps_as_discriminator: Count = Field(
         default=0, title="Steps as a discriminator", description="The same, of the arm `discriminator`."
     )

@@ -5,6 +5,7 @@ A cell is a classifier: trained once on so many examples of each class, tested o
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 from digitsmith.data.reading import listed
@@ -31,12 +32,15 @@ class Pool:
 
     Attributes:
         images: to draw from.
+        without_labels: others of the same split, uint8[n, h, w] or uint8[n, h, w, 3].
         test: to test on.
         notes: what a reader should know of both.
     """
 
     def __init__(self, data: RealData) -> None:
         self.images, self.test = data.reference.labelled(), data.held_out.labelled()
+        labels = data.reference.labels
+        self.without_labels = data.reference.images[:0] if labels is None else data.reference.images[labels < 0]
         if not len(self.images) or self.images.classes != self.test.classes:
             raise DataError(
                 f"{data.record.title} and {data.held_out_record.title} must be labelled, with the same classes.",
@@ -92,13 +96,18 @@ def check_arms(arms: Sequence[str], known: Iterable[str], parameter: str) -> Non
         raise ConfigError(f"choose among {', '.join(known)}.", parameter=parameter)
 
 
-def take_up(asked: _S, place: Path, of_one_arm: Sequence[str] = ()) -> _S:
+def take_up(
+    asked: _S, place: Path, of_one_arm: Mapping[str, ArmKey] = MappingProxyType({}), progress: Progress | None = None
+) -> _S:
     """A study with what was done of it before; its numbers, seeds and arms are those of both.
+
+    An arm that is done in another way than before begins anew.
 
     Args:
         asked: the study, without any cell.
         place: its file.
-        of_one_arm: fields of its protocol that concern one arm only, and may differ.
+        of_one_arm: fields of its protocol that concern one arm only, and that arm.
+        progress: told of what begins anew.
 
     Raises:
         OutputError: the folder holds another study.
@@ -116,10 +125,15 @@ def take_up(asked: _S, place: Path, of_one_arm: Sequence[str] = ()) -> _S:
         "seeds": max(old.seeds, new.seeds),
         "arms": tuple(arm for arm in ARMS if arm in (*old.arms, *new.arms)),
     }
-    return before.model_copy(update={"protocol": new.model_copy(update=union)})
+    changed = {arm for name, arm in of_one_arm.items() if arm in new.arms and getattr(old, name) != getattr(new, name)}
+    cells = tuple(cell for cell in before.cells if cell.arm not in changed)
+    if progress and len(cells) < len(before.cells):
+        progress.note(f"{place.parent}: {listed(sorted(changed))} was done in another way before, and begins anew.")
+    kept = {name: getattr(old, name) for name, arm in of_one_arm.items() if arm not in new.arms}
+    return before.model_copy(update={"cells": cells, "protocol": new.model_copy(update=union | kept)})
 
 
-def _identity(study: CellStudy, of_one_arm: Sequence[str]) -> tuple[object, ...]:
+def _identity(study: CellStudy, of_one_arm: Iterable[str]) -> tuple[object, ...]:
     """What must be the same for cells to be of one study; a commit of other code may come between them."""
     may_differ: dict[str, Any] = dict.fromkeys(("per_class", "seeds", "arms", *of_one_arm), True)
     fixed = study.protocol.model_dump(exclude=may_differ | {"versions": {"git"}})

@@ -6,6 +6,7 @@ adversarially it also sees generated images, which it tells from real ones. A Ba
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,8 @@ def classifiers(
         )  # fmt: skip
         place = Path(out) / "classifiers.json"
         study = take_up(asked, place)
-        return do_missing(study, plan_of(study), place, _Cells(pool).do, _conclude, listener, work="classifiers")
+        conclude = partial(_conclude, resolution=1 / len(pool.test))
+        return do_missing(study, plan_of(study), place, _Cells(pool).do, conclude, listener, work="classifiers")
 
 
 class _Cells:
@@ -142,10 +144,10 @@ def _builder(structure: str) -> Callable[[Shape, int], Any]:
     return lambda shape, classes: Perceptron(networks.discriminator, shape, classes)
 
 
-def _conclude(cells: Sequence[Cell]) -> dict[str, Any]:
+def _conclude(cells: Sequence[Cell], resolution: float) -> dict[str, Any]:
     """Rows with corrected p-values, and what they say."""
     against: dict[ArmKey, ArmKey] = {arm: plain for arm in TITLES for plain in TITLES if arm == plain + _GAN}
-    rows = corrected(rows_of(cells, against))
+    rows = corrected(rows_of(cells, against, resolution=resolution))
     return {"rows": rows, "verdicts": verdicts_of(rows)}
 
 

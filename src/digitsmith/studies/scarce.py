@@ -9,17 +9,22 @@ classifier by consistency, and another network as the discriminator of a GAN.
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.sources import Source, read_over
+from digitsmith.data.reading import listed
+from digitsmith.data.sources import Source, read_over, same_images
 from digitsmith.errors import ConfigError
 from digitsmith.evaluation.reference import load_real
 from digitsmith.models.generator import Model, load
 from digitsmith.progress import Progress, Silent, listening
 from digitsmith.records.base import ReadOptions, Versions
 from digitsmith.records.cells import ArmKey, Cell
+from digitsmith.records.evaluation import ReferenceRecord
 from digitsmith.records.run import Run
 from digitsmith.records.scarce import Scarce, ScarceProtocol
 from digitsmith.records.study import ClassifierRecord
@@ -28,10 +33,10 @@ from digitsmith.studies.verdict import rows_of, verdicts_of
 from digitsmith.training import mixing
 from digitsmith.training.adversarial import train_network
 from digitsmith.training.classifier import Classifier, classify
-from digitsmith.training.mixing import classifier_of, digits_of, draw_examples, one_epoch, trusts
+from digitsmith.training.mixing import classifier_of, digits_of, draw_examples, draw_places, one_epoch, trusts
 from digitsmith.training.networks.fully_connected import NoisyPerceptron
-from digitsmith.training.self_training import self_train, states
-from digitsmith.training.start import find_start
+from digitsmith.training.self_training import METHOD, self_train, states
+from digitsmith.training.start import Start, find_start
 from digitsmith.training.teaching import Extras, train_classifier
 from digitsmith.training.train import train
 
@@ -41,11 +46,16 @@ _PARTS: dict[ArmKey, tuple[str, ...]] = {
 }  # fmt: skip
 """The arms, and the kinds of generated digits that each has."""
 
+_OF_THE_MODEL = {"box", "adapted"}
+
 ARMS = tuple(_PARTS)
 _USUAL_ARMS = ("real", "box", "scratch", "adapted", "both")
 
 _USUAL = (1, 5, 10, 20, 50, 100)
-_OF_ONE_ARM = ("steps_with_unlabelled", "steps_as_discriminator")
+_FEW = (1, 2, 10)
+_OF_ONE_ARM: dict[str, ArmKey] = {
+    "steps_with_unlabelled": "unlabelled", "unlabelled": "unlabelled", "steps_as_discriminator": "discriminator",
+}  # fmt: skip
 
 
 def scarce(
@@ -68,12 +78,12 @@ def scarce(
         source: the data set. Examples are drawn from its training split and tested on its test split; halves of it
             where there is one split.
         out: the folder of the study.
-        per_class: numbers of real examples of each class; by default 1, 5, 10, 20, 50 and 100, as far as there are so
-            many. 0 is the model's digits alone.
+        per_class: numbers of real examples of each class; by default 1, 5, 10, 20, 50 and 100, or 1, 2 and 10 where
+            nothing is generated, as far as there are so many. 0 is the model's digits alone.
         model: the trained pair to adapt, as for `digitsmith.train(start=…)`.
         seeds: how often everything is done: 0, 1, … draw the examples.
         arms: what is compared with "real": some of "box", "scratch", "adapted", "both", "unlabelled" and
-            "discriminator"; by default the first four.
+            "discriminator"; by default the first four, of those that have not seen the labels of these images.
         read: how the files of the source are read; what is left out is as for the model's own images.
         progress: True shows it, False is silent; or a listener.
 
@@ -89,14 +99,15 @@ def scarce(
         digitsmith.errors.ConfigError: seeds: 1 is too few for a spread: use 5.
     """
     seeds = check_seeds(seeds)
-    chosen = _USUAL_ARMS if arms is None else arms
-    check_arms(chosen, ARMS, "arms")
+    check_arms(_USUAL_ARMS if arms is None else arms, ARMS, "arms")
     pair = find_start(model)
     options = read_over(pair.read, read)
     with listening(progress) as listener:
         data = load_real(Source.parse(str(source)), options, listener)
         pool, generator = Pool(data), load(model)
-        numbers = pool.numbers(per_class, _USUAL, least=0)
+        chosen = _honest_arms(arms, pair, data.record)
+        generates = any(parts for arm, parts in _PARTS.items() if arm in chosen)
+        numbers = pool.numbers(per_class, _USUAL if generates else _FEW, least=0)
         if numbers[0] == 0 and not set(pool.images.classes) & set(generator.record.classes):
             raise ConfigError(
                 f"0 examples are of no use here: {generator.name} has none of the classes of these images.",
@@ -114,6 +125,7 @@ def scarce(
             classifier=ClassifierRecord(**asdict(mixing.RECIPE)),
             steps=mixing.RECIPE.epochs * (mixing.IMAGES // mixing.RECIPE.batch_size),
             steps_with_unlabelled=mixing.EPOCHS_WITH_UNLABELLED * (mixing.IMAGES // mixing.RECIPE.batch_size),
+            unlabelled=METHOD if "unlabelled" in chosen else "",
             steps_as_discriminator=mixing.AS_DISCRIMINATOR.steps,
             real_share=mixing.REAL_SHARE,
             generated=mixing.GENERATED,
@@ -125,15 +137,35 @@ def scarce(
             notes=pool.notes,
         )  # fmt: skip
         place = Path(out) / "scarce.json"
-        study = take_up(asked, place, _OF_ONE_ARM)
+        study = take_up(asked, place, _OF_ONE_ARM, listener)
         plan = [(number, seed, arm) for number, seed, arm in plan_of(study) if number or arm == "box"]
         return do_missing(
-            study, plan, place, _Cells(pool, generator, Path(out), listener).do, _conclude, listener, work="scarce data"
+            study, plan, place, _Cells(pool, generator, Path(out), listener).do,
+            partial(_conclude, resolution=1 / len(pool.test)), listener, work="scarce data",
+        )  # fmt: skip
+
+
+def _honest_arms(arms: Sequence[str] | None, pair: Start, images: ReferenceRecord) -> Sequence[str]:
+    """The arms to compare: none with digits of a model that has seen the labels which are taken to be scarce.
+
+    Raises:
+        ConfigError: such an arm was asked for.
+    """
+    if not same_images(pair.data, images):
+        return _USUAL_ARMS if arms is None else arms
+    if arms is None:
+        return [arm for arm, parts in _PARTS.items() if arm in _USUAL_ARMS and not _OF_THE_MODEL & set(parts)]
+    if taught := [arm for arm, parts in _PARTS.items() if arm in arms and _OF_THE_MODEL & set(parts)]:
+        raise ConfigError(
+            f"{pair.record.name} was trained on all labels of these images, so {listed(taught)} would say nothing of "
+            f"scarce ones: take another model, or other arms.",
+            parameter="arms",
         )
+    return arms
 
 
-def _conclude(cells: Sequence[Cell]) -> dict[str, Any]:
-    rows = rows_of(cells)
+def _conclude(cells: Sequence[Cell], resolution: float) -> dict[str, Any]:
+    rows = rows_of(cells, resolution=resolution)
     return {"rows": rows, "verdicts": verdicts_of(rows)}
 
 
@@ -141,7 +173,7 @@ class _Cells:
     """Classifiers of few real images, with what there is beside them; generators are in the folder."""
 
     def __init__(self, pool: Pool, model: Model, folder: Path, progress: Progress) -> None:
-        self.pool, self.test = pool.images, pool.test
+        self.pool, self.test, self.without_labels = pool.images, pool.test, pool.without_labels
         self.model, self.folder, self.progress = model, folder, progress
         self._reader: Classifier | None = None
 
@@ -169,10 +201,13 @@ class _Cells:
         return train_classifier(data, mixing.RECIPE, seed, Silent())
 
     def _with_unlabelled(self, data: Dataset, examples: Dataset, number: int, seed: int) -> Classifier:
-        """A classifier that sees all images to draw from, without their labels. It takes long, and is resumed."""
+        """A classifier that sees all other images, too, without their labels. It takes long, and is resumed."""
+        assert self.pool.labels is not None
         recipe = replace(mixing.RECIPE, epochs=mixing.EPOCHS_WITH_UNLABELLED)
+        drawn = draw_places(self.pool.labels, len(self.pool.classes), number, seed)
+        others = np.concatenate([np.delete(self.pool.images, drawn, 0), self.without_labels])
         state = self.folder / f"unlabelled-{number}-{seed}.safetensors"
-        extras, work = Extras(self.pool.images), "a classifier"
+        extras, work = Extras(others), "a classifier"
         net = self_train(data, examples, recipe, seed, extras, state, self.progress, work=work).classifier
         for place in states(state):
             place.unlink(missing_ok=True)

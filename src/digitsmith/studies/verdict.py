@@ -11,12 +11,16 @@ from digitsmith.records.cells import TITLES, ArmKey, Cell, Row
 _WITHOUT_LABELS: tuple[ArmKey, ...] = ("unlabelled", "discriminator")
 
 
-def rows_of(cells: Sequence[Cell], against: Mapping[ArmKey, ArmKey] | None = None) -> tuple[Row, ...]:
+def rows_of(
+    cells: Sequence[Cell], against: Mapping[ArmKey, ArmKey] | None = None, *, resolution: float = 0.0
+) -> tuple[Row, ...]:
     """A row for each arm and number of examples, in the order in which they come.
 
     Args:
         cells: of all arms.
         against: the arm that each arm is compared with, if it is; by default, real examples.
+        resolution: the least difference of two accuracies, which is one test image. Differences are taken to spread by
+            no less: a few that happen to be equal are no certainty.
     """
     accuracies: dict[tuple[int, ArmKey], dict[int, float]] = {}
     for cell in cells:
@@ -30,16 +34,16 @@ def rows_of(cells: Sequence[Cell], against: Mapping[ArmKey, ArmKey] | None = Non
             deviation=statistics.stdev(of_seeds.values()) if len(of_seeds) > 1 else 0.0, against=other,
         )  # fmt: skip
         differences = [accuracy - others[seed] for seed, accuracy in of_seeds.items() if seed in others]
-        rows.append(row.model_copy(update=_compared(differences)))
+        rows.append(row.model_copy(update=_compared(differences, resolution)))
     return tuple(rows)
 
 
-def _compared(differences: Sequence[float]) -> dict[str, float]:
+def _compared(differences: Sequence[float], resolution: float) -> dict[str, float]:
     """Their mean, its 95 % interval and the p-value of its being 0: the paired t-test. Nothing of fewer than two."""
     if len(differences) < 2:
         return {}
     mean, free = statistics.mean(differences), len(differences) - 1
-    error = statistics.stdev(differences) / len(differences) ** 0.5
+    error = max(statistics.stdev(differences), resolution) / len(differences) ** 0.5
     most = float(student.ppf(0.975, free)) * error
     p = 2 * float(student.sf(abs(mean) / error, free)) if error else float(not mean)
     return {"difference": mean, "low": max(mean - most, -1.0), "high": min(mean + most, 1.0), "p": p}

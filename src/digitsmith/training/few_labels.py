@@ -12,6 +12,7 @@ from digitsmith import interrupts
 from digitsmith.config.schema import TrainConfig
 from digitsmith.data.assemble import fit
 from digitsmith.data.dataset import UNLABELLED, Dataset
+from digitsmith.data.sources import same_images
 from digitsmith.errors import ConfigError, RunError
 from digitsmith.models.generator import load
 from digitsmith.models.noise import whole
@@ -52,7 +53,7 @@ class FewLabels:
         Raises:
             ConfigError: such a start, or measurements in the features of such a classifier.
         """
-        if start is not None and start.data.sha256 == self.data.sha256:
+        if start is not None and same_images(start.data, self.data):
             raise ConfigError(
                 f"{start.record.name} was trained on these images, with labels that are not to be used: start from "
                 f"another model, or from none.",
@@ -60,7 +61,7 @@ class FewLabels:
             )
         training = load().record.training
         assert training is not None
-        if config.run.evaluate_every and training.data.sha256 == self.data.sha256:
+        if config.run.evaluate_every and same_images(training.data, self.data):
             raise ConfigError(
                 "evaluate_every measures in the features of the digit-net, a classifier that learned from all labels "
                 "of these images, of which only some are to be used: set it to 0.",

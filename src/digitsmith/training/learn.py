@@ -11,7 +11,7 @@ from digitsmith.answers.examine import examine
 from digitsmith.data.assemble import fit
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sheet import counts
-from digitsmith.data.sources import read_over
+from digitsmith.data.sources import read_over, same_images
 from digitsmith.errors import ConfigError, OutputError
 from digitsmith.files import require_new
 from digitsmith.models.generator import load
@@ -179,9 +179,7 @@ def _are_few(labelled: Dataset) -> bool:
 
 def _gives_away(training: TrainingRecord, given: Given, seed: int) -> bool:
     """Whether a model has learned from labels of the same images that are not to be used."""
-    ours, its = given.data, training.data
-    same_source = ours.source and (ours.source, ours.split, ours.images) == (its.source, its.split, its.images)
-    if ours.sha256 != its.sha256 and not same_source:  # whose pixels differ if they were read in another way
+    if not same_images(given.data, training.data):
         return False
     run = training.config.get("run")
     if training.labels is None or not isinstance(run, dict) or run.get("seed") != seed:

@@ -28,7 +28,7 @@ def negatives(images: Tensor) -> Tensor:
 
 
 def _tiles(images: Tensor, _: Tensor) -> Tensor:
-    """The four quarters of an image, in another order, each turned by itself."""
+    """Three quarters of an image, each in the place of another one or mirrored, and one of them twice."""
     h, w = images.shape[2] // 2 * 2, images.shape[3] // 2 * 2
     top, bottom = images[:, :, : h // 2, : w // 2], images[:, :, h // 2 : h, : w // 2]
     made = images.clone()

@@ -27,6 +27,12 @@ ROUNDS = 2
 _STEPS = 0.5  # of a round, for each step by consistency
 _VIEWS = 4  # distortions of an image that is to be labelled
 
+METHOD = (
+    f"consistency, in its second half with milder distortions; then {ROUNDS} new classifiers, one after the other, of "
+    f"the labels that the one before gives to {1 + _VIEWS} views of each image on average"
+)
+"""All of it, in words that change when it does."""
+
 
 def self_train(
     shown: Dataset, known: Dataset, recipe: Recipe, seed: int, extras: Extras, state: Path, progress: Progress,

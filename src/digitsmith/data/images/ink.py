@@ -10,6 +10,9 @@ from digitsmith.data.images.even_light import even_light
 from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
 
+Ink = Literal["dark", "bright"]
+"""What is darker or brighter than its paper."""
+
 Images = NDArray[np.uint8] | list[NDArray[np.uint8]]
 """uint8[n, h, w] or uint8[n, h, w, 3]; or n images, uint8[h, w] or uint8[h, w, 3] each, of any sizes."""
 
@@ -21,7 +24,9 @@ _WORTH_SAYING = 10  # images, most of which are empty
 _BATCH = 2**20  # pixels that are looked at together
 
 
-def settle_ink(images: Images, reading: Reading, what: object, *, known: bool = False) -> Images:
+def settle_ink(
+    images: Images, reading: Reading, what: object, *, known: bool = False, otherwise: Ink = "bright"
+) -> Images:
     """Make grey images bright ink on dark paper, as it is asked for or found, all alike; colour ones stay.
 
     Each image has a vote, if its paper is clear: two thirds of its border are in the outer third of its range, and its
@@ -32,6 +37,7 @@ def settle_ink(images: Images, reading: Reading, what: object, *, known: bool = 
         reading: what is asked for; it is told what is found, and what is done.
         what: they are in, for errors and notes.
         known: their ink is bright, unless something else is asked for.
+        otherwise: what it is taken for where most images do not say.
 
     Raises:
         DataError: images of both kinds: how many of each.
@@ -51,7 +57,7 @@ def settle_ink(images: Images, reading: Reading, what: object, *, known: bool = 
         if asked != "auto":
             reading.ink = asked
         else:
-            reading.ink = "bright" if known else _found(images, reading, what)
+            reading.ink = "bright" if known else _found(images, reading, what, otherwise)
         if reading.ink == "dark":
             images = [_inverted(image) for image in images] if isinstance(images, list) else np.bitwise_not(images)
     if coloured := grey.count(False) * (1 if isinstance(images, list) else len(images)):
@@ -67,7 +73,7 @@ def _inverted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.bitwise_not(image) if image.ndim == 2 else image
 
 
-def _found(images: Images, reading: Reading, what: object) -> Literal["dark", "bright"]:
+def _found(images: Images, reading: Reading, what: object, otherwise: Ink) -> Ink:
     """What the votes say; all that cannot be left unsaid is noted."""
     counts = np.zeros(4, np.int64)
     for batch in _batches(images):
@@ -80,8 +86,9 @@ def _found(images: Images, reading: Reading, what: object) -> Literal["dark", "b
             f"by less than {_LEAST_CONTRAST:g}."
         )
     if clear < _FEW * (clear + unclear):
-        reading.note(f"{what}: ink cannot be told from paper; it was taken for bright ink on dark paper.")
-        return "bright"
+        paper = "dark" if otherwise == "bright" else "bright"
+        reading.note(f"{what}: ink cannot be told from paper; it was taken for {otherwise} ink on {paper} paper.")
+        return otherwise
     kinds = (f"{dark:,} images of dark ink on bright paper", f"{bright:,} of bright ink on dark paper")
     if min(dark, bright) > _STRAY * clear:
         raise DataError(
