@@ -146,7 +146,7 @@ def parameters(function: Callable[..., Any]) -> dict[str, Any]:
     return {
         name: parameter.default
         for name, parameter in inspect.signature(function).parameters.items()
-        if name not in ("progress", "read")  # which is several options
+        if name not in ("progress", "read", "rank")  # which is several options, or what the environment says
     }
 
 
@@ -314,6 +314,12 @@ def test_models_and_data_sets_are_listed(run: Runner) -> None:
         (["generate", "made", "--count", "3", "--labels", "5-3"], "--labels: 5-3: the range runs backwards; write 3-5"),
         (["generate", "made", "--count", "3", "--shard", "2"], "--shard: 2: write it as I/N"),
         (["generate", "made", "--count", "3", "--shard", "3/2"], "--shard: 3/2 does not exist"),
+        (["generate", "made", "--count", "3", "--shards", "0"], "--shards: 0 is too few"),
+        (["generate", "made", "--count", "3", "--shards", "4"], "--shards: 4 of 3 images would leave some empty"),
+        (["generate", "made", "--count", "3", "--workers", "0"], "--workers: 0 is too few"),
+        (["generate", "made", "--count", "3", "--shard", "1/2", "--workers", "2"], "--workers: it cannot be given"),
+        (["data", "full", "--verify"], "full has no dataset.json"),
+        (["data", "--verify"], "name the folder to check: digitsmith data FOLDER --verify"),
         (["generate", "made", "--count", "3", "--min-confidence", "2"], "--min-confidence: 2.0 is no probability"),
         (["generate", "made", "--count", "3", "--model", "none.onnx"], "--model: there is no model 'none.onnx'"),
         (["generate", "made", "--count", "3", "--gzip", "--format", "png"], "--gzip: it is for the format idx"),

@@ -24,7 +24,7 @@ def test_the_options_are_the_parameters_of_the_function_and_the_keys_of_a_style(
     there.pop("style")
     styles = {name: field.default for name, field in Style.model_fields.items()}
     parts = dict.fromkeys(Wear.model_fields)
-    spelled = {"annotations": "labels", "shard": "1/1", "ink": "black"}
+    spelled = {"annotations": "labels", "ink": "black"}
     assert here == there | styles | parts | spelled
 
 
@@ -40,7 +40,7 @@ def test_help_is_told_in_groups_and_fits_a_terminal(run: Runner) -> None:
     assert max(map(len, told)) <= 80
     titles = [line for line in told if line.endswith(":") and not line.startswith(" ")]
     assert titles == [
-        "Arguments:", "What is written (one of these):", "Options:", "Files:", "Hands:", "Paper:", "Wear:"
+        "Arguments:", "What is written (one of these):", "Options:", "Files:", "Shards:", "Hands:", "Paper:", "Wear:"
     ]  # fmt: skip
     options = "\n".join(told)
     assert all(name in options for name in (*ANNOTATIONS, *style.INKS))

@@ -75,6 +75,12 @@ def _holds(images: int) -> Callable[[Path], None]:
     return check
 
 
+def _is_of_shards(folder: Path) -> None:
+    """Complete, or to be resumed: each of its shards is whole."""
+    for place in [folder] if (folder / "dataset.json").exists() else folder.glob("shard-*"):
+        digitsmith.verify(place, progress=False)
+
+
 def _is_of_numbers(folder: Path) -> None:
     assert (folder / "dataset.json").is_file()
     assert len(json.loads((folder / "coco.json").read_text(encoding="utf-8"))["images"]) == 100
@@ -121,6 +127,7 @@ def _commands() -> dict[str, Command]:
     study = ["study", "tstr", "mnist", "--reference", "few", "--count", "80", "--seeds", "2", "--json", "study.json"]
     scarce = ["study", "scarce", "few", "--per-class", "2", "--seeds", "2", "--arms", "box", "--out", "scarce"]
     classifiers = ["study", "classifiers", "few", "--per-class", "2", "--seeds", "2", "--out", "classifiers"]
+    shards = ["generate", "made", "--count", "2000", "--shards", "5"]
     learn = ["learn", "reader", "--data", "few", "--generated", "none", "--epochs", "2"]
     commands = {
         "train": Command([*_TRAIN, "--out", "new"], "new", _is_run, resume),
@@ -134,6 +141,7 @@ def _commands() -> dict[str, Command]:
         "learn": Command(learn, "reader", _is_reader, is_done=lambda folder: not _is_learning(folder)),
         "read": Command(["read", "few", "--csv", "answers.csv"], "answers.csv", _is_table),
         "write": Command([*_WRITE, "--count", "100", "--annotations", "labels,coco,lmdb"], "made", _is_of_numbers, []),
+        "generate shards": Command(shards, "made", _is_of_shards, [*shards, "--resume"]),
         "data": Command(["data", "few", "--sheet", "few.png"], "few.png", _is_picture),
         "report": Command(["report", "run"], "run/report.html", _is_page),
         "export": Command(["export", "run", "run/model.onnx"], "run/model.onnx", digitsmith.load),

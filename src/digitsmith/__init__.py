@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from digitsmith.records.scarce import Scarce
     from digitsmith.records.study import Study
     from digitsmith.report.page import write_report
+    from digitsmith.shards.content import verify
     from digitsmith.studies.classifiers import classifiers
     from digitsmith.studies.scarce import scarce
     from digitsmith.studies.tstr import tstr
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Classifiers", "Count", "Dataset", "DigitsmithError", "Evaluation", "Learned", "Model", "Outcome", "Reader",
     "Scarce", "Stream", "Study", "Style", "Wear", "as_torch", "classifiers", "evaluate", "export", "generate", "learn",
-    "load", "load_dataset", "load_detector", "load_reader", "read", "scarce", "stream", "train", "tstr", "write",
-    "write_report",
+    "load", "load_dataset", "load_detector", "load_reader", "read", "scarce", "stream", "train", "tstr", "verify",
+    "write", "write_report",
 ]  # fmt: skip
 
 _HOMES = {
@@ -77,6 +78,7 @@ _HOMES = {
     "stream": "generation.stream",
     "train": "training.train",
     "tstr": "studies.tstr",
+    "verify": "shards.content",
     "write": "numbers.write",
     "write_report": "report.page",
 }

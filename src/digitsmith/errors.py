@@ -12,6 +12,7 @@ fault of the public function that was called; the command line shows its own opt
     ├── ResultError            a result that cannot be read, or results that cannot be compared
     ├── OutputError            a place that cannot be written, or that holds something already
     ├── DependencyError        an optional library that is not installed, or does not import
+    ├── WorkerError            processes or a cluster that cannot do their share of the work
     └── RunError               a run folder that cannot be started or continued
         └── DivergedError      a training whose losses or weights are no longer finite
 """
@@ -71,6 +72,10 @@ class OutputError(DigitsmithError):
 
 class DependencyError(DigitsmithError):
     """An optional library that is not installed, or does not import."""
+
+
+class WorkerError(DigitsmithError):
+    """Processes or a cluster that cannot be had, differ from this one, or end before their work is done."""
 
 
 class RunError(DigitsmithError):

@@ -91,7 +91,7 @@ def require_new(folder: Path) -> None:
     """Refuse an output folder that holds something already, and what is no folder."""
     with writing(folder):
         if folder.is_dir():
-            _clear(folder, folder.resolve().name)
+            clear(folder, folder.resolve().name)
             if any(not _STAGED.fullmatch(entry.name) for entry in folder.iterdir()):
                 raise OutputError(f"{folder} exists and is not empty: choose another place, or remove it first.")
         elif folder.is_symlink():
@@ -122,12 +122,13 @@ def staged_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, busy: Callable[[], object]) -> Iterator[None]:
+def locked(folder: Path, busy: Callable[[], object], *, shared: bool = False) -> Iterator[None]:
     """Hold a folder, so that programs which do the same in it do so one after the other. A killed one holds nothing.
 
     Args:
         folder: one that is there.
         busy: called if another program holds it, before that is waited for.
+        shared: hold it together with others that do so, too.
     """
     if sys.platform == "win32":  # no locks on folders
         yield
@@ -136,12 +137,13 @@ def locked(folder: Path, busy: Callable[[], object]) -> Iterator[None]:
 
     with writing(folder):
         descriptor = os.open(folder, os.O_RDONLY)
+    how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except BlockingIOError:
             busy()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, how)
         except OSError:  # a file system without locks
             pass
         yield
@@ -168,7 +170,7 @@ def is_unfinished(folder: Path) -> bool:
 @contextlib.contextmanager
 def _staged(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
     """Make a file or folder under a name beside `path` that nobody can guess, hold it, and remove what is left."""
-    _clear(path.parent, path.name)
+    clear(path.parent, path.name)
     held = None
     while held is None:  # another writer may have taken it for left behind, before it was held
         staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
@@ -185,11 +187,14 @@ def _staged(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
         os.close(held)
 
 
-def _clear(folder: Path, name: str) -> None:
-    """Remove what killed writers of that name left, but for what was whole and on its way to its place."""
+def clear(folder: Path, name: str = "") -> None:
+    """Remove what killed writers of that name, or of any, left in a folder.
+
+    What was whole, and on its way to its place, is moved there.
+    """
     for entry in folder.iterdir():
         staged = _STAGED.fullmatch(entry.name)
-        if staged and staged["name"] == name and (held := _hold(entry)) is not None:
+        if staged and name in ("", staged["name"]) and (held := _hold(entry)) is not None:
             if staged["whole"]:
                 with contextlib.suppress(OSError):  # others have put something in its place
                     _end_move(entry)
@@ -238,7 +243,7 @@ def _remove(staged: Path) -> None:
 
 
 def _move_up(staged: Path, folder: Path) -> None:
-    """Move what is in a staged folder, and is whole, into the folder around it. If it is killed, `_clear` goes on."""
+    """Move what is in a staged folder, and is whole, into the folder around it. If it is killed, `clear` goes on."""
     names = [entry.name for entry in staged.iterdir()]
     with locked(folder, lambda: None):
         require_new(folder)  # it may have been filled meanwhile

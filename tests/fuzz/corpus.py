@@ -24,7 +24,7 @@ from digitsmith.data.images.decoding import encode
 from digitsmith.records.base import DataRecord, LabelsRecord, ReadOptions, Versions
 from digitsmith.records.cells import ArmKey, Cell
 from digitsmith.records.classifiers import Classifiers, ClassifiersProtocol
-from digitsmith.records.dataset import DatasetRecord, GenerationRecord
+from digitsmith.records.dataset import DatasetRecord, GenerationRecord, ShardRecord
 from digitsmith.records.evaluation import ReferenceRecord
 from digitsmith.records.model import GeneratorRecord
 from digitsmith.records.reader import Accuracy, Calibration, ReaderRecord
@@ -116,7 +116,11 @@ def generated() -> list[Files]:
     """What a data set says of the model that made it, beside its images."""
     made = GenerationRecord(model="tiny", model_sha256="a" * 64, trained_on="digits", seed=0, count=N, labels=CLASSES)
     record = DatasetRecord(classes=CLASSES, channels=1, generated=made).model_dump_json()
-    return [data_sets("npz")[0] | {"dataset.json": record.encode()}]
+    whole = data_sets("npz")[0] | {"dataset.json": record.encode()}
+    shards = [ShardRecord(name=f"shard-0000{i}-of-00002", first=N * i, count=N, bytes=1, sha256="b") for i in (1, 2)]
+    of_all = DatasetRecord(classes=CLASSES, channels=1, generated=made, shards=tuple(shards)).model_dump_json()
+    parts = {f"{shard.name}/{path}": content for shard in shards for path, content in whole.items()}
+    return [whole, {"dataset.json": of_all.encode()} | parts]
 
 
 def pictures() -> list[Files]:

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 import digitsmith
-from digitsmith.cli.generate import _parse_labels, parse_shard
+from digitsmith.cli.generate import _parse_labels
 from digitsmith.cli.reading import parse_size
+from digitsmith.cli.sharding import parse_shard
 from digitsmith.config.loading import load_config
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.downloads.download import download
@@ -101,6 +102,7 @@ def _load(source: Path, split: Split = "train") -> None:
 
 
 def _generated(place: Path) -> None:
+    tolerated(lambda: digitsmith.verify(place, progress=False))
     with listening(False) as progress:
         choose_reference(open_subject(place, progress), None)
 

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import digitsmith
 from digitsmith.cli.reading import Read, reads, short_name
+from digitsmith.errors import ConfigError
 from digitsmith.report.commands import command, read_words
 
 if TYPE_CHECKING:
@@ -25,6 +27,12 @@ def data(
             metavar="FILE",
         ),
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Check the files of what `generate` or `write` made: all are there, and none was changed."
+        ),
+    ] = False,
     read: Read = None,
 ) -> None:
     """Show what is understood of your images, or list data sets.
@@ -33,13 +41,19 @@ def data(
     digitsmith data                          # the data sets that have a name
     digitsmith data my-digits                # classes, counts, sizes, ink
     digitsmith data my-digits --frame mnist  # as `train --from mnist` frames them
+    digitsmith data made --verify            # are all files there, and as they were?
 
     SOURCE may be a folder with a folder for each class; images with a table of labels (CSV, TSV, JSON lines); IDX,
     .npz, .mat, .h5 or Parquet files; tar shards; or a CSV of pixels. A contact sheet shows ten images of each class.
     Nothing is changed in your files.
     """
     if source is None:
+        if verify:
+            raise ConfigError("name the folder to check: digitsmith data FOLDER --verify.")
         _list()
+        return
+    if verify:
+        _verify(source)
         return
     from digitsmith.data.images.grid import save_png
     from digitsmith.data.sheet import sheet as contact_sheet
@@ -59,6 +73,13 @@ def data(
     typer.echo(f"\nLook at {place}:{columns} as the images are read.")
     out = Path("runs") / short_name(source)
     typer.echo(f"Next, train a generator on them:\n  {_train(summary, source, out, read_words(options))}")
+
+
+def _verify(source: str) -> None:
+    verified = digitsmith.verify(source)
+    what = f"its {verified.shards:,} shards are" if verified.shards else "its files are"
+    images = f"{verified.images:,} images, " if verified.images is not None else ""
+    typer.echo(f"{source}: {what} all there, and as they were made: {images}{verified.bytes:,} bytes.")
 
 
 def _train(summary: "Summary", source: str, out: Path, read: dict[str, str | bool]) -> str:

@@ -1,18 +1,19 @@
 """`digitsmith generate`."""
 
-import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 import digitsmith
+from digitsmith.cli.sharding import complete, sharded
 from digitsmith.errors import ConfigError
 
 Format = Literal["idx", "npz", "png", "parquet", "webdataset"]
 Split = Literal["train", "test"]
 
 
+@sharded
 def generate(
     folder: Annotated[Path, typer.Argument(help="The folder to make. It must not hold anything.", metavar="FOLDER")],
     count: Annotated[int, typer.Option(help="How many images.", metavar="N")],
@@ -36,10 +37,6 @@ def generate(
     format: Annotated[Format, typer.Option(help="The file format; idx is MNIST's own.")] = "idx",
     split: Annotated[Split, typer.Option(help="Names the files, e.g. t10k-… for test.")] = "train",
     gzip: Annotated[bool, typer.Option("--gzip", help="Compress the files of idx, as MNIST's are.")] = False,
-    shard: Annotated[
-        str,
-        typer.Option(help="Generate only part I of N equal parts. All parts together are the whole.", metavar="I/N"),
-    ] = "1/1",
     min_confidence: Annotated[
         float,
         typer.Option(
@@ -48,6 +45,8 @@ def generate(
             metavar="P",
         ),
     ] = 0.0,
+    *,
+    how: dict[str, Any],
 ) -> None:
     """Generate a labelled data set.
 
@@ -57,21 +56,20 @@ def generate(
     digitsmith generate made --count 60000 --model runs/mnist --seed 1
     digitsmith generate clean --count 60000 --min-confidence 0.9
     digitsmith generate part2 --count 1000000 --shard 2/4
+    digitsmith generate many --count 10000000 --workers 8
 
     The folder is written whole or not at all. Beside the images it gets preview.png, the first hundred of them, and
     dataset.json, which says how they were made. The shipped model generates 60,000 images in seconds, and needs neither
-    torch nor a network.
+    torch nor a network. Shards are folders in it, each whole or not there; dataset.json comes last, when all are.
     """
-    from digitsmith.data.formats import read_record
-
     loaded = digitsmith.load(model)
     chosen = None if labels is None else _parse_labels(labels, loaded.record.classes)
     digitsmith.generate(
-        folder, count, model=loaded, labels=chosen, draw=draw, seed=seed, shard=parse_shard(shard),
-        min_confidence=min_confidence, format=format, split=split, gzip=gzip,
+        folder, count, model=loaded, labels=chosen, draw=draw, seed=seed,
+        min_confidence=min_confidence, format=format, split=split, gzip=gzip, **how,
     )  # fmt: skip
-    record = read_record(folder)
-    assert record is not None
+    if (record := complete(folder)) is None:
+        return
     made = record.generated
     assert made is not None
     names = " ".join(dict.fromkeys(made.labels))
@@ -82,18 +80,6 @@ def generate(
     if made.min_confidence:
         every = made.count + made.refused
         typer.echo(f"Refused: {made.refused:,} of {every:,} generated images ({made.refused / every:.1%}).")
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """A part, written 2/4.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    found = re.fullmatch(r"([0-9]{1,18})/([0-9]{1,18})", text)
-    if found is None:
-        raise ConfigError(f"{text}: write it as I/N, for example 2/4 for part 2 of 4.", parameter="shard")
-    return int(found[1]), int(found[2])
 
 
 def _parse_labels(text: str, classes: tuple[str, ...]) -> list[str]:

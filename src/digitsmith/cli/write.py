@@ -1,13 +1,13 @@
 """`digitsmith write`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 import digitsmith
-from digitsmith.cli.generate import parse_shard
 from digitsmith.cli.paper import styled
+from digitsmith.cli.sharding import complete, sharded
 
 if TYPE_CHECKING:
     from digitsmith.config.style import Style
@@ -32,6 +32,7 @@ MADE = {
 
 
 @styled
+@sharded
 def write(
     folder: Annotated[Path, typer.Argument(help="The folder to make. It must not hold anything.", metavar="OUT")],
     text: Annotated[
@@ -77,10 +78,6 @@ def write(
             metavar="MODEL",
         ),
     ] = None,
-    shard: Annotated[
-        str,
-        typer.Option(help="Write only part I of N equal parts. All parts together are the whole.", metavar="I/N"),
-    ] = "1/1",
     annotations: Annotated[
         str,
         typer.Option(
@@ -92,6 +89,7 @@ def write(
     ] = "labels",
     image_format: Annotated[ImageFormat, typer.Option(help="Of the images.", rich_help_panel=_FILES)] = "png",
     *,
+    how: dict[str, Any],
     style: "Style",
 ) -> None:
     """Write numbers on paper, by hand, to train programs that read.
@@ -102,19 +100,19 @@ def write(
     digitsmith write boxes --pattern '#{3,8}' --count 1000 --annotations coco,yolo
     digitsmith write amounts --from-file amounts.txt --wear heavy
     digitsmith write ours --text 90210 --count 20 --model runs/my-digits
+    digitsmith write many --pattern '#{5}' --count 1000000 --workers 8
 
     The digits of a number come from one hand. The box of each character is that of its ink, through all that happens to
     the paper. The folder is written whole or not at all; beside the annotations it gets preview.png, the first images
-    with their boxes, and dataset.json, which says how they were made.
+    with their boxes, and dataset.json, which says how they were made. Shards are such folders in it, as of `digitsmith
+    generate`.
     """
-    from digitsmith.data.formats import read_record
-
     digitsmith.write(
         folder, text=text, pattern=pattern, kind=kind, locale=locale, from_file=from_file, count=count, seed=seed,
-        model=model, style=style, annotations=annotations, image_format=image_format, shard=parse_shard(shard),
+        model=model, style=style, annotations=annotations, image_format=image_format, **how,
     )  # fmt: skip
-    record = read_record(folder)
-    assert record is not None
+    if (record := complete(folder)) is None:
+        return
     made = record.numbers
     assert made is not None
     typer.echo(f"{made.count:,} images of numbers in {folder}")

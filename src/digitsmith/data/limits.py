@@ -32,8 +32,8 @@ MAX_TABLE = 2**28
 MAX_JSON = 2**26
 """Bytes of a table in JSON, which is read at once."""
 
-MAX_RECORD = 2**22
-"""Bytes of a `dataset.json`, or of class names elsewhere."""
+MAX_RECORD = 2**25
+"""Bytes of a `dataset.json`, with as many shards as there can be, or of class names elsewhere."""
 
 _LEAST = 64  # bytes that an image counts at least: it has a label, too
 

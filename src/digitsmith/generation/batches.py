@@ -1,7 +1,6 @@
 """From a request to a plan of blocks, and from the plan to images."""
 
 import contextlib
-import os
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +13,7 @@ from digitsmith.generation.request import Labels, Request, labels_of
 from digitsmith.generation.screening import Screen, screen_for
 from digitsmith.models.generator import Model
 from digitsmith.models.noise import Span, check_seed, spans
-from digitsmith.models.running import in_order
+from digitsmith.models.running import cores, in_order
 from digitsmith.progress import Progress
 
 WORK = "making images"
@@ -79,13 +78,18 @@ def plan(model: Model, request: Request) -> Plan:
     return Plan(*request.range(), seed, labels, screen_for(model, request.min_confidence))
 
 
-def batches(model: Model, plan: Plan) -> Generator[Batch]:
-    """Make all that is planned, in order and in constant memory: on all cores, a few spans ahead of what is asked for.
+def batches(model: Model, plan: Plan, threads: int | None = None) -> Generator[Batch]:
+    """Make all that is planned, in order and in constant memory: a few spans ahead of what is asked for.
+
+    Args:
+        model: makes the images.
+        plan: of them.
+        threads: how many make images; one for each core by default.
 
     Raises:
         ModelError: images that are refused every time.
     """
-    return ahead(model, plan, plan.spans(), os.cpu_count() or 1)
+    return ahead(model, plan, plan.spans(), threads or cores())
 
 
 def ahead(model: Model, plan: Plan, pieces: Iterable[Span], threads: int) -> Generator[Batch]:

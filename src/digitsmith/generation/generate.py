@@ -1,25 +1,18 @@
 """`generate`: a labelled data set in a new folder."""
 
-import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from digitsmith.data.downloads.catalogue import TITLES
-from digitsmith.data.formats import Format, Header, Split, format_module, write_record
-from digitsmith.data.images.grid import save_png, tile
+from digitsmith.data.formats import Format, Split, check_split, format_module
 from digitsmith.errors import ConfigError
-from digitsmith.files import staged_folder
-from digitsmith.generation.batches import WORK, Plan, batches, plan
+from digitsmith.generation.batches import plan
 from digitsmith.generation.request import Request
+from digitsmith.generation.work import Images
 from digitsmith.models.generator import Model, load
 from digitsmith.progress import Progress, listening
-from digitsmith.records.dataset import GenerationRecord
-
-_PREVIEW = 100
+from digitsmith.records.dataset import FilesRecord
+from digitsmith.shards.run import Sharding, run
 
 
 def generate(
@@ -30,16 +23,24 @@ def generate(
     labels: Sequence[int | str] | None = None,
     draw: bool = False,
     seed: int = 0,
-    shard: tuple[int, int] = (1, 1),
+    shard: tuple[int, int] | None = None,
     min_confidence: float = 0.0,
     format: Format = "idx",
     split: Split = "train",
     gzip: bool = False,
+    shards: int | None = None,
+    workers: int | None = None,
+    rank: tuple[int, int] | None = None,
+    resume: bool = False,
     progress: Progress | bool = True,
 ) -> Path:
     """Generate a labelled data set into a new folder, whole or not at all.
 
     Beside the data lie `dataset.json`, which says where they came from, and `preview.png`, the first hundred images.
+
+    With `shards`, `workers` or `rank` the images are divided into shards, each of which is whole or not there, in a
+    folder of its own; `dataset.json` is written last. They are the same whoever made them. `load_dataset` reads them
+    as one data set, and `verify` checks them.
 
     Args:
         folder: where to write; it must not hold anything.
@@ -49,12 +50,18 @@ def generate(
             `labels[i % len(labels)]`.
         draw: draw each label at random from `labels` instead.
         seed: which series of images; image i depends on the seed and i alone.
-        shard: (i, n) makes only the i-th of n equal parts, counted from 1. All parts together are the whole.
+        shard: (i, n) makes only the i-th of n equal parts, counted from 1. All parts together are the whole. Those of
+            4,096 images or more begin with a multiple of 256.
         min_confidence: make an image again until the digit-net recognises it as its label (as any digit, from an
             unconditional model) with at least this probability; 0 takes all. Counts per class stay what they are.
         format: idx (MNIST's own), npz, png, parquet or webdataset.
         split: train or test: names the files.
         gzip: compress the files of idx, as MNIST's are.
+        shards: into how many to divide the images; where nothing is said, into shards of some thousand images.
+        workers: how many processes of this machine make shards.
+        rank: (i, n), counted from 0: this process is one of n that make shards of the same folder at the same time, as
+            under `torchrun` or Slurm. The one that ends last completes the folder.
+        resume: go on with a folder in which shards are finished, which are checked and kept.
         progress: show how far it is; False is silence, and an object of one's own is told instead.
 
     Returns:
@@ -64,6 +71,7 @@ def generate(
         ModelError: no such model, labels that it does not have, or images that never reach `min_confidence`.
         ConfigError: an argument out of range, or that does not fit the others.
         OutputError: the folder holds something already, or cannot be written.
+        WorkerError: processes that make shards are killed again and again.
 
     Examples:
         >>> import digitsmith
@@ -71,48 +79,17 @@ def generate(
         >>> digitsmith.load_dataset(folder).images.shape
         (1000, 28, 28)
     """
+    how = Sharding(shard, shards, workers, rank, resume)
     if gzip and format != "idx":
         raise ConfigError(f"it is for the format idx; {format} needs none.", parameter="gzip")
+    check_split(split)
+    format_module(format)
     if not isinstance(model, Model):
         model = load(model)
-    planned = plan(model, Request(count, labels, draw, seed, shard, min_confidence))
-    generated, made = _origin(model, planned), model.record
-    header = Header(
-        len(planned), made.image_size, made.channels, made.classes, split=split, start=planned.start,
-        generated=generated, gzip=gzip,
-    )  # fmt: skip
-    shown: list[NDArray[np.uint8]] = []
-    done = refused = 0
-    with listening(progress) as progress, staged_folder(Path(folder)) as staged:
+    planned = plan(model, Request(count, labels, draw, seed, min_confidence=min_confidence))
+    work = Images(model, planned, FilesRecord(format=format, split=split, gzip=gzip))
+    with listening(progress) as progress:
         if str(folder) in TITLES:
             progress.note(f"{folder} is also the name of a data set: write ./{folder} where the folder is meant.")
-        with (
-            contextlib.closing(format_module(format).Writer(staged, header)) as writer,
-            contextlib.closing(batches(model, planned)) as made_batches,
-        ):
-            for batch in made_batches:
-                writer.write(batch.images, batch.labels)
-                shown.extend(batch.images[: _PREVIEW - len(shown)])
-                done, refused = done + len(batch.images), refused + batch.refused
-                progress.update(WORK, done, len(planned))
-        if planned.screen:
-            generated = generated.model_copy(update={"refused": refused})
-            write_record(staged, replace(header, generated=generated))  # again, now that it is known
-        save_png(staged / "preview.png", tile(np.stack(shown), columns=10), scale=2)
+        run(work, Path(folder), how, progress)
     return Path(folder)
-
-
-def _origin(model: Model, planned: Plan) -> GenerationRecord:
-    """How the images are made."""
-    training, labels = model.record.training, planned.labels
-    return GenerationRecord(
-        model=model.name,
-        model_sha256=model.sha256,
-        trained_on=training.data.source if training else "",
-        seed=planned.seed,
-        first=planned.start,
-        count=len(planned),
-        labels=tuple(model.record.classes[i] for i in labels.choices) if labels else (),
-        drawn=labels.drawn if labels else False,
-        min_confidence=planned.screen.min_confidence if planned.screen else 0.0,
-    )

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.errors import ModelError
-from digitsmith.models.generator import Model, shard_range
-from digitsmith.models.noise import Span, drawn_labels
+from digitsmith.models.generator import Model
+from digitsmith.models.noise import BLOCK, Span, drawn_labels
+from digitsmith.shards.partition import one_shard
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Request:
             ConfigError: no such shard, an empty one, or a number that is no whole one.
             ModelError: a count out of range.
         """
-        return shard_range(self.count, self.shard)
+        part = one_shard(self.count, self.shard, BLOCK)
+        return part.start, part.stop
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from digitsmith.generation.batches import Batch, Plan, ahead, plan
 from digitsmith.generation.request import Request
 from digitsmith.models.generator import Model, load
 from digitsmith.models.noise import BLOCK, MAX_INDEX, Span, whole
+from digitsmith.models.running import cores
 
 _MOST = 2**16
 """Images of a batch."""
@@ -72,7 +73,7 @@ class Stream(Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]):
         if self._block is None or self._block[0] // BLOCK != number:
             if self._made is None:
                 pieces = _blocks(self._plan, self.position, self.batch, self._step)
-                self._made = ahead(self.model, self._plan, pieces, self._threads or os.cpu_count() or 1)
+                self._made = ahead(self.model, self._plan, pieces, self._threads or cores())
             self._block = max(self._plan.start, number * BLOCK), next(self._made)
         return self._block
 

@@ -207,35 +207,6 @@ def check_range(start: int, stop: int) -> None:
         )
 
 
-def shard_range(count: object, shard: tuple[int, int]) -> tuple[int, int]:
-    """Index of the first image of a shard, and of the one after its last.
-
-    Args:
-        count: images of all shards.
-        shard: (i, n), the i-th of n equal parts, counted from 1.
-
-    Raises:
-        ConfigError: no such shard, an empty one, or a number that is no whole one.
-        ModelError: a count out of range.
-    """
-    total = whole(count, "count")
-    check_range(0, total)
-    try:
-        i, n = shard
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{shard!r:.60} is no pair such as (1, 4).", parameter="shard") from error
-    i, n = whole(i, "shard"), whole(n, "shard")
-    if not 1 <= i <= n:
-        raise ConfigError(f"{i}/{n} does not exist: they are counted from 1/{n} to {n}/{n}.", parameter="shard")
-    start, stop = total * (i - 1) // n, total * i // n
-    if start == stop:
-        raise ConfigError(
-            f"part {i} of {n} is empty: there are {total:,} images in all, so make {total:,} parts of them at most.",
-            parameter="shard",
-        )
-    return start, stop
-
-
 def _read(path: Path) -> bytes:
     with reading(path, ModelError, "give a run folder or an .onnx file that Digitsmith exported"):
         if path.is_dir():

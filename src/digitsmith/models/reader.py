@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,7 +16,7 @@ from digitsmith.data.images.ink import to_ink
 from digitsmith.data.images.pixels import to_planes, to_unit
 from digitsmith.errors import ConfigError, DataError, ModelError
 from digitsmith.models.check import Tensor, check_graph, parse, read_metadata
-from digitsmith.models.running import Runs, Workers, open_session
+from digitsmith.models.running import Runs, Workers, cores, open_session
 from digitsmith.records.base import ReadOptions
 from digitsmith.records.learning import PLAN, READER
 from digitsmith.records.reader import ReaderRecord
@@ -114,7 +113,7 @@ class Reader:
         def read(start: int) -> NDArray[np.float32]:
             return self.probabilities(to_unit(to_planes(framed[start : start + _BATCH]).astype(np.float32)))
 
-        with Workers(self._runs, os.cpu_count() or 1) as workers:
+        with Workers(self._runs, cores()) as workers:
             made = [workers.result(future) for future in [workers.submit(read, start) for start in starts]]
         probabilities = np.concatenate([np.zeros((0, len(self.record.classes)), np.float32), *made])
         if not np.isfinite(probabilities).all():

@@ -21,6 +21,13 @@ Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def open_session(name: str, content: bytes) -> onnxruntime.InferenceSession:
     """Load a graph that has been checked.
 

@@ -1,7 +1,6 @@
 """A folder of numbers: images, annotations, a record and a preview, whole or not at all."""
 
 import contextlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from digitsmith.numbers.texts import Texts
 from digitsmith.numbers.written import Written
 from digitsmith.progress import Progress
 from digitsmith.records.dataset import DatasetRecord, NumbersRecord
+from digitsmith.shards.content import content_of
 
 WORK = "writing numbers"
 """The name of the work, for its progress."""
@@ -46,10 +46,10 @@ Compose = Callable[[Sequence[str], int], list[Written]]
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What is to be in the folder.
+    """What is to be in a folder.
 
     Attributes:
-        record: what is said of it.
+        record: what is said of its numbers.
         annotations: formats.
         texts: of all numbers.
         compose: writes them.
@@ -63,8 +63,8 @@ class Job:
     runs: Runs
 
 
-def write_folder(folder: Path, job: Job, progress: Progress) -> None:
-    """Write a folder, on all cores and in constant memory.
+def write_folder(folder: Path, job: Job, threads: int, progress: Progress) -> None:
+    """Write a folder, in so many threads and in constant memory.
 
     Raises:
         OutputError: the folder holds something already, or cannot be written.
@@ -78,7 +78,7 @@ def write_folder(folder: Path, job: Job, progress: Progress) -> None:
             (staged / IMAGES).mkdir()
         with (
             annotating(job.annotations, staged, job.record.characters) as tell,
-            contextlib.closing(in_order(job.runs, partial(_make, job, staged), pieces, os.cpu_count() or 1)) as made,
+            contextlib.closing(in_order(job.runs, partial(_make, job, staged), pieces, threads)) as made,
         ):
             for entries in made:
                 for entry in entries:
@@ -87,7 +87,7 @@ def write_folder(folder: Path, job: Job, progress: Progress) -> None:
                 done += len(entries)
                 progress.update(WORK, done, count)
         save_png(staged / "preview.png", draw_sheet(shown))
-        DatasetRecord(classes=(), numbers=job.record).save(staged / RECORD)
+        DatasetRecord(classes=(), numbers=job.record, content=content_of(staged)).save(staged / RECORD)
 
 
 def encode(image: NDArray[np.uint8], image_format: ImageFormat) -> bytes:

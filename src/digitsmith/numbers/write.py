@@ -7,20 +7,22 @@ from typing import Any, get_args
 
 from digitsmith.config.style import USUAL, Style, style_of
 from digitsmith.errors import ConfigError
-from digitsmith.models.generator import Model, load, shard_range
+from digitsmith.models.generator import Model, load
 from digitsmith.models.noise import check_seed
 from digitsmith.numbers.annotations import check_annotations
 from digitsmith.numbers.compose import Composer, composer
-from digitsmith.numbers.folder import ImageFormat, Job, write_folder
+from digitsmith.numbers.folder import ImageFormat
 from digitsmith.numbers.kinds import kind_of
 from digitsmith.numbers.patterns import parse
 from digitsmith.numbers.pen import SEPARATORS
+from digitsmith.numbers.pools import NUMBERS
 from digitsmith.numbers.texts import LOCALE, Drawn, Lines, Texts, fixed, read_lines
+from digitsmith.numbers.work import Numbers
 from digitsmith.progress import Progress, listening
 from digitsmith.records.dataset import NumbersRecord
+from digitsmith.shards.run import Sharding, run
 
 _LOOKED_AT = 1000  # texts, before anything is written
-_NAMED = 5  # pictures of paper, in one note
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,11 @@ def write(
     style: Style | Mapping[str, Any] = USUAL,
     annotations: str | Sequence[str] = ("labels",),
     image_format: ImageFormat = "png",
-    shard: tuple[int, int] = (1, 1),
+    shard: tuple[int, int] | None = None,
+    shards: int | None = None,
+    workers: int | None = None,
+    rank: tuple[int, int] | None = None,
+    resume: bool = False,
     progress: Progress | bool = True,
 ) -> Path:
     """Write numbers on paper, by hand, into a new folder, whole or not at all, to train other programs with.
@@ -106,7 +112,12 @@ def write(
             (PaddleOCR), coco, yolo, imagefolder (Hugging Face), tesseract, lmdb (deep-text-recognition-benchmark) and
             webdataset.
         image_format: png or jpeg.
-        shard: (i, n) writes only the i-th of n equal parts, counted from 1. All parts together are the whole.
+        shard: (i, n) writes only the i-th of n equal parts, counted from 1. All parts together are the whole. Those of
+            4,096 numbers or more begin with a multiple of that.
+        shards: into how many folders to divide the images, as for `generate`; `workers`, `rank` and `resume`, too.
+        workers: how many processes of this machine write shards.
+        rank: (i, n), counted from 0: this process is one of n that write shards of the same folder.
+        resume: go on with a folder in which shards are finished.
         progress: show how far it is; False is silence, and an object of one's own is told instead.
 
     Returns:
@@ -118,6 +129,7 @@ def write(
         DataError: a file of lines that cannot be read, or paper of which none can be.
         OutputError: the folder holds something already, or cannot be written.
         DependencyError: a library that is needed is not installed.
+        WorkerError: processes that write shards are killed again and again.
 
     Examples:
         >>> import digitsmith
@@ -125,12 +137,14 @@ def write(
         >>> sorted(entry.name for entry in folder.iterdir())
         ['coco.json', 'dataset.json', 'images', 'labels.txt', 'preview.png']
     """
+    how = Sharding(shard, shards, workers, rank, resume)
     formats, style = check_annotations(annotations), style_of(style)
     if image_format not in get_args(ImageFormat):
         raise ConfigError(f"{image_format!r:.60} is not known: use png or jpeg.", parameter="image_format")
     wanted, seed = Wanted(text, pattern, kind, locale, from_file), check_seed(seed)
     texts = wanted.texts(seed)
-    start, stop = shard_range(_count(wanted, texts, count), shard)
+    total = _count(wanted, texts, count)
+    start, stop = how.range(total, NUMBERS)
     model = model if isinstance(model, Model) else load(model)
     pen = composer(model, style, seed)
     _check(pen, texts, wanted.parameter, start, stop)
@@ -146,8 +160,7 @@ def write(
         model_sha256=model.sha256,
         trained_on=training.data.source if training else "",
         seed=seed,
-        first=start,
-        count=stop - start,
+        count=int(total),
         style=style,
         annotations=formats,
         image_format=image_format,
@@ -156,19 +169,8 @@ def write(
     with listening(progress) as progress:
         if isinstance(texts, Lines) and texts.passed_over:
             progress.note(f"{from_file}: empty lines are passed over, {texts.passed_over:,} in all.")
-        told = _tell_of_paper(pen, 0, progress)
-        write_folder(Path(folder), Job(record, formats, texts, pen.write, model.runs), progress)
-        _tell_of_paper(pen, told, progress)
+        run(Numbers(record, texts, model, pen), Path(folder), how, progress)
     return Path(folder)
-
-
-def _tell_of_paper(pen: Composer, told: int, progress: Progress) -> int:
-    """Say which pictures of paper were passed over, but for those that were told; how many there are now."""
-    every = pen.passed_over
-    if found := every[told:]:
-        more = f" And {len(found) - _NAMED:,} more." if len(found) > _NAMED else ""
-        progress.note(f"Paper that is passed over: {' '.join(found[:_NAMED])}{more}")
-    return len(every)
 
 
 def _count(wanted: Wanted, texts: Texts, count: int | None) -> int:

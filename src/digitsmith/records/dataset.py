@@ -61,6 +61,38 @@ class NumbersRecord(Record):
     )
 
 
+MOST_SHARDS = 100_000
+"""Into which a data set can be divided."""
+
+
+class FilesRecord(Record):
+    """The kind of files that generated images are in."""
+
+    format: Annotated[str, Field(max_length=64)]
+    split: Literal["train", "test"] = "train"
+    gzip: bool = False
+
+
+class ContentRecord(Record):
+    """What the files of a folder hold, so that it can be verified."""
+
+    files: Count = Field(description="How many, but for `dataset.json` and `preview.png`.")
+    bytes: Count
+    sha256: str = Field(
+        description="Of a line `SHA-256  PATH` for each file, in the order of their paths: what `sha256sum` prints."
+    )
+
+
+class ShardRecord(Record):
+    """A part of a data set, which is a data set itself, in a folder of its own."""
+
+    name: Annotated[str, Field(pattern="^shard-[0-9]{5,6}-of-[0-9]{5,6}$")] = Field(description="Of its folder.")
+    first: Count = Field(description="Index of its first image.")
+    count: Count
+    bytes: Count = Field(description="Of its files; as many as are expected, before it is made.")
+    sha256: str = Field(default="", description="Of its files, as in `ContentRecord`; empty before it is made.")
+
+
 class DatasetRecord(Record):
     """What the image files cannot say. People may write it by hand: `{"classes": ["zero", "one"]}` will do."""
 
@@ -70,3 +102,10 @@ class DatasetRecord(Record):
     unlabelled: bool = Field(default=False, description="Besides labelled images there are some without a label.")
     generated: GenerationRecord | None = None
     numbers: NumbersRecord | None = Field(default=None, description="Of images of numbers, which are no digits.")
+    files: FilesRecord | None = Field(default=None, description="Of generated images.")
+    content: ContentRecord | None = Field(default=None, description="What the files beside it hold.")
+    shards: tuple[ShardRecord, ...] = Field(
+        default=(),
+        max_length=MOST_SHARDS,
+        description="The parts of a data set that lies in several folders beside it.",
+    )

@@ -23,7 +23,7 @@ from typing import Literal, Protocol, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data import limits
+from digitsmith.data import limits, shards
 from digitsmith.data.dataset import UNLABELLED, Dataset
 from digitsmith.data.folders import SPLITS as SPLITS
 from digitsmith.data.folders import Place, is_image, places, walk
@@ -46,6 +46,9 @@ _LISTED = 10_000  # files that are looked at to say what a folder holds in place
 
 RECORD = "dataset.json"
 """The file of a data set's `DatasetRecord`, beside its images. Class names in the image files themselves come first."""
+
+PLANNED = "shards.json"
+"""The same record of a folder in which shards are still being made: what is planned of it, so far."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,14 @@ def _read(path: Path, split: Split, reading: Reading) -> Dataset:
         raise DataError(f"there is no file or folder {path}.")
     if path.is_dir() and is_unfinished(path):
         raise DataError(f"{path} is being written at this moment, or its writer was killed: wait, or make it again.")
+    if path.is_dir() and (record := read_record(path)) and record.shards:
+        return shards.read(path, record, reading, lambda part: _read_files(part, split, reading))
+    if path.is_dir() and (path / PLANNED).exists():
+        raise DataError(f"{path} is not finished: wait for what writes it, or resume it.")
+    return _read_files(path, split, reading)
+
+
+def _read_files(path: Path, split: Split, reading: Reading) -> Dataset:
     other: Split = "train" if split == "test" else "test"
     missing: MissingSplitError | None = None
     without = set[Path]()  # places whose table has nothing of the split
