@@ -15,6 +15,7 @@ import digitsmith
 from conftest import refused
 from digitsmith.cli import main
 from digitsmith.data import formats
+from digitsmith.data.assemble import fit
 from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError, ModelError, OutputError, RunError
 from digitsmith.models.reader import Reader
@@ -24,6 +25,7 @@ from digitsmith.records.results import load_result
 from digitsmith.training import learn as learning
 from digitsmith.training import mixing
 from digitsmith.training.consistency import consistency_loss, pseudo_labels
+from digitsmith.training.gather import gather
 from digitsmith.training.learn import Learned
 from digitsmith.training.negatives import negatives
 from digitsmith.training.teaching import Extras, Taught, teach
@@ -175,6 +177,24 @@ def test_unlabelled_images_of_another_source_are_used(digits: Dataset, monkeypat
     assert training.unlabelled_data.source == "bare"
     assert training.generated is not None  # few, and the box's digits are of their kind
     assert training.generated.images == 300
+
+
+def test_unlabelled_images_are_none_of_those_that_are_held_out_or_tested_on(digits: Dataset) -> None:
+    with refused(DataError, "all of these images are held out, or tested on", "unlabelled"):
+        gather("digits", "digits:test", 5, 0, learning.USUAL, Silent())
+    known, tested = fit(digits.images[:30], learning.USUAL, "digits"), held_back().images[:20]
+    formats.write(Dataset(np.concatenate([tested, known])), Path("mixed"), "npz")
+    given = gather("digits", "mixed", 5, 0, learning.USUAL, Silent())
+    assert given.unlabelled_data is not None
+    assert given.unlabelled_data.images == 30
+    assert given.unlabelled is not None
+    assert (given.unlabelled[-30:] == known).all()
+
+
+def test_an_array_of_unlabelled_images_cannot_be_named(digits: Dataset) -> None:
+    np.savez("two.npz", scans=digits.images[:5], others=digits.images[:5])
+    with refused(DataError, "several arrays .* Here that cannot be said", "unlabelled"):
+        gather("digits", "two.npz", 5, 0, learning.USUAL, Silent())
 
 
 def test_unlabelled_images_of_another_kind_are_said(digits: Dataset) -> None:

@@ -240,5 +240,5 @@ class _Cells:
             box = digits_of(self.model, self.pool.classes, 0)
             if box is None:
                 return False
-            self._reader = classifier_of(box)
+            self._reader = classifier_of(box, self.progress)
         return trusts(self._reader, examples)

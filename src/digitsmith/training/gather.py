@@ -62,14 +62,40 @@ def gather(
         return given
     plain = options.model_copy(update={"image_column": "", "label_column": ""})  # are those of the labelled ones
     others = Source.parse(str(unlabelled))
-    extra = read_source(others, Reading(plain, progress))
+    try:
+        extra = read_source(others, Reading(plain, progress))
+    except DataError as error:
+        if error.parameter in ("image_column", "label_column"):  # which are not of these files
+            raise DataError(
+                f"{error.message} Here that cannot be said: give one array.", parameter="unlabelled"
+            ) from error
+        raise
     if (extra.image_size, extra.channels) != (images.image_size, images.channels):
         raise DataError("these images are not of the kind of the labelled ones: frame both.", parameter="unlabelled")
+    more = _unjudged(extra.images, given, progress)
     return replace(
         given,
-        unlabelled=extra.images if given.unlabelled is None else np.concatenate([given.unlabelled, extra.images]),
-        unlabelled_data=Dataset(extra.images).record(str(unlabelled), plain, others.split),
+        unlabelled=more if given.unlabelled is None else np.concatenate([given.unlabelled, more]),
+        unlabelled_data=Dataset(more).record(str(unlabelled), plain, others.split),
     )
+
+
+def _unjudged(images: NDArray[np.uint8], given: Given, progress: Progress) -> NDArray[np.uint8]:
+    """Without those that are held out, or tested on: no training sees them, not even without their labels.
+
+    Raises:
+        DataError: none is left.
+    """
+    judged = {image.tobytes() for part in (given.held_out, given.test) if part for image in part.images}
+    kept: NDArray[np.uint8] = images[np.array([image.tobytes() not in judged for image in images], bool)]
+    if not len(kept):
+        raise DataError("all of these images are held out, or tested on: give others.", parameter="unlabelled")
+    if len(kept) < len(images):
+        progress.note(
+            f"{len(images) - len(kept):,} of the {len(images):,} unlabelled images are left out: they are held out, or "
+            f"tested on."
+        )
+    return kept
 
 
 def draw(images: Dataset, per_class: int | None, seed: int, name: str) -> NDArray[np.int64]:

@@ -262,7 +262,7 @@ def _generated(
             f"{model.name} makes no images of this size, with these channels and classes: choose another, or none.",
             parameter="generated",
         )
-    if made is None or (generated is None and not trusts(classifier_of(made), labelled)):
+    if made is None or (generated is None and not trusts(classifier_of(made, progress), labelled)):
         return [], None
     progress.note(f"{len(made):,} digits of the model {model.name} are mixed in: half of what is seen with a label.")
     return [made], GeneratedRecord(model=model.name, sha256=model.sha256, images=len(made))

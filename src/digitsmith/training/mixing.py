@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.models.generator import Model
-from digitsmith.progress import Silent
+from digitsmith.progress import Progress
 from digitsmith.training import adversarial
 from digitsmith.training.classifier import Classifier, Recipe, classify
 from digitsmith.training.teaching import train_classifier
@@ -99,9 +99,10 @@ def together(parts: Sequence[Dataset]) -> Dataset:
     return Dataset(np.concatenate([part.images for part in parts]), np.concatenate(labels), parts[0].classes)
 
 
-def classifier_of(made: Dataset) -> Classifier:
+def classifier_of(made: Dataset, progress: Progress) -> Classifier:
     """A classifier that has seen generated digits alone, to ask what it says of real examples."""
-    return train_classifier(one_epoch(made.take(slice(0, 0)), [made]), RECIPE, 0, Silent())
+    shown = one_epoch(made.take(slice(0, 0)), [made])
+    return train_classifier(shown, RECIPE, 0, progress, work="trying generated digits")
 
 
 def trusts(classifier: Classifier, examples: Dataset) -> bool:
