@@ -42,6 +42,15 @@ def test_the_shift_is_within_its_bound() -> None:
     assert (where - 14).abs().max() > 2
 
 
+def test_what_is_wide_is_distorted_as_a_square_is() -> None:
+    wide = torch.nn.functional.pad(image(), (28, 28), value=-1.0)
+    for kind in (Distortion(30, 0.2, 0, 0.3), Distortion(0, 0, 0.05, 0)):
+        torch.manual_seed(0)
+        square = distort(image(), kind)
+        torch.manual_seed(0)
+        assert torch.allclose(distort(wide, kind)[..., 28:-28], square, atol=1e-4)
+
+
 def test_gradients_pass_through() -> None:
     source = image().requires_grad_()
     distort(source, USUAL).sum().backward()

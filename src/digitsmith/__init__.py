@@ -6,7 +6,7 @@
 (3, 28, 28)
 
 The names below are functions and classes of the rooms, loaded at first use. Only `train`, `learn`, `export`,
-`tstr`, `scarce`, `classifiers` and `as_torch` need torch (the extra `train`).
+`tstr`, `scarce`, `classifiers`, `written_numbers` and `as_torch` need torch (the extra `train`).
 """
 
 import importlib
@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from digitsmith.records.evaluation import Evaluation
     from digitsmith.records.scarce import Scarce
     from digitsmith.records.study import Study
+    from digitsmith.records.written_numbers import WrittenNumbers
     from digitsmith.report.page import write_report
     from digitsmith.shards.content import verify
     from digitsmith.studies.classifiers import classifiers
     from digitsmith.studies.scarce import scarce
     from digitsmith.studies.tstr import tstr
+    from digitsmith.studies.written_numbers import written_numbers
     from digitsmith.training.export import export
     from digitsmith.training.learn import Learned, learn
     from digitsmith.training.stream import as_torch
@@ -43,9 +45,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Classifiers", "Count", "Dataset", "DigitsmithError", "Evaluation", "Learned", "Model", "Outcome", "Reader",
-    "Scarce", "Stream", "Study", "Style", "Wear", "as_torch", "classifiers", "evaluate", "export", "generate", "learn",
-    "load", "load_dataset", "load_detector", "load_reader", "read", "scarce", "stream", "train", "tstr", "verify",
-    "write", "write_report",
+    "Scarce", "Stream", "Study", "Style", "Wear", "WrittenNumbers", "as_torch", "classifiers", "evaluate", "export",
+    "generate", "learn", "load", "load_dataset", "load_detector", "load_reader", "read", "scarce", "stream", "train",
+    "tstr", "verify", "write", "write_report", "written_numbers",
 ]  # fmt: skip
 
 _HOMES = {
@@ -63,6 +65,7 @@ _HOMES = {
     "Study": "records.study",
     "Style": "config.style",
     "Wear": "config.style",
+    "WrittenNumbers": "records.written_numbers",
     "as_torch": "training.stream",
     "classifiers": "studies.classifiers",
     "evaluate": "evaluation.evaluate",
@@ -81,12 +84,16 @@ _HOMES = {
     "verify": "shards.content",
     "write": "numbers.write",
     "write_report": "report.page",
+    "written_numbers": "studies.written_numbers",
 }
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 """Before anything imports ONNX Runtime: else it keeps an id of this device, and looks up where to send events."""
 
 _EXTRAS = {"training": "train", "studies": "train", "report": "report", "numbers": "numbers"}
 """What a room needs beyond the light install."""
+
+_EXTRA_OF = {"cv2": "numbers", "torch": "train"}
+"""What else is needed by a room that uses another's."""
 
 
 def __getattr__(name: str) -> Any:
@@ -100,8 +107,8 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(importlib.import_module(f"digitsmith.{home}"), name)
     except ImportError as error:
-        extra = _EXTRAS.get(home.partition(".")[0])
         missing = error.name or ""
+        extra = _EXTRA_OF.get(missing) or _EXTRAS.get(home.partition(".")[0])
         if extra is None or missing.startswith("digitsmith"):  # no optional library, but a fault of ours
             raise
         from digitsmith.errors import DependencyError, install

@@ -201,3 +201,13 @@ def total_variation(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
 def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     """How many images of each label (row) are classified as each class (column): int64[classes, classes]."""
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def edit_distance(a: str, b: str) -> int:
+    """How many characters must be replaced, added or left out to make `a` of `b` (Levenshtein 1966)."""
+    row = list(range(len(b) + 1))  # distances of what there is of a, so far, to each beginning of b
+    for i, character in enumerate(a, 1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(b, 1):
+            diagonal, row[j] = row[j], min(diagonal + (character != other), row[j] + 1, row[j - 1] + 1)
+    return row[-1]

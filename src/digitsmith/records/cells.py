@@ -1,6 +1,9 @@
-"""What studies of classifiers have in common: cells, each a classifier trained once and tested once, and their rows."""
+"""What studies have in common that are done cell by cell: each is a network trained once and tested once.
 
-from typing import Annotated, Literal
+Of studies of classifiers, also the cells themselves, and their rows.
+"""
+
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field
 
@@ -32,6 +35,40 @@ TITLES: dict[ArmKey, str] = {
 Fraction = Annotated[float, Field(ge=-1, le=1)]
 
 
+class SeedsProtocol(Record):
+    """How cells were done, of any study."""
+
+    seeds: Annotated[Count, Field(ge=2)]
+    arms: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)]
+    read: ReadOptions = Field(title="Images are read with", description="How the images were read.")
+    versions: Versions
+
+    def joined(self, before: Self) -> Self:
+        """The same with what was asked for before, too."""
+        arms = tuple(arm for arm in self.known_arms() if arm in (*before.arms, *self.arms))
+        return self.model_copy(update={"seeds": max(before.seeds, self.seeds), "arms": arms})
+
+    @classmethod
+    def known_arms(cls) -> tuple[str, ...]:
+        """Of all such studies, in the order in which they are done and shown."""
+        raise NotImplementedError
+
+
+class SeedsStudy(Record):
+    """What a study of cells found; so far, if cells are missing."""
+
+    subject: Annotated[Address, Field(min_length=1)] = Field(description="Name or path of the data set.")
+    reference: ReferenceRecord = Field(description="The real images that examples are drawn from.")
+    held_out: ReferenceRecord = Field(description="The real images to test on.")
+    protocol: SeedsProtocol
+    complete: bool = Field(default=False, description="Whether all cells are there.")
+    cells: tuple[Any, ...] = ()
+    verdicts: Annotated[tuple[str, ...], Field(max_length=1000)] = Field(
+        default=(), description="What that means, in words."
+    )
+    notes: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
+
+
 class Cell(Record):
     """One classifier: trained once, tested once."""
 
@@ -40,6 +77,11 @@ class Cell(Record):
     arm: ArmKey
     accuracy: Share
     generated: Count = Field(default=0, description="Generated digits that it saw, beside the examples.")
+
+    @property
+    def key(self) -> tuple[int, int, ArmKey]:
+        """What tells it from the other cells of its study."""
+        return self.per_class, self.seed, self.arm
 
 
 class Row(Record):
@@ -60,32 +102,31 @@ class Row(Record):
     )
 
 
-class CellProtocol(Record):
-    """How the accuracies were taken, of any such study."""
+class CellProtocol(SeedsProtocol):
+    """How the accuracies were taken, of any study of classifiers."""
 
     per_class: Annotated[tuple[Count, ...], Field(min_length=1, max_length=100)]
-    seeds: Annotated[Count, Field(ge=2)]
     arms: Annotated[tuple[ArmKey, ...], Field(min_length=1, max_length=100)]
-    read: ReadOptions = Field(title="Images are read with", description="How the images were read.")
     pool: Count = Field(title="Images to draw from", description="Real images that examples are drawn from.")
     test_images: Annotated[Count, Field(ge=1)] = Field(title="Images to test on", description="Real images.")
-    versions: Versions
+
+    def joined(self, before: Self) -> Self:
+        """The same with what was asked for before, too."""
+        numbers = tuple(sorted({*before.per_class, *self.per_class}))
+        return super().joined(before).model_copy(update={"per_class": numbers})
+
+    @classmethod
+    def known_arms(cls) -> tuple[ArmKey, ...]:
+        """Of all such studies, in the order in which they are done and shown."""
+        return get_args(ArmKey)
 
 
-class CellStudy(Record):
-    """What such a study found; so far, if cells are missing."""
+class CellStudy(SeedsStudy):
+    """What a study of classifiers found; so far, if cells are missing."""
 
-    subject: Annotated[Address, Field(min_length=1)] = Field(description="Name or path of the data set.")
-    reference: ReferenceRecord = Field(description="The real images that examples are drawn from.")
-    held_out: ReferenceRecord = Field(description="The real images to test on.")
     protocol: CellProtocol
-    complete: bool = Field(default=False, description="Whether all cells are there.")
     cells: Annotated[tuple[Cell, ...], Field(max_length=100_000)] = ()
     rows: Annotated[tuple[Row, ...], Field(max_length=1000)] = ()
-    verdicts: Annotated[tuple[str, ...], Field(max_length=1000)] = Field(
-        default=(), description="What that means, in words."
-    )
-    notes: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
 
     def row(self, per_class: int, arm: ArmKey) -> Row | None:
         """The row of an arm; None if it was not measured."""

@@ -12,9 +12,10 @@ from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.learning import Learning
 from digitsmith.records.scarce import Scarce
 from digitsmith.records.study import Study
+from digitsmith.records.written_numbers import WrittenNumbers
 from digitsmith.untrusted import read_bytes, reading
 
-Result = Evaluation | Study | Scarce | Classifiers | Learning
+Result = Evaluation | Study | Scarce | Classifiers | Learning | WrittenNumbers
 
 _FORMAT = 1
 _MOST = 2**26  # bytes of a file
@@ -23,7 +24,7 @@ _MOST = 2**26  # bytes of a file
 class _Stamp(BaseModel):
     """What results of all versions say of themselves."""
 
-    kind: Literal["evaluation", "study", "scarce", "classifiers", "learning"]
+    kind: Literal["evaluation", "study", "scarce", "classifiers", "learning", "numbers"]
     format: int = 0
 
 

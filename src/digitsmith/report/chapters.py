@@ -22,6 +22,7 @@ from digitsmith.records.results import load_result
 from digitsmith.records.run import MetricsLine, Run, RunRecord
 from digitsmith.records.scarce import Scarce
 from digitsmith.records.study import Study
+from digitsmith.records.written_numbers import WrittenNumbers
 from digitsmith.report.commands import can_be_measured, command, train_command
 from digitsmith.untrusted import read_bytes, reading
 
@@ -57,6 +58,7 @@ class Chapter:
     evaluation: Evaluation | None = None
     study: Study | None = None
     cells: Scarce | Classifiers | None = None
+    numbers: WrittenNumbers | None = None
     learning: Learning | None = None
     generators: dict[str, str] = field(default_factory=dict)  # of a study of scarce data: titles, and data URIs
     outdated: bool = False  # the run's model has changed since its evaluation
@@ -92,6 +94,8 @@ def _read_result(path: Path) -> Chapter:
         return Chapter(path, f"{name}, scarce data", cells=result, generators=_generators(path.parent, result))
     if isinstance(result, Classifiers):
         return Chapter(path, f"{name}, classifiers", cells=result)
+    if isinstance(result, WrittenNumbers):
+        return Chapter(path, f"{name}, written numbers", numbers=result)
     if isinstance(result, Study):
         return Chapter(path, f"{name}, study", study=result)
     if isinstance(result, Learning):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from digitsmith.records.run import Run, RunRecord
     from digitsmith.records.scarce import Scarce
     from digitsmith.records.study import Study
+    from digitsmith.records.written_numbers import WrittenNumbers
 
 
 def command(name: str, *subjects: object, **options: object) -> str:
@@ -107,6 +108,15 @@ def classifiers_command(result: "Classifiers", folder: Path) -> str:
     return command(
         "study classifiers", result.subject, per_class=",".join(map(str, protocol.per_class)),
         structures=",".join(protocol.structures), seeds=protocol.seeds, **read_words(protocol.read), out=folder,
+    )  # fmt: skip
+
+
+def numbers_command(result: "WrittenNumbers", folder: Path) -> str:
+    """The command line that does the same study, or goes on with it, in a folder."""
+    protocol = result.protocol
+    return command(
+        "study numbers", result.subject, arms=",".join(protocol.arms), wear=protocol.wear, model=protocol.model,
+        seeds=protocol.seeds, epochs=protocol.network.epochs, **read_words(protocol.read), out=folder,
     )  # fmt: skip
 
 

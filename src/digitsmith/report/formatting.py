@@ -19,6 +19,10 @@ STUDIES: dict[str, tuple[str, str]] = {
 """Title of each kind of study of classifiers, and what its differences are to."""
 
 
+NUMBERS = "What written numbers teach a program that reads"
+"""Title of the study of them."""
+
+
 def amount(measure: Measure, value: float) -> str:
     """A value of a measure, as people write it.
 

@@ -8,32 +8,36 @@ from pathlib import Path
 import jinja2
 import matplotlib as mpl
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from digitsmith.errors import OutputError, ResultError, printable
 from digitsmith.figures.cells import draw_accuracies
 from digitsmith.figures.curves import KINDS, OF_LEARNING, History, Kind, draw_curves, learning_history
+from digitsmith.figures.lengths import draw_lengths
 from digitsmith.files import staged_file
 from digitsmith.records.base import Record, Versions
-from digitsmith.records.cells import TITLES, CellStudy
+from digitsmith.records.cells import TITLES, CellStudy, SeedsStudy
 from digitsmith.records.classifiers import Classifiers
 from digitsmith.records.evaluation import Evaluation, Measure
 from digitsmith.records.learning import RESULT, Learning
 from digitsmith.records.results import require_comparable
 from digitsmith.records.scarce import Scarce
 from digitsmith.records.study import Study
+from digitsmith.records.written_numbers import TEACHERS, WrittenNumbers
 from digitsmith.report.chapters import Chapter, data_uri, read_chapters
 from digitsmith.report.commands import (
     classifiers_command,
     command,
     evaluate_command,
     learn_command,
+    numbers_command,
     scarce_command,
     tstr_command,
 )
-from digitsmith.report.formatting import GROUPS, STUDIES, amount, amount_and_error, direction
+from digitsmith.report.formatting import GROUPS, NUMBERS, STUDIES, amount, amount_and_error, direction
 from digitsmith.untrusted import reading
 
-_IN_FOLDERS = ("scarce.json", "classifiers.json", RESULT)
+_IN_FOLDERS = ("scarce.json", "classifiers.json", "numbers.json", RESULT)
 """The results that are what their folder is about."""
 
 
@@ -124,8 +128,11 @@ def _environment() -> jinja2.Environment:
         "learning_facts": _learning_facts,
         "protocol": _protocol,
         "accuracy_curves": _accuracy_curves,
+        "length_curves": _length_curves,
         "STUDIES": STUDIES,
         "ARMS": TITLES,
+        "NUMBERS": NUMBERS,
+        "TEACHERS": TEACHERS,
         "repeat_commands": _repeat_commands,
         "command": command,
     }
@@ -159,10 +166,10 @@ def _beside_real(measure: Measure) -> str:
     return f"{measure.meaning} Real images: {amount(measure, measure.real)}."
 
 
-def _protocol(result: Evaluation | Study | CellStudy) -> dict[str, str]:
+def _protocol(result: Evaluation | Study | SeedsStudy) -> dict[str, str]:
     facts = {
         "Subject": result.subject,
-        "Subject, sha256": "" if isinstance(result, CellStudy) else result.subject_sha256,
+        "Subject, sha256": "" if isinstance(result, SeedsStudy) else result.subject_sha256,
         "Reference": result.reference.title,
         "Reference, sha256": result.reference.sha256,
         "Held out": result.held_out.title,
@@ -192,12 +199,26 @@ def _setting(name: str, value: object) -> str:
 
 def _accuracy_curves(result: CellStudy) -> Picture:
     with mpl.rc_context({"svg.hashsalt": "scarce", "font.size": 11}):
-        drawn = io.BytesIO()
-        draw_accuracies(result, size=(8, 4.6)).savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
+        uri = _svg(draw_accuracies(result, size=(8, 4.6)))
     title = "Accuracy by the number of real examples of each class"
-    return Picture(
-        data_uri(drawn.getvalue(), "image/svg+xml"), title, f"{title}. Bars: standard deviation over the seeds."
-    )
+    return Picture(uri, title, f"{title}. {_BARS}")
+
+
+def _length_curves(result: WrittenNumbers) -> Picture:
+    with mpl.rc_context({"svg.hashsalt": "numbers", "font.size": 11}):
+        uri = _svg(draw_lengths(result, size=(9, 4)))
+    title = "Numbers that are read without a mistake, and character error, by length"
+    return Picture(uri, title, f"{title}. {_BARS}")
+
+
+_BARS = "Bars: standard deviation over the seeds."
+
+
+def _svg(figure: Figure) -> str:
+    """A figure as an address that holds it whole."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
+    return data_uri(drawn.getvalue(), "image/svg+xml")
 
 
 def _learning_curves(result: Learning) -> list[Picture]:
@@ -232,6 +253,8 @@ def _repeat_commands(chapter: Chapter) -> list[str]:
         commands += [scarce_command(chapter.cells, chapter.path.parent)]
     if isinstance(chapter.cells, Classifiers):
         commands += [classifiers_command(chapter.cells, chapter.path.parent)]
+    if chapter.numbers:
+        commands += [numbers_command(chapter.numbers, chapter.path.parent)]
     learned = chapter.learning
     named = learned is not None and learned.training.data.source  # else it learned from a data set in memory
     return commands + ([learn_command(learned, chapter.path.parent)] if learned and named else [])
@@ -263,12 +286,11 @@ def _curves(histories: dict[str, History], kinds: Mapping[str, Kind] = KINDS) ->
             figure = draw_curves(kind, histories, size=(5.4, 3.6))
             if figure is None:
                 continue
-            drawn = io.BytesIO()
-            figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
+            uri = _svg(figure)
         caption = kind.title
         if len(histories) == 1:
             (history,) = histories.values()
             last = [f"{name} {history[key][1][-1]:.3g}" for key, name in kind.curves.items() if key in history]
             caption += f". Last: {', '.join(last)}."
-        pictures.append(Picture(data_uri(drawn.getvalue(), "image/svg+xml"), f"{kind.title}, by epoch", caption))
+        pictures.append(Picture(uri, f"{kind.title}, by epoch", caption))
     return pictures

@@ -11,7 +11,8 @@ from digitsmith.records.classifiers import Classifiers
 from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.scarce import Scarce
 from digitsmith.records.study import Study
-from digitsmith.report.formatting import GROUPS, STUDIES, amount, amount_and_error, direction
+from digitsmith.records.written_numbers import TEACHERS, WrittenNumbers
+from digitsmith.report.formatting import GROUPS, NUMBERS, STUDIES, amount, amount_and_error, direction
 
 _MOST_CLASSES = 40
 _COLOURS = {"good": "green", "weak": "yellow", "fails": "red"}
@@ -118,6 +119,31 @@ def show_cells(result: Scarce | Classifiers, console: Console) -> None:
         f"\nAccuracy: mean and standard deviation over {protocol.seeds} seeds, which draw the examples from "
         f"{protocol.pool:,} images, on {protocol.test_images:,} images of {result.held_out.title}.\nDifference: to "
         f"{other}, in percentage points, paired by seed, with its 95 % interval.{corrected}"
+    ))  # fmt: skip
+
+
+def show_numbers(result: WrittenNumbers, console: Console) -> None:
+    """Print a study of written numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("digits", "wear", "arm", "accuracy", "difference", "95 % interval", "character error"):
+        table.add_column(name, justify="left" if name in ("wear", "arm") else "right")
+    for row in result.rows:
+        deviation = f" ± {row.deviation * 100:.2f}" if row.seeds > 1 else ""
+        difference = "" if row.difference is None else f"{row.difference * 100:+.2f}"
+        interval = "" if row.low is None or row.high is None else f"{row.low * 100:+.2f} to {row.high * 100:+.2f}"
+        accuracy, error = f"{row.mean * 100:.2f}{deviation} %", f"{row.character_error * 100:.2f} %"
+        table.add_row(*map(_text, (str(row.digits), row.wear, row.arm, accuracy, difference, interval, error)))
+    protocol = result.protocol
+    console.print(_text(f"{result.subject}: {NUMBERS[0].lower()}{NUMBERS[1:]}\n", style="bold"))
+    console.print(table)
+    for sentence in (*result.verdicts, *result.notes):
+        console.print(_text(f"\n{sentence}"))
+    arms = "; ".join(f"{arm}: {TEACHERS[arm]}" for arm in protocol.arms)
+    console.print(_text(
+        f"\n{arms}.\nAccuracy: of the numbers that are read without a mistake; mean and standard deviation over "
+        f"{protocol.seeds} seeds, on {protocol.numbers:,} numbers of each length and wear, written with "
+        f"{protocol.test_images:,} digits of {result.held_out.title}.\nDifference: to written, in percentage points, "
+        f"paired by seed, with its 95 % interval."
     ))  # fmt: skip
 
 

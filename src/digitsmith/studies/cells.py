@@ -1,12 +1,12 @@
-"""What studies of classifiers have in common: cells that are done one by one, kept as they come, and taken up again.
+"""What studies have in common: cells that are done one by one, kept as they come, and taken up again.
 
-A cell is a classifier: trained once on so many examples of each class, tested once.
+A cell is a network that is trained once and tested once: of studies of classifiers, on so many examples of each class.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from digitsmith.data.reading import listed
 from digitsmith.data.sheet import counts
@@ -15,16 +15,13 @@ from digitsmith.evaluation.reference import RealData
 from digitsmith.files import require_new
 from digitsmith.models.noise import whole
 from digitsmith.progress import Progress
-from digitsmith.records.cells import ArmKey, Cell, CellStudy, Row
+from digitsmith.records.cells import ArmKey, CellStudy, SeedsStudy
 from digitsmith.records.results import load_result
 
-ARMS: tuple[ArmKey, ...] = get_args(ArmKey)
-"""Of all studies, in the order in which they are done and shown."""
-
 Key = tuple[int, int, ArmKey]
-"""Of a cell: the number of examples of each class, the seed and the arm."""
+"""Of a classifier: the number of examples of each class, the seed and the arm."""
 
-_S = TypeVar("_S", bound=CellStudy)
+_S = TypeVar("_S", bound=SeedsStudy)
 
 
 class Pool:
@@ -120,20 +117,15 @@ def take_up(
         message = f"{place.parent} holds a study of other images, settings or versions: choose another folder."
         raise OutputError(message, parameter="out")
     new, old = asked.protocol, before.protocol
-    union = {
-        "per_class": tuple(sorted({*old.per_class, *new.per_class})),
-        "seeds": max(old.seeds, new.seeds),
-        "arms": tuple(arm for arm in ARMS if arm in (*old.arms, *new.arms)),
-    }
     changed = {arm for name, arm in of_one_arm.items() if arm in new.arms and getattr(old, name) != getattr(new, name)}
     cells = tuple(cell for cell in before.cells if cell.arm not in changed)
     if progress and len(cells) < len(before.cells):
         progress.note(f"{place.parent}: {listed(sorted(changed))} was done in another way before, and begins anew.")
     kept = {name: getattr(old, name) for name, arm in of_one_arm.items() if arm not in new.arms}
-    return before.model_copy(update={"cells": cells, "protocol": new.model_copy(update=union | kept)})
+    return before.model_copy(update={"cells": cells, "protocol": new.joined(old).model_copy(update=kept)})
 
 
-def _identity(study: CellStudy, of_one_arm: Iterable[str]) -> tuple[object, ...]:
+def _identity(study: SeedsStudy, of_one_arm: Iterable[str]) -> tuple[object, ...]:
     """What must be the same for cells to be of one study; a commit of other code may come between them."""
     may_differ: dict[str, Any] = dict.fromkeys(("per_class", "seeds", "arms", *of_one_arm), True)
     fixed = study.protocol.model_dump(exclude=may_differ | {"versions": {"git"}})
@@ -153,29 +145,31 @@ def plan_of(study: CellStudy) -> list[Key]:
 
 def do_missing(
     study: _S,
-    plan: Sequence[Key],
+    plan: Sequence[tuple[Any, ...]],
     place: Path,
-    do: Callable[[int, int, ArmKey], Cell],
-    conclude: Callable[[Sequence[Cell]], Mapping[str, tuple[Row, ...] | tuple[str, ...]]],
+    do: Callable[..., Any],
+    conclude: Callable[[Sequence[Any]], Mapping[str, tuple[Any, ...]]],
     progress: Progress,
     *,
     work: str,
+    name: Callable[..., str] = lambda number, seed, arm: f"{number} of each class, seed {seed}, {arm}",
 ) -> _S:
     """Do the cells that are missing, and keep each as it comes.
 
     Args:
         study: with the cells that were done before.
-        plan: all cells.
+        plan: the keys of all cells.
         place: the file of the study.
-        do: one cell, of a number of examples, a seed and an arm.
+        do: one cell, of what its key holds.
         conclude: the `rows` and `verdicts` of cells.
         progress: told of each.
         work: what the progress calls it.
+        name: of a cell for the progress, of what its key holds.
     """
-    done = {(cell.per_class, cell.seed, cell.arm): cell for cell in study.cells}
-    for number, seed, arm in [key for key in plan if key not in done]:
-        progress.update(work, len(done), len(plan), f"{number} of each class, seed {seed}, {arm}")
-        done[number, seed, arm] = do(number, seed, arm)
+    done = {cell.key: cell for cell in study.cells}
+    for key in [key for key in plan if key not in done]:
+        progress.update(work, len(done), len(plan), name(*key))
+        done[key] = do(*key)
         cells = tuple(done[key] for key in plan if key in done)
         found = {"cells": cells, "complete": len(cells) == len(plan), **conclude(cells)}
         study = study.model_copy(update=found)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from scipy.stats import t as student
 
 from digitsmith.records.cells import TITLES, ArmKey, Cell, Row
+from digitsmith.records.written_numbers import TEACHERS, NumbersCell, NumbersRow, Reading, Teacher
 
 _WITHOUT_LABELS: tuple[ArmKey, ...] = ("unlabelled", "discriminator")
 
@@ -64,7 +65,7 @@ def corrected(rows: Sequence[Row]) -> tuple[Row, ...]:
     return tuple(row.model_copy(update={"corrected": found.get((row.per_class, row.arm))}) for row in rows)
 
 
-def change_of(row: Row) -> str:
+def change_of(row: Row | NumbersRow) -> str:
     """The difference of a row, with its interval."""
     assert row.difference is not None
     assert row.low is not None
@@ -110,3 +111,45 @@ def _worth(number: int, accuracy: float, real: dict[int, float]) -> str:
             share = (accuracy - real[few]) / max(real[many] - real[few], 1e-9)
             return f"{few + share * (many - few):.0f}"
     return f"more than {numbers[-1]}" if len(numbers) > 1 and accuracy > real[numbers[-1]] else ""
+
+
+def numbers_rows(cells: Sequence[NumbersCell]) -> tuple[NumbersRow, ...]:
+    """A row for each test and arm, compared with the CRNN that written numbers teach."""
+    found: dict[tuple[str, int], dict[Teacher, dict[int, Reading]]] = {}
+    for cell in cells:
+        for reading in cell.readings:
+            of_test = found.setdefault((reading.wear, reading.digits), {})
+            of_test.setdefault(cell.arm, {})[cell.seed] = reading
+    rows = []
+    for of_test in found.values():
+        for arm in [arm for arm in TEACHERS if arm in of_test]:
+            of_seeds, others = of_test[arm], {} if arm == "written" else of_test.get("written", {})
+            accuracies = [reading.accuracy for reading in of_seeds.values()]
+            row = NumbersRow(
+                digits=next(iter(of_seeds.values())).digits, wear=next(iter(of_seeds.values())).wear, arm=arm,
+                seeds=len(accuracies), mean=statistics.mean(accuracies),
+                deviation=statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0,
+                character_error=statistics.mean(reading.character_error for reading in of_seeds.values()),
+                against=None if arm == "written" else "written",
+            )  # fmt: skip
+            differences = [
+                reading.accuracy - others[seed].accuracy for seed, reading in of_seeds.items() if seed in others
+            ]
+            rows.append(row.model_copy(update=_compared(differences)))
+    return tuple(rows)
+
+
+def numbers_verdicts(rows: Sequence[NumbersRow], length: int, wear: str) -> tuple[str, ...]:
+    """Sentences on numbers as long and as worn as those learned from: how many are read, and what else teaches."""
+    of_test = [row for row in rows if (row.digits, row.wear) == (length, wear)]
+    if not of_test:
+        return ()
+    written = next((row for row in of_test if row.arm == "written"), None)
+    if written is None:
+        return ()
+    first = (
+        f"Taught by written numbers alone, a CRNN reads {100 * written.mean:.1f} % of real numbers of {length} digits "
+        f"without a mistake."
+    )
+    others = [row for row in of_test if row.low is not None]
+    return (first, *(f"Taught by {TEACHERS[row.arm]}: {change_of(row)}." for row in others))

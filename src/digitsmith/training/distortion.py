@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_KNOTS = 5  # of the grid of random shifts, along each side: between them, shifts are smooth
+_KNOTS = 5  # of the grid of random shifts, along the height: between them, shifts are smooth
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Distortion:
     Attributes:
         rotation: largest angle, in degrees.
         scale: largest change of size, as a share of it, for each axis by itself.
-        shift: largest shift, as a share of the side.
+        shift: largest shift, as a share of the height.
         shear: largest shear.
-        elastic: standard deviation of smooth shifts of each part by itself, as a share of half the side (Simard et al.
-            2003).
+        elastic: standard deviation of smooth shifts of each part by itself, as a share of half the height (Simard et
+            al. 2003).
         thickness: how much thicker or thinner strokes become: 1 is a whole pixel on each side.
     """
 
@@ -51,7 +51,8 @@ def distort(images: Tensor, distortion: Distortion) -> Tensor:
     Returns:
         The same shape and range.
     """
-    n = len(images)
+    n, (height, width) = len(images), images.shape[2:]
+    aspect = width / height  # the grid is from -1 to 1 in both directions
 
     def amount(most: float) -> Tensor:
         return (torch.rand(n, device=images.device) * 2 - 1) * most
@@ -61,15 +62,17 @@ def distort(images: Tensor, distortion: Distortion) -> Tensor:
     wide, high = 1 + amount(distortion.scale), 1 + amount(distortion.scale)
     affine = torch.stack(
         [
-            torch.stack([cos * wide, (shear * cos - sin) * high, amount(2 * distortion.shift)], 1),
-            torch.stack([sin * wide, (shear * sin + cos) * high, amount(2 * distortion.shift)], 1),
+            torch.stack([cos * wide, (shear * cos - sin) * high / aspect, amount(2 * distortion.shift) / aspect], 1),
+            torch.stack([sin * wide * aspect, (shear * sin + cos) * high, amount(2 * distortion.shift)], 1),
         ],
         1,
     )
     grid = functional.affine_grid(affine, list(images.shape), align_corners=False)
     if distortion.elastic:
-        knots = torch.randn(n, 2, _KNOTS, _KNOTS, device=images.device) * distortion.elastic
-        bend = functional.interpolate(knots, size=images.shape[2:], mode="bicubic", align_corners=True)
+        across = max(round(_KNOTS * aspect), 2)
+        knots = torch.randn(n, 2, _KNOTS, across, device=images.device) * distortion.elastic
+        knots[:, 0] /= aspect
+        bend = functional.interpolate(knots, size=(height, width), mode="bicubic", align_corners=True)
         grid = grid + bend.permute(0, 2, 3, 1)
     padding = "zeros" if images.shape[1] == 1 else "border"
     moved = functional.grid_sample(images + 1, grid, padding_mode=padding, align_corners=False) - 1
