@@ -292,7 +292,7 @@ def test_help_has_words_and_fits_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands = ["", "train", "generate", "evaluate", "report", "export", "models", "data", "study"]
-    commands += ["study tstr", "study scarce", "study labels", "study classifiers", "learn", "read"]
+    commands += ["study tstr", "study scarce", "study labels", "study classifiers", "study numbers", "learn", "read"]
     for width in (80, 60):
         monkeypatch.setenv("COLUMNS", str(width))
         for words in commands:

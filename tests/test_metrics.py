@@ -18,6 +18,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
+from torchmetrics.text import CharErrorRate
 
 from digitsmith.evaluation import neighbours
 from digitsmith.evaluation.metrics import (
@@ -26,6 +27,7 @@ from digitsmith.evaluation.metrics import (
     confusion_matrix,
     copies,
     density_coverage,
+    edit_distance,
     frechet_distance,
     kernel_distance,
     moments,
@@ -649,3 +651,17 @@ def test_moments_can_be_had_from_elsewhere() -> None:
     # Published statistics are a mean and a covariance: no features are needed to measure against them.
     standard = Moments(np.zeros(3), np.eye(3))
     assert frechet_distance(standard, Moments(np.ones(3), 4 * np.eye(3))) == pytest.approx(3 + 3)
+
+
+def test_edit_distance_by_hand() -> None:
+    assert edit_distance("90210", "90210") == 0
+    assert edit_distance("9210", "90210") == 1  # one is missing
+    assert edit_distance("902210", "90210") == 1  # one is too many
+    assert edit_distance("12345", "23456") == 2
+    assert edit_distance("", "123") == edit_distance("123", "") == 3
+
+
+@given(st.text("012", max_size=8), st.text("012", min_size=1, max_size=8))
+@settings(max_examples=50, deadline=None)
+def test_edit_distance_is_that_of_torchmetrics(found: str, text: str) -> None:
+    assert edit_distance(found, text) / len(text) == pytest.approx(float(CharErrorRate()([found], [text])))

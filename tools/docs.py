@@ -33,6 +33,7 @@ from digitsmith.records import (
     run,
     scarce,
     study,
+    written_numbers,
 )
 
 ROOT = Path(__file__).parent.parent
@@ -99,7 +100,9 @@ def commands() -> Iterator[str]:
 
 def records() -> Iterator[str]:
     """Every record, with its fields."""
-    for module in (evaluation, study, scarce, classifiers, cells, model, reader, learning, run, dataset, base):
+    for module in (
+        evaluation, study, scarce, classifiers, written_numbers, cells, model, reader, learning, run, dataset, base,
+    ):  # fmt: skip
         for kind in vars(module).values():
             if not (isinstance(kind, type) and issubclass(kind, base.Record) and kind.__module__ == module.__name__):
                 continue

@@ -43,8 +43,8 @@ _CHANGES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}  # as Pyth
 _WRITES = {"open", "write", "flush", "close", "fsync", "replace", "rename"}  # functions, before and after whose call
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([
-    "digitsmith.training.train", "digitsmith.studies.scarce", "digitsmith.studies.classifiers", "torch._dynamo",
-    "rich.console",
+    "digitsmith.training.train", "digitsmith.studies.scarce", "digitsmith.studies.classifiers",
+    "digitsmith.studies.written_numbers", "torch._dynamo", "rich.console",
 ])  # fmt: skip
 
 
@@ -128,6 +128,7 @@ def _commands() -> dict[str, Command]:
     scarce = ["study", "scarce", "few", "--per-class", "2", "--seeds", "2", "--arms", "box", "--out", "scarce"]
     classifiers = ["study", "classifiers", "few", "--per-class", "2", "--seeds", "2", "--out", "classifiers"]
     shards = ["generate", "made", "--count", "2000", "--shards", "5"]
+    numbers = ["study", "numbers", "few", "--seeds", "2", "--arms", "pasted", "--out", "numbers"]
     learn = ["learn", "reader", "--data", "few", "--generated", "none", "--epochs", "2"]
     commands = {
         "train": Command([*_TRAIN, "--out", "new"], "new", _is_run, resume),
@@ -138,6 +139,7 @@ def _commands() -> dict[str, Command]:
         "study classifiers": Command(
             classifiers, "classifiers", lambda folder: load_result(folder / "classifiers.json")
         ),
+        "study numbers": Command(numbers, "numbers", lambda folder: load_result(folder / "numbers.json")),
         "learn": Command(learn, "reader", _is_reader, is_done=lambda folder: not _is_learning(folder)),
         "read": Command(["read", "few", "--csv", "answers.csv"], "answers.csv", _is_table),
         "write": Command([*_WRITE, "--count", "100", "--annotations", "labels,coco,lmdb"], "made", _is_of_numbers, []),
@@ -160,7 +162,7 @@ def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
     import torch
 
     from digitsmith.cli import main
-    from digitsmith.studies import classifiers, tstr
+    from digitsmith.studies import classifiers, tstr, written_numbers
     from digitsmith.training import mixing
 
     torch.set_num_threads(1)
@@ -169,6 +171,9 @@ def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
     mixing.RECIPE = replace(mixing.RECIPE, epochs=1, layers=((8, 2), (8, 2)))
     mixing.IMAGES, mixing.GENERATED, mixing.EPOCHS_WITH_UNLABELLED = 640, 100, 2
     classifiers.RECIPE, classifiers.EPOCHS = replace(classifiers.RECIPE, steps=4, batch_size=8), 0
+    small = {"layers": ((4, 4),), "features": 4, "hidden": 4, "epochs": 1, "numbers": 16, "batch_size": 8}
+    written_numbers.RECIPE = replace(written_numbers.RECIPE, **small)
+    written_numbers.TESTED, written_numbers.LENGTHS = 8, (5,)
     counted = itertools.count()
 
     def count() -> None:

@@ -31,7 +31,15 @@ from digitsmith.records.reader import Accuracy, Calibration, ReaderRecord
 from digitsmith.records.run import MetricsLine, Run, RunRecord
 from digitsmith.records.scarce import Scarce, ScarceProtocol
 from digitsmith.records.study import Arm, ClassifierRecord, Study, StudyProtocol
-from digitsmith.studies.verdict import corrected, rows_of, verdicts_of
+from digitsmith.records.written_numbers import (
+    TEACHERS,
+    CRNNRecord,
+    NumbersCell,
+    NumbersProtocol,
+    Reading,
+    WrittenNumbers,
+)
+from digitsmith.studies.verdict import corrected, numbers_rows, numbers_verdicts, rows_of, verdicts_of
 from digitsmith.training import checkpoint, folder
 from digitsmith.training.classifier import Classifier
 from digitsmith.training.export import export_state
@@ -322,7 +330,7 @@ def results() -> list[Files]:
     found = digitsmith.evaluate("digits", "digits", count=300, progress=False)
     picture = base64.b64encode(encode(images().images[0])).decode()
     evaluation = found.model_copy(update={"pictures": dict.fromkeys(found.pictures, picture)})
-    made = (evaluation, _study(), _scarce(), _classifiers())
+    made = (evaluation, _study(), _scarce(), _classifiers(), _numbers())
     return [{"result.json": result.model_dump_json(indent=1).encode() + b"\n"} for result in made]
 
 
@@ -379,6 +387,28 @@ def _classifiers() -> Classifiers:
     return Classifiers(
         subject="mine", reference=_REFERENCE, held_out=_REFERENCE, protocol=protocol, complete=True, cells=cells,
         rows=rows, verdicts=("a verdict",), notes=("a note",),
+    )  # fmt: skip
+
+
+def _numbers() -> WrittenNumbers:
+    network = CRNNRecord(
+        layers=((1, 2), (1, 2)), features=2, hidden=2, height=16, epochs=1, numbers=8, batch_size=2, lr=0.1,
+        weight_decay=0, distorted=0.5, scale=1, shear=1, elastic=1, thickness=1, softness=1,
+    )  # fmt: skip
+    protocol = NumbersProtocol(
+        seeds=2, arms=tuple(TEACHERS), read=ReadOptions(), model="mnist", model_sha256="d" * 64, characters="01",
+        length=5, lengths=(3, 5), wear="light", other_wear=("off",), numbers=8, pool=50, test_images=5,
+        network=network, versions=run_record().versions,
+    )  # fmt: skip
+    readings = [
+        Reading(digits=digits, wear=wear, accuracy=0.5, character_error=0.5)
+        for digits, wear in ((3, "light"), (5, "light"), (5, "off"))
+    ]
+    cells = tuple(NumbersCell(seed=seed, arm=arm, readings=tuple(readings)) for seed in (0, 1) for arm in TEACHERS)
+    rows = numbers_rows(cells)
+    return WrittenNumbers(
+        subject="mine", reference=_REFERENCE, held_out=_REFERENCE, protocol=protocol, complete=True, cells=cells,
+        rows=rows, verdicts=numbers_verdicts(rows, 5, "light"), notes=("a note",),
     )  # fmt: skip
 
 

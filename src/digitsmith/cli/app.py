@@ -91,7 +91,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"color": True},  # else Click takes escape sequences out of paths, where ours are spelled out
 )
-studies = typer.Typer(help="Experiments with classifiers of digits.", no_args_is_help=True)
+studies = typer.Typer(help="Experiments: what digits and numbers teach.", no_args_is_help=True)
 
 app.command(cls=Command)(train.train)
 app.command(cls=Command)(generate.generate)

@@ -114,7 +114,16 @@ def scarce(
     """
     out = out or Path(f"scarce-{short_name(source)}")
     chosen = None if arms is None else _words(arms)
-    _carry_out(digitsmith.scarce, source, out, per_class=_per_class(per_class), model=model, seeds=seeds, arms=chosen, read=read)
+    _carry_out(
+        digitsmith.scarce,
+        source,
+        out,
+        per_class=_per_class(per_class),
+        model=model,
+        seeds=seeds,
+        arms=chosen,
+        read=read,
+    )
 
 
 @reads
@@ -201,7 +210,9 @@ def classifiers(
     """
     out = out or Path(f"classifiers-{short_name(source)}")
     chosen = None if structures is None else _words(structures)
-    _carry_out(digitsmith.classifiers, source, out, per_class=_per_class(per_class), structures=chosen, seeds=seeds, read=read)
+    _carry_out(
+        digitsmith.classifiers, source, out, per_class=_per_class(per_class), structures=chosen, seeds=seeds, read=read
+    )
 
 
 @reads
@@ -218,9 +229,7 @@ def numbers(
     wear: Annotated[Wear, typer.Option(help="Of the numbers to learn from and of those to test on.")] = "light",
     model: Annotated[
         str,
-        typer.Option(
-            help="Whose digits are written: a shipped model, a run folder or an .onnx file.", metavar="MODEL"
-        ),
+        typer.Option(help="Whose digits are written: a shipped model, a run folder or an .onnx file.", metavar="MODEL"),
     ] = "mnist",
     seeds: Annotated[
         int, typer.Option(min=2, help="How often everything is done, each time with other numbers.", metavar="N")

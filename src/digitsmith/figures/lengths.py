@@ -6,7 +6,7 @@ from digitsmith.records.written_numbers import TEACHERS, WrittenNumbers
 
 
 def draw_lengths(result: WrittenNumbers, size: tuple[float, float]) -> Figure:
-    """Draw the sequence accuracy and the character error of each arm, numbers worn as the study's; size is in inches."""
+    """Draw the accuracy and the character error of each arm, on numbers worn as the study's; size is in inches."""
     figure = Figure(figsize=size, layout="constrained")
     accuracy, error = figure.subplots(1, 2)
     protocol = result.protocol

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from digitsmith.config.style import LAYOUTS, PRESETS, Preset, Style
-from digitsmith.data.dataset import Dataset
-from digitsmith.data.sources import read_over
+from digitsmith.data.sheet import counts
 from digitsmith.data.sources import Source as DataSource
+from digitsmith.data.sources import read_over
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.evaluation.metrics import edit_distance
 from digitsmith.evaluation.reference import load_real
@@ -23,7 +23,7 @@ from digitsmith.models.noise import whole
 from digitsmith.numbers.compose import composer
 from digitsmith.numbers.pasted import paste
 from digitsmith.numbers.sources import FromDataset, FromModel, Source
-from digitsmith.progress import Progress, Silent, listening
+from digitsmith.progress import Progress, listening
 from digitsmith.records.base import ReadOptions, Versions
 from digitsmith.records.written_numbers import (
     TEACHERS,
@@ -147,8 +147,8 @@ def _shared(pool: Pool, made: Source) -> str:
     Raises:
         DataError: fewer than two.
     """
-    parts = [{data.classes[label] for label in set(_labels(data))} for data in (pool.images, pool.test)]
-    shared = [name for name in made.classes if len(name) == 1 and all(name in part for part in parts)]
+    parts = [counts(data) for data in (pool.images, pool.test)]
+    shared = [name for name in made.classes if len(name) == 1 and all(part.get(name) for part in parts)]
     if len(shared) < 2:
         raise DataError(
             f"numbers are written with the classes of {made.name}, {' '.join(made.classes[:100])}; of these, the real "
@@ -156,11 +156,6 @@ def _shared(pool: Pool, made: Source) -> str:
             parameter="source",
         )
     return "".join(shared)
-
-
-def _labels(data: Dataset) -> list[int]:
-    assert data.labels is not None
-    return data.labels.tolist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,9 +170,7 @@ class _Test:
 class _Cells:
     """CRNNs that learn from numbers of one kind each; all are tested on the same."""
 
-    def __init__(
-        self, pool: Pool, model: Model, recipe: Recipe, protocol: NumbersProtocol, progress: Progress
-    ) -> None:
+    def __init__(self, pool: Pool, model: Model, recipe: Recipe, protocol: NumbersProtocol, progress: Progress) -> None:
         self._pool, self._model, self._recipe, self._protocol, self._progress = pool, model, recipe, protocol, progress
         self._found: list[_Test] = []
 
@@ -238,9 +231,7 @@ class _Cells:
         places = np.random.default_rng(key).integers(len(characters), size=(count, length))
         return ["".join(characters[place] for place in row) for row in places.tolist()]
 
-    def _written(
-        self, source: Model | Source, texts: Sequence[str], seed: int, start: int, wear: Preset
-    ) -> list[Line]:
+    def _written(self, source: Model | Source, texts: Sequence[str], seed: int, start: int, wear: Preset) -> list[Line]:
         """Numbers `start`, `start + 1`, … of a seed: a part of them in each layout."""
         lines: list[Line] = []
         for layout, part in zip(LAYOUTS, np.array_split(np.arange(len(texts)), len(LAYOUTS)), strict=True):

@@ -13,9 +13,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from digitsmith.data.images.pixels import to_unit
 from digitsmith.progress import Progress
+from digitsmith.training.crnn import CRNN, SHRINKS
 from digitsmith.training.distortion import Distortion, distort, soften
 from digitsmith.training.learner import bfloat16_is_fast
-from digitsmith.training.networks.crnn import SHRINKS, CRNN
 
 _TOGETHER = 8  # batches among which images are sorted by width, so that little of a batch is beside its images
 _READ_AT_ONCE = 256
@@ -140,9 +140,7 @@ class _Training:
         lengths = torch.tensor([len(text) for _, text in batch])
         targets = torch.tensor([self.codes[character] for _, text in batch for character in text], device=self.device)
         steps = torch.full((len(batch),), len(logits))
-        loss: Tensor = functional.ctc_loss(
-            logits.float().log_softmax(2), targets, steps, lengths, zero_infinity=True
-        )
+        loss: Tensor = functional.ctc_loss(logits.float().log_softmax(2), targets, steps, lengths, zero_infinity=True)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
