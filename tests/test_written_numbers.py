@@ -21,7 +21,7 @@ from digitsmith.studies import written_numbers as studies
 from digitsmith.studies.verdict import numbers_rows, numbers_verdicts
 from digitsmith.training.transcription import Line, Recipe, side_by_side, train_crnn, transcribe
 
-TINY = replace(Recipe(), layers=((4, 4),), features=4, hidden=4, height=16, epochs=2, numbers=16, batch_size=8)
+TINY = replace(Recipe(), layers=((4, 4),), features=4, hidden=4, height=16, epochs=1, numbers=16, batch_size=8)
 
 
 @pytest.fixture

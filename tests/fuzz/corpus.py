@@ -392,8 +392,8 @@ def _classifiers() -> Classifiers:
 
 def _numbers() -> WrittenNumbers:
     network = CRNNRecord(
-        layers=((1, 2), (1, 2)), features=2, hidden=2, height=16, epochs=1, numbers=8, batch_size=2, lr=0.1,
-        weight_decay=0, distorted=0.5, scale=1, shear=1, elastic=1, thickness=1, softness=1,
+        layers=((1, 2), (1, 2)), features=2, hidden=2, height=16, epochs=1, numbers=8, batch_size=2, flat_steps=1,
+        lr=0.1, weight_decay=0, distorted=0.5, scale=1, shear=1, elastic=1, thickness=1, softness=1,
     )  # fmt: skip
     protocol = NumbersProtocol(
         seeds=2, arms=tuple(TEACHERS), read=ReadOptions(), model="mnist", model_sha256="d" * 64, characters="01",

@@ -73,6 +73,9 @@ class CRNNRecord(Record):
     epochs: Count = Field(description="How often numbers were written anew.")
     numbers: Count = Field(description="In an epoch; each is seen once.")
     batch_size: Count
+    flat_steps: Count = Field(
+        description="At first, in which characters are looked for where they were if equally wide."
+    )
     lr: float = Field(description="Highest learning rate of AdamW.")
     weight_decay: float
     distorted: Share = Field(description="Share of the images that are distorted.")
