@@ -113,7 +113,8 @@ def test_arms_are_compared_with_written_numbers_by_seed() -> None:
         [
             *cells("written", [0.90, 0.94, 0.98]),
             *cells("pasted", [0.50, 0.53, 0.56]),  # by 0.40, 0.41, 0.42: t is 4.303 for two degrees of freedom
-        ]
+        ],
+        0.001,
     )
     written, pasted = rows
     assert (written.mean, written.deviation) == (pytest.approx(0.94), pytest.approx(0.04))

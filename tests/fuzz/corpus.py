@@ -405,7 +405,7 @@ def _numbers() -> WrittenNumbers:
         for digits, wear in ((3, "light"), (5, "light"), (5, "off"))
     ]
     cells = tuple(NumbersCell(seed=seed, arm=arm, readings=tuple(readings)) for seed in (0, 1) for arm in TEACHERS)
-    rows = numbers_rows(cells)
+    rows = numbers_rows(cells, 0.001)
     return WrittenNumbers(
         subject="mine", reference=_REFERENCE, held_out=_REFERENCE, protocol=protocol, complete=True, cells=cells,
         rows=rows, verdicts=numbers_verdicts(rows, 5, "light"), notes=("a note",),

@@ -113,8 +113,8 @@ def _worth(number: int, accuracy: float, real: dict[int, float]) -> str:
     return f"more than {numbers[-1]}" if len(numbers) > 1 and accuracy > real[numbers[-1]] else ""
 
 
-def numbers_rows(cells: Sequence[NumbersCell]) -> tuple[NumbersRow, ...]:
-    """A row for each test and arm, compared with the CRNN that written numbers teach."""
+def numbers_rows(cells: Sequence[NumbersCell], resolution: float) -> tuple[NumbersRow, ...]:
+    """A row for each test and arm, compared with the CRNN that written numbers teach; `resolution` as in `rows_of`."""
     found: dict[tuple[str, int], dict[Teacher, dict[int, Reading]]] = {}
     for cell in cells:
         for reading in cell.readings:
@@ -135,7 +135,7 @@ def numbers_rows(cells: Sequence[NumbersCell]) -> tuple[NumbersRow, ...]:
             differences = [
                 reading.accuracy - others[seed].accuracy for seed, reading in of_seeds.items() if seed in others
             ]
-            rows.append(row.model_copy(update=_compared(differences)))
+            rows.append(row.model_copy(update=_compared(differences, resolution)))
     return tuple(rows)
 
 

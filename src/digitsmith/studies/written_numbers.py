@@ -39,7 +39,7 @@ from digitsmith.studies.verdict import numbers_rows, numbers_verdicts
 from digitsmith.training.transcription import Line, Recipe, train_crnn, transcribe
 
 RECIPE = Recipe()
-"""Settled on numbers of digits that were held out of MNIST's training split."""
+"""Tried on numbers of digits that were held out of MNIST's training split."""
 
 LENGTH = 5
 """Of all numbers that CRNNs learn from, in digits."""
@@ -194,7 +194,7 @@ class _Cells:
 
     def conclude(self, cells: Sequence[NumbersCell]) -> dict[str, Any]:
         """Rows, and what they say."""
-        rows = numbers_rows(cells)
+        rows = numbers_rows(cells, 1 / self._protocol.numbers)
         return {"rows": rows, "verdicts": numbers_verdicts(rows, self._protocol.length, self._protocol.wear)}
 
     def _lessons(self, seed: int, arm: Teacher) -> Callable[[int], list[Line]]:
