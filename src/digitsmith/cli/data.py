@@ -41,7 +41,7 @@ def data(
     digitsmith data                          # the data sets that have a name
     digitsmith data my-digits                # classes, counts, sizes, ink
     digitsmith data my-digits --frame mnist  # as `train --from mnist` frames them
-    digitsmith data made --verify            # are all files there, and as they were?
+    digitsmith data made --verify            # is it complete, and unchanged?
 
     SOURCE may be a folder with a folder for each class; images with a table of labels (CSV, TSV, JSON lines); IDX,
     .npz, .mat, .h5 or Parquet files; tar shards; or a CSV of pixels. A contact sheet shows ten images of each class.
