@@ -56,8 +56,15 @@ def begun(
     def found() -> DatasetRecord | None:
         there = found_in(folder)
         if there is None:
-            require_new(folder)
-        elif not (resume or (ranks and not (folder / RECORD).exists())):
+            try:
+                require_new(folder)
+            except OutputError:
+                there = found_in(folder)  # another rank has begun at this moment
+                if there is None:
+                    raise
+        if there is None:
+            return None
+        if not (resume or (ranks and not (folder / RECORD).exists())):
             raise OutputError(_exists(folder, there))
         elif wrong := differences(there, planned(work, parts, 0)):
             raise OutputError(f"{folder} holds other images, or the same in other files: {listed(wrong)}.")
