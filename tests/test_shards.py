@@ -340,6 +340,7 @@ class Deadly:
 
     at: int
     times: int
+    graves: str = "."
     name: str = "dying"
     count: int = 6
     block: int = 1
@@ -347,8 +348,8 @@ class Deadly:
     def make(self, shard: Shard, folder: Path, threads: int, progress: Progress) -> None:
         with staged_folder(folder) as staged:
             (staged / "data").write_text(str(shard.number))
-            if shard.number == self.at and len(list(Path().glob("died-*"))) < self.times:
-                Path(f"died-{os.getpid()}").touch()
+            if shard.number == self.at and len(list(Path(self.graves).glob("died-*"))) < self.times:
+                Path(self.graves, f"died-{os.getpid()}").touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             self.record(shard.start, shard.stop).model_copy(update={"content": content_of(staged)}).save(
                 staged / "dataset.json"

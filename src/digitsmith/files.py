@@ -12,7 +12,7 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from digitsmith import interrupts
@@ -162,6 +162,14 @@ def remove_shared(path: Path) -> None:
             path.unlink()
 
 
+def clear_all(folder: Path, names: Collection[str]) -> None:
+    """Remove all that is staged for names which are there, whole: who still writes it, far away, comes too late."""
+    for entry in folder.iterdir():
+        staged = _STAGED.fullmatch(entry.name)
+        if staged and staged["name"] in names:
+            _remove(entry)
+
+
 def is_unfinished(folder: Path) -> bool:
     """Whether a folder is being filled at this moment, or its writer was killed."""
     return any(_STAGED.fullmatch(entry.name) and entry.is_dir() for entry in folder.iterdir())
@@ -190,7 +198,7 @@ def _staged(path: Path, make: Callable[[Path], None]) -> Iterator[Path]:
 def clear(folder: Path, name: str = "") -> None:
     """Remove what killed writers of that name, or of any, left in a folder.
 
-    What was whole, and on its way to its place, is moved there.
+    What was whole, and on its way to its place, is moved there. Where a file system has no locks, nothing is removed.
     """
     for entry in folder.iterdir():
         staged = _STAGED.fullmatch(entry.name)

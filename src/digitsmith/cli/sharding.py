@@ -31,8 +31,8 @@ _OPTIONS: Options = {
         Annotated[
             int | None,
             typer.Option(
-                help="Divide the images into so many parts, each in a folder of its own. Default, with --workers: "
-                "parts of some thousand images.",
+                help="Divide the images into so many parts, each in a folder of its own. Default, with --workers or "
+                "--ray: parts of some thousand images.",
                 metavar="N",
                 rich_help_panel=_PANEL,
             ),
@@ -42,7 +42,23 @@ _OPTIONS: Options = {
     "workers": (
         Annotated[
             int | None,
-            typer.Option(help="Make shards in so many processes of this machine.", metavar="N", rich_help_panel=_PANEL),
+            typer.Option(
+                help="Make shards in so many processes of this machine; with --ray, in so many tasks at a time.",
+                metavar="N",
+                rich_help_panel=_PANEL,
+            ),
+        ],
+        None,
+    ),
+    "ray": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="Make shards on a Ray cluster: its address, auto for the one that this machine belongs to, or "
+                "local for one that is started here. All its machines share the folder.",
+                metavar="ADDRESS",
+                rich_help_panel=_PANEL,
+            ),
         ],
         None,
     ),
@@ -65,7 +81,7 @@ def _gather(given: dict[str, Any]) -> dict[str, Any]:
     """What is said, as `generate` and `write` take it; where nothing is, what a launcher says of this process."""
     if "shard" in given:
         given["shard"] = parse_shard(given["shard"])
-    elif "workers" not in given:
+    elif not {"workers", "ray"} & given.keys():
         from digitsmith.shards.ranks import rank_of
 
         if rank := rank_of(os.environ):

@@ -30,6 +30,7 @@ def generate(
     gzip: bool = False,
     shards: int | None = None,
     workers: int | None = None,
+    ray: str | None = None,
     rank: tuple[int, int] | None = None,
     resume: bool = False,
     progress: Progress | bool = True,
@@ -38,9 +39,9 @@ def generate(
 
     Beside the data lie `dataset.json`, which says where they came from, and `preview.png`, the first hundred images.
 
-    With `shards`, `workers` or `rank` the images are divided into shards, each of which is whole or not there, in a
-    folder of its own; `dataset.json` is written last. They are the same whoever made them. `load_dataset` reads them
-    as one data set, and `verify` checks them.
+    With `shards`, `workers`, `ray` or `rank` the images are divided into shards, each of which is whole or not there,
+    in a folder of its own; `dataset.json` is written last. They are the same whoever made them. `load_dataset` reads
+    them as one data set, and `verify` checks them.
 
     Args:
         folder: where to write; it must not hold anything.
@@ -58,7 +59,9 @@ def generate(
         split: train or test: names the files.
         gzip: compress the files of idx, as MNIST's are.
         shards: into how many to divide the images; where nothing is said, into shards of some thousand images.
-        workers: how many processes of this machine make shards.
+        workers: how many processes of this machine make shards; on a cluster, how many tasks at a time.
+        ray: the Ray cluster whose tasks make shards: its address, `auto` for the one that this machine belongs to, or
+            `local` for one that is started here and ended. All its machines share the folder.
         rank: (i, n), counted from 0: this process is one of n that make shards of the same folder at the same time, as
             under `torchrun` or Slurm. The one that ends last completes the folder.
         resume: go on with a folder in which shards are finished, which are checked and kept.
@@ -71,7 +74,7 @@ def generate(
         ModelError: no such model, labels that it does not have, or images that never reach `min_confidence`.
         ConfigError: an argument out of range, or that does not fit the others.
         OutputError: the folder holds something already, or cannot be written.
-        WorkerError: processes that make shards are killed again and again.
+        WorkerError: processes that make shards are killed again and again; no such cluster, or one that differs.
 
     Examples:
         >>> import digitsmith
@@ -79,7 +82,7 @@ def generate(
         >>> digitsmith.load_dataset(folder).images.shape
         (1000, 28, 28)
     """
-    how = Sharding(shard, shards, workers, rank, resume)
+    how = Sharding(shard, shards, workers, ray, rank, resume)
     if gzip and format != "idx":
         raise ConfigError(f"it is for the format idx; {format} needs none.", parameter="gzip")
     check_split(split)

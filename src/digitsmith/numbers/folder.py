@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from digitsmith.data.formats import RECORD
 from digitsmith.data.images.grid import save_png
 from digitsmith.files import staged_folder
-from digitsmith.models.running import Runs, in_order
+from digitsmith.models.running import Runs, cores, in_order
 from digitsmith.numbers.annotations import IMAGES, Annotation, Entry, annotating, need_files
 from digitsmith.numbers.preview import MOST, draw_sheet
 from digitsmith.numbers.texts import Texts
@@ -63,8 +63,8 @@ class Job:
     runs: Runs
 
 
-def write_folder(folder: Path, job: Job, threads: int, progress: Progress) -> None:
-    """Write a folder, in so many threads and in constant memory.
+def write_folder(folder: Path, job: Job, progress: Progress, threads: int | None = None) -> None:
+    """Write a folder, in so many threads, by default on all cores, and in constant memory.
 
     Raises:
         OutputError: the folder holds something already, or cannot be written.
@@ -78,7 +78,7 @@ def write_folder(folder: Path, job: Job, threads: int, progress: Progress) -> No
             (staged / IMAGES).mkdir()
         with (
             annotating(job.annotations, staged, job.record.characters) as tell,
-            contextlib.closing(in_order(job.runs, partial(_make, job, staged), pieces, threads)) as made,
+            contextlib.closing(in_order(job.runs, partial(_make, job, staged), pieces, threads or cores())) as made,
         ):
             for entries in made:
                 for entry in entries:

@@ -56,7 +56,7 @@ class Numbers:
         record = self._part(shard.start, shard.stop)
         self._tell_of_paper(progress)
         job = Job(record, check_annotations(record.annotations), self._texts, self._pen.write, self._model.runs)
-        write_folder(folder, job, threads, progress)
+        write_folder(folder, job, progress, threads)
         self._tell_of_paper(progress)
 
     def record(self, start: int, stop: int) -> DatasetRecord:

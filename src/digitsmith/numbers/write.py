@@ -85,6 +85,7 @@ def write(
     shard: tuple[int, int] | None = None,
     shards: int | None = None,
     workers: int | None = None,
+    ray: str | None = None,
     rank: tuple[int, int] | None = None,
     resume: bool = False,
     progress: Progress | bool = True,
@@ -115,7 +116,8 @@ def write(
         shard: (i, n) writes only the i-th of n equal parts, counted from 1. All parts together are the whole. Those of
             4,096 numbers or more begin with a multiple of that.
         shards: into how many folders to divide the images, as for `generate`; `workers`, `rank` and `resume`, too.
-        workers: how many processes of this machine write shards.
+        workers: how many processes of this machine write shards; on a cluster, how many tasks at a time.
+        ray: the Ray cluster whose tasks write shards: its address, `auto` or `local`.
         rank: (i, n), counted from 0: this process is one of n that write shards of the same folder.
         resume: go on with a folder in which shards are finished.
         progress: show how far it is; False is silence, and an object of one's own is told instead.
@@ -129,7 +131,7 @@ def write(
         DataError: a file of lines that cannot be read, or paper of which none can be.
         OutputError: the folder holds something already, or cannot be written.
         DependencyError: a library that is needed is not installed.
-        WorkerError: processes that write shards are killed again and again.
+        WorkerError: processes that write shards are killed again and again; no such cluster, or one that differs.
 
     Examples:
         >>> import digitsmith
@@ -137,7 +139,7 @@ def write(
         >>> sorted(entry.name for entry in folder.iterdir())
         ['coco.json', 'dataset.json', 'images', 'labels.txt', 'preview.png']
     """
-    how = Sharding(shard, shards, workers, rank, resume)
+    how = Sharding(shard, shards, workers, ray, rank, resume)
     formats, style = check_annotations(annotations), style_of(style)
     if image_format not in get_args(ImageFormat):
         raise ConfigError(f"{image_format!r:.60} is not known: use png or jpeg.", parameter="image_format")

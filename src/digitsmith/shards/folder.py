@@ -10,7 +10,7 @@ from digitsmith.data import limits
 from digitsmith.data.formats import PLANNED, RECORD, read_record
 from digitsmith.data.reading import listed
 from digitsmith.errors import DataError, OutputError
-from digitsmith.files import clear, locked, require_new, staged_file, writing
+from digitsmith.files import clear, clear_all, locked, require_new, staged_file, writing
 from digitsmith.models.running import cores
 from digitsmith.progress import Silent
 from digitsmith.records.dataset import DatasetRecord, ShardRecord
@@ -141,6 +141,7 @@ def finish(job: Job, plan: DatasetRecord, made: Mapping[int, Made]) -> None:
         with staged_file(folder / PREVIEW) as staged:
             staged.write_bytes(first.read_bytes())
         clear(folder)
+        clear_all(folder, {shard.name for shard in plan.shards})
     shards = tuple(
         shard.model_copy(update={"bytes": made[i].bytes, "sha256": made[i].sha256})
         for i, shard in enumerate(plan.shards)

@@ -1,4 +1,4 @@
-"""Work becomes a folder: as one part, or as shards that are made here, in processes, or by ranks of a launcher."""
+"""Work becomes a folder: as one part, or as shards that are made here, in processes, by ranks, or on a Ray cluster."""
 
 import contextlib
 import time
@@ -11,6 +11,7 @@ from digitsmith.errors import ConfigError, DigitsmithError, OutputError
 from digitsmith.models.noise import whole
 from digitsmith.models.running import cores
 from digitsmith.progress import Progress
+from digitsmith.shards.cluster import on_cluster
 from digitsmith.shards.folder import begun, finish, found_in
 from digitsmith.shards.partition import Partition, Shard, one_shard, partition
 from digitsmith.shards.processes import in_processes
@@ -24,7 +25,8 @@ class Sharding:
     Attributes:
         shard: (i, n) makes only the i-th of n equal parts, counted from 1, into the folder itself.
         shards: how many parts, each in a folder of its own.
-        workers: how many processes make them.
+        workers: how many processes make them, or how many tasks at a time.
+        ray: the cluster whose tasks make them.
         rank: (i, n), counted from 0: this process is one of n that make parts of the same folder at the same time.
         resume: go on with a folder in which parts are finished.
     """
@@ -32,13 +34,16 @@ class Sharding:
     shard: tuple[int, int] | None = None
     shards: int | None = None
     workers: int | None = None
+    ray: str | None = None
     rank: tuple[int, int] | None = None
     resume: bool = False
 
     def __post_init__(self) -> None:
         if self.workers is not None and whole(self.workers, "workers") < 1:
             raise ConfigError(f"{self.workers} is too few: use one at least.", parameter="workers")
-        for one, others in (("shard", ("shards", "workers", "rank")), ("rank", ("workers",))):
+        if self.ray is not None and (not isinstance(self.ray, str) or not self.ray):
+            raise ConfigError(f"{self.ray!r:.60} is no cluster: give its address, auto or local.", parameter="ray")
+        for one, others in (("shard", ("shards", "workers", "ray", "rank")), ("rank", ("workers", "ray"))):
             for other in others:
                 if getattr(self, one) is not None and getattr(self, other) is not None:
                     raise ConfigError(f"it cannot be given together with {one}: leave one out.", parameter=other)
@@ -48,7 +53,7 @@ class Sharding:
     @property
     def divided(self) -> bool:
         """Whether each part gets a folder of its own."""
-        return any(given is not None for given in (self.shards, self.workers, self.rank))
+        return any(given is not None for given in (self.shards, self.workers, self.ray, self.rank))
 
     def parts(self, count: object, block: int) -> Partition:
         """All parts, where each gets a folder of its own.
@@ -89,7 +94,7 @@ def run(work: Work, folder: Path, how: Sharding, progress: Progress) -> None:
     Raises:
         ConfigError, ModelError: no such parts.
         OutputError: the folder holds something else already, or cannot be written.
-        WorkerError: processes end before their work is done.
+        WorkerError: processes or a cluster that cannot be had, or end before their work is done.
         DigitsmithError: whatever the work raises.
     """
     if not how.divided:
@@ -100,7 +105,7 @@ def run(work: Work, folder: Path, how: Sharding, progress: Progress) -> None:
         size = sum(shard.bytes for shard in plan.shards)
         progress.note(f"{len(parts):,} shards of {len(parts[0]):,} images, about {_size(size)} in all, in {folder}")
         mine = [*parts][how.rank[0] :: how.rank[1]] if how.rank else [*parts]
-        made = _follow(job, mine, _made(job, mine, how), progress)
+        made = _follow(job, mine, _made(job, mine, how, progress), progress)
         if how.rank is None or _add_others(job, parts, made):
             finish(job, plan, made)
 
@@ -130,8 +135,10 @@ def _run_whole(work: Work, shard: Shard, folder: Path, resume: bool, progress: P
     progress.note(f"{folder} is complete: nothing is left to make.")
 
 
-def _made(job: Job, shards: Iterable[Shard], how: Sharding) -> Generator[Made | DigitsmithError]:
+def _made(job: Job, shards: Iterable[Shard], how: Sharding, progress: Progress) -> Generator[Made | DigitsmithError]:
     """Shards as they are finished, by whomever."""
+    if how.ray is not None:
+        return on_cluster(job, shards, how.ray, how.workers, progress)
     if how.workers is not None:
         return in_processes(job, shards, how.workers)
     return (job.do(shard, cores()) for shard in shards)
