@@ -8,7 +8,7 @@ BIN := .venv/bin
 # time.
 SMALL := --set 'generator.widths=[64,32]' --set 'discriminator.widths=[32,64,64]'
 
-.PHONY: quickstart test check docs format bench build numbers model digitnet reader detector clean
+.PHONY: quickstart test check docs format bench build numbers model digitnet reader detector vendor people clean
 
 quickstart: .venv/.train
 	rm -rf quickstart
@@ -20,6 +20,7 @@ quickstart: .venv/.train
 	@echo "Look at:  quickstart/run/report.html                     how it went, and how good the digits are"
 	@echo "          quickstart/digits/preview.png                  the digits that you made"
 	@echo "Use:      quickstart/digits                              1,000 labelled digits, in MNIST's own format"
+	@echo "Play:     $(BIN)/digitsmith studio quickstart/run          a page in your browser, with your model"
 	@echo
 	@echo "(In this checkout the command is $(BIN)/digitsmith.) Next, the best digits, from the real MNIST (downloads 11 MB; a quarter of an hour to an hour on two cores):"
 	@echo "  $(BIN)/digitsmith train residual --data mnist --out runs/mnist"
@@ -34,6 +35,7 @@ check: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/vendor.py --check
 	$(MAKE) docs
 	$(MAKE) test
 	$(BIN)/python tools/kills.py 10
@@ -52,6 +54,7 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/evaluation.py
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/studio.py
 
 # The model in the box, made again: three trainings, their measures, the record and the card. Over an hour on two cores.
 model: .venv/.train
@@ -76,6 +79,14 @@ detector: .venv/.train
 	$(BIN)/digitsmith train cgan --data mnist --epochs 4 --seed 11 --out build/detector/cgan
 	$(BIN)/python tools/detector.py src/digitsmith/models/zoo/detector --with build/detector/cgan
 
+# The runtime that the studio's pages run models with, from npm: only fetched if what is there is another.
+vendor: .venv/.dev
+	$(BIN)/python tools/vendor.py
+
+# The digits of people on the studio's page Play, chosen again from the embedded ones.
+people: .venv/.dev
+	$(BIN)/python tools/people.py
+
 build: .venv/.dev
 	$(BIN)/python -m build
 
@@ -84,7 +95,7 @@ clean:
 
 .venv/.train: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,studio]'
 	@touch $@
 
 .venv/.dev: pyproject.toml constraints.txt

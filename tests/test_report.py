@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from browsers import browsing
 from digitsmith.config.loading import load_config
 from digitsmith.errors import DigitsmithError, OutputError, ResultError, RunError
 from digitsmith.figures.curves import KINDS, draw_curves, read_history
@@ -381,10 +382,7 @@ def test_without_its_libraries_the_command_says_what_to_install(missing: str) ->
     assert "pip install '.[report]' in " in done.stderr
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-
-CONTRAST = """
+CONTRAST = """() => {
 const parse = colour => colour.match(/[\\d.]+/g).map(Number);
 const light = rgb => rgb.slice(0, 3).map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
   .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
@@ -395,27 +393,14 @@ return Math.min(...[...document.querySelectorAll('.verdict, .confusion td')].map
                   light(parse(getComputedStyle(cell).color))];
   return (Math.max(a, c) + .05) / (Math.min(a, c) + .05);
 }));
-"""
+}"""
 """The least contrast of the text in coloured cells, as WCAG defines it."""
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A headless Chromium that opens files from disk."""
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("needs a browser: apt-get install chromium chromium-driver")
-    from selenium.webdriver import Chrome, ChromeOptions, ChromeService
-
-    options = ChromeOptions()
-    options.binary_location = CHROMIUM
-    quiet = "disable-gpu disable-quic no-first-run disable-background-networking disable-component-update disable-sync"
-    for flag in ("headless=new", "no-sandbox", "hide-scrollbars", *quiet.split()):
-        options.add_argument(f"--{flag}")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = Chrome(options, ChromeService(DRIVER))
-    yield chrome
-    chrome.quit()
+def browser() -> Iterator[Any]:
+    with browsing() as one:
+        yield one
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 900)])
@@ -424,20 +409,24 @@ def test_a_browser_shows_all_of_it(browser: Any, run: Run, width: int, height: i
     other = shutil.copytree(run.folder, Path("another-run-with-a-rather-long-name"))
     single = write_report([run.folder], Path("single.html"))
     several = write_report([run.folder, other, saved(evaluation())], Path("several.html"))
-    size = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, device_scale_factor=2, is_mobile=width < 500, color_scheme=scheme
+    )
+    page, said = context.new_page(), list[str]()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
     for path in (single, several):
-        theme = [{"name": "prefers-color-scheme", "value": scheme}]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen", "features": theme})
-        browser.get(path.resolve().as_uri())
-        assert browser.get_log("browser") == []
-        whole = "return [...document.images].map(image => image.complete && image.naturalWidth > 0)"
-        assert all(browser.execute_script(whole))
-        assert len(browser.execute_script(whole)) >= 8
-        assert browser.execute_script("return [innerWidth, document.documentElement.scrollWidth]") == [width, width]
-        assert browser.execute_script(CONTRAST) >= 4.5
-        hidden = "return document.querySelector('details table').checkVisibility({contentVisibilityAuto: true})"
-        shown = "return document.querySelector('details table').getBoundingClientRect().height > 100"
-        assert not browser.execute_script(hidden)
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-        assert browser.execute_script(shown)
+        page.goto(path.resolve().as_uri())
+        whole = "[...document.images].map(image => image.complete && image.naturalWidth > 0)"
+        assert all(page.evaluate(whole))
+        assert len(page.evaluate(whole)) >= 8
+        assert page.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [width, width]
+        assert page.evaluate(CONTRAST) >= 4.5
+        hidden = "document.querySelector('details table').checkVisibility({contentVisibilityAuto: true})"
+        shown = "document.querySelector('details table').getBoundingClientRect().height > 100"
+        assert not page.evaluate(hidden)
+        page.emulate_media(media="print")
+        assert page.evaluate(shown)
+        page.emulate_media(media="screen")
+    assert said == []
+    context.close()

@@ -32,6 +32,7 @@ from digitsmith.records import (
     reader,
     run,
     scarce,
+    studio,
     study,
     written_numbers,
 )
@@ -101,7 +102,8 @@ def commands() -> Iterator[str]:
 def records() -> Iterator[str]:
     """Every record, with its fields."""
     for module in (
-        evaluation, study, scarce, classifiers, written_numbers, cells, model, reader, learning, run, dataset, base,
+        evaluation, study, scarce, classifiers, written_numbers, cells, model, reader, learning, run, dataset, studio,
+        base,
     ):  # fmt: skip
         for kind in vars(module).values():
             if not (isinstance(kind, type) and issubclass(kind, base.Record) and kind.__module__ == module.__name__):

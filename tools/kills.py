@@ -35,6 +35,8 @@ import digitsmith
 from digitsmith.data import formats
 from digitsmith.records.results import load_result
 from digitsmith.records.run import Run
+from digitsmith.records.studio import Catalogue
+from digitsmith.studio.catalogue import STATIC
 
 _MICRO = ["generator.widths=[24,32]", "discriminator.widths=[32,24]", "batch_size=64", "epochs=2"]
 _TRAIN = ["train", "cgan", "--data", "few", *(f"--set={change}" for change in [*_MICRO, "checkpoint_seconds=0"])]
@@ -95,6 +97,13 @@ def _is_page(path: Path) -> None:
     assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
 
 
+def _is_site(folder: Path) -> None:
+    catalogue = Catalogue.model_validate_json((folder / "studio.json").read_bytes())
+    for model in (*catalogue.models, catalogue.reader, catalogue.detector):
+        assert (folder / "models" / f"{model.key}.onnx").stat().st_size == model.bytes
+    assert all((folder / file.relative_to(STATIC)).exists() for file in STATIC.rglob("*"))
+
+
 def _is_picture(path: Path) -> None:
     with Image.open(path) as picture:
         picture.load()
@@ -146,6 +155,7 @@ def _commands() -> dict[str, Command]:
         "generate shards": Command(shards, "made", _is_of_shards, [*shards, "--resume"]),
         "data": Command(["data", "few", "--sheet", "few.png"], "few.png", _is_picture),
         "report": Command(["report", "run"], "run/report.html", _is_page),
+        "studio": Command(["studio", "--export", "site"], "site", _is_site, []),
         "export": Command(["export", "run", "run/model.onnx"], "run/model.onnx", digitsmith.load),
     }
     for name in formats.FORMATS:

@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 
 import digitsmith
 from digitsmith import interrupts
-from digitsmith.cli import data, evaluate, export, generate, learn, models, read, report, study, train, write
+from digitsmith.cli import data, evaluate, export, generate, learn, models, read, report, studio, study, train, write
 from digitsmith.cli.output import standard_streams
 from digitsmith.errors import DigitsmithError
 
@@ -81,6 +81,7 @@ digitsmith evaluate mnist                   # how good is it?
 digitsmith data my-digits                   # what is in your own images?
 digitsmith train residual --from mnist --data my-digits
 digitsmith read scans                       # which digits are these?
+digitsmith studio                           # a page to make digits, and to play
 """
 
 app = typer.Typer(
@@ -106,6 +107,7 @@ studies.command(cls=Command)(study.classifiers)
 studies.command(cls=Command)(study.numbers)
 app.add_typer(studies, name="study")
 app.command(cls=Command)(report.report)
+app.command(cls=Command)(studio.studio)
 app.command(cls=Command)(export.export)
 app.command(cls=Command)(models.models)
 app.command(cls=Command)(data.data)
