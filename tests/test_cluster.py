@@ -46,9 +46,7 @@ class Cluster:
         (self._port,) = free_ports(1)
         self.address = f"127.0.0.1:{self._port}"
         self.add(f"--head --port={self._port} --include-dashboard=false --temp-dir={folder}")
-        while subprocess.run([RAY, "health-check", f"--address={self.address}"], capture_output=True).returncode:
-            assert self._nodes[0].poll() is None, self.said(0)
-            time.sleep(0.2)
+        self.wait(1)
 
     def add(self, role: str = "", **environment: str) -> None:
         """Start a node. Ports are told, as a node that looks for some dies on a machine that is busy."""
@@ -61,18 +59,21 @@ class Cluster:
         log = (self._folder / f"node-{len(self._nodes)}").open("wb")
         self._nodes.append(psutil.Popen(words, stdout=log, stderr=log, env=os.environ | environment))
 
-    def said(self, node: int) -> str:
-        return (self._folder / f"node-{node}").read_text(errors="replace")
+    def require_alive(self) -> None:
+        for i, node in enumerate(self._nodes):
+            assert node.poll() is None, (self._folder / f"node-{i}").read_text(errors="replace")
 
     def wait(self, nodes: int) -> None:
         """Until so many nodes are there."""
         import ray
 
         while not ray.is_initialized():
+            self.require_alive()
             with contextlib.suppress(ConnectionError):  # a node that is not there yet
                 ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")
         try:
             while sum(node["Alive"] for node in ray.nodes()) != nodes:
+                self.require_alive()
                 time.sleep(0.2)
         finally:
             ray.shutdown()
@@ -93,11 +94,14 @@ class Cluster:
 
 
 def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+    """Ports that nobody listens at, below those that connections get."""
+    found = list[int]()
+    while len(found) < count:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind(("", port))
+            found.append(port)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +112,9 @@ def cluster() -> Iterator[Cluster]:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
         cluster = Cluster(Path(folder))
         try:
-            cluster.add()
-            cluster.add()
-            cluster.wait(3)
+            for nodes in (2, 3):
+                cluster.add()
+                cluster.wait(nodes)
             yield cluster
         finally:
             cluster.stop()
