@@ -112,7 +112,8 @@ def _ray() -> ModuleType:
         import ray.exceptions
     except ImportError as error:
         raise DependencyError(f"it needs Ray: {install('ray')}.", parameter="ray") from error
-    return ray
+    found: ModuleType = ray
+    return found
 
 
 @contextlib.contextmanager
