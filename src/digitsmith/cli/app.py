@@ -81,7 +81,7 @@ digitsmith evaluate mnist                   # how good is it?
 digitsmith data my-digits                   # what is in your own images?
 digitsmith train residual --from mnist --data my-digits
 digitsmith read scans                       # which digits are these?
-digitsmith studio                           # a page to make digits, and to play
+digitsmith studio                           # a page to make digits and play
 """
 
 app = typer.Typer(

@@ -5,7 +5,7 @@ Of studies of classifiers, also the cells themselves, and their rows.
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from digitsmith.records.base import Address, Count, ReadOptions, Record, Versions
 from digitsmith.records.evaluation import ReferenceRecord, Share
@@ -84,7 +84,22 @@ class Cell(Record):
         return self.per_class, self.seed, self.arm
 
 
-class Row(Record):
+class Compared(Record):
+    """How an arm differs from another one, paired by seed; null for a single seed."""
+
+    difference: Fraction | None = Field(default=None, description="Mean of the paired differences to that arm.")
+    low: Fraction | None = Field(default=None, description="Lower end of its 95 % interval (Student's t).")
+    high: Fraction | None = Field(default=None, description="Upper end.")
+    p: Share | None = Field(default=None, description="Of the t-test that this mean is 0, two-sided.")
+
+    @model_validator(mode="after")
+    def _both_ends(self) -> Self:
+        if (self.low is None) != (self.high is None) or (self.difference is None and self.low is not None):
+            raise ValueError("an interval has two ends, and a difference between them")
+        return self
+
+
+class Row(Compared):
     """One arm with one number of examples, over all seeds."""
 
     per_class: Count
@@ -93,12 +108,8 @@ class Row(Record):
     mean: Share
     deviation: Share = Field(description="Standard deviation over the seeds (n - 1).")
     against: ArmKey | None = Field(default="real", description="The arm that it is compared with, if any.")
-    difference: Fraction | None = Field(default=None, description="Mean of the paired differences to that arm.")
-    low: Fraction | None = Field(default=None, description="Lower end of its 95 % interval (Student's t).")
-    high: Fraction | None = Field(default=None, description="Upper end.")
-    p: Share | None = Field(default=None, description="Of the t-test that this mean is 0, two-sided.")
     corrected: Share | None = Field(
-        default=None, description="The same, corrected for the number of comparisons of the study (Holm 1979)."
+        default=None, description="p, corrected for the number of comparisons of the study (Holm 1979)."
     )
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from digitsmith.config.style import LAYOUTS, Layout, Preset
 from digitsmith.records.base import Address, Count, Record
-from digitsmith.records.cells import Fraction, SeedsProtocol, SeedsStudy
+from digitsmith.records.cells import Compared, SeedsProtocol, SeedsStudy
 from digitsmith.records.evaluation import Share
 
 Teacher = Literal["written", "real", "pasted"]
@@ -44,7 +44,7 @@ class NumbersCell(Record):
         return self.seed, self.arm
 
 
-class NumbersRow(Record):
+class NumbersRow(Compared):
     """One arm on the numbers of one length and wear, over all seeds."""
 
     digits: Count
@@ -55,10 +55,6 @@ class NumbersRow(Record):
     deviation: Share = Field(description="Standard deviation over the seeds (n - 1).")
     character_error: Errors = Field(description="Mean over the seeds.")
     against: Teacher | None = Field(default="written", description="The arm that it is compared with, if any.")
-    difference: Fraction | None = Field(default=None, description="Mean of the paired differences to that arm.")
-    low: Fraction | None = Field(default=None, description="Lower end of its 95 % interval (Student's t).")
-    high: Fraction | None = Field(default=None, description="Upper end.")
-    p: Share | None = Field(default=None, description="Of the t-test that this mean is 0, two-sided.")
 
 
 class CRNNRecord(Record):

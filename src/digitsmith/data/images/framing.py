@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitsmith.data.images.even_light import even_light
+from digitsmith.data.images.lines import without_lines
 from digitsmith.records.base import Frame
 
 SIDE = 28
@@ -30,8 +31,8 @@ def frame(image: NDArray[np.uint8], kind: Frame, size: tuple[int, int] = (SIDE, 
 
     As MNIST was made (LeCun et al. 1998, section III.A): the longer side of the ink becomes 20 pixels of 28, with its
     aspect ratio kept, and the centre of its mass the centre of the image. In images of other sizes, the same shares.
-    Paper becomes 0, however it is lit, and the brightest ink 255. An image that is framed so already is returned as it
-    is: all of MNIST.
+    Paper becomes 0, however it is lit, and the brightest ink 255; lines of forms are left out. An image that is framed
+    so already is returned as it is: all of MNIST.
 
     Args:
         image: uint8[h, w], bright ink on dark paper.
@@ -45,6 +46,7 @@ def frame(image: NDArray[np.uint8], kind: Frame, size: tuple[int, int] = (SIDE, 
         return _brighten(image)
     canvas = np.zeros(size, np.uint8)
     ink, faint = _lift(even_light(image))
+    ink = without_lines(ink, faint)
     box = _find(ink, faint)
     if box is None:
         return canvas

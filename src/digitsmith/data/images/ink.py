@@ -18,6 +18,7 @@ Images = NDArray[np.uint8] | list[NDArray[np.uint8]]
 
 _LEAST_CONTRAST = 48.0  # levels from paper to ink; less is taken for an empty image, and not made brighter
 _OUTER, _MOST = 1 / 3, 2 / 3  # of an image's range, the part where paper is; of its border, the part that is paper
+_LINES = 0.1  # of an image's shorter side, from the border, where lines of a box may be
 _FEW = 0.05  # share of the images that must be clear for any to be inverted
 _STRAY = 0.005  # share of clear images that may differ from the others: of clean data sets, at most 0.0003 do
 _WORTH_SAYING = 10  # images, most of which are empty
@@ -118,11 +119,12 @@ def _votes(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Of uint8[n, h, w]: 0 for dark ink, 2 for bright, 1 if that is not clear, 3 without contrast; int64[n]."""
     low, high = images.min((1, 2)).astype(np.float32), images.max((1, 2)).astype(np.float32)
     contrast = np.maximum(high - low, 1)
-    border = (_border(images) - low[:, None]) / contrast[:, None]
     mean = (images.mean((1, 2), dtype=np.float32) - low) / contrast
     votes = np.ones(len(images), np.int64)
-    votes[((border < _OUTER).mean(1) > _MOST) & (mean < 0.5)] = 2
-    votes[((border > 1 - _OUTER).mean(1) > _MOST) & (mean > 0.5)] = 0
+    for ring in (_inner_border(images), _border(images)):  # the border itself decides, if it is clear
+        levels = (ring - low[:, None]) / contrast[:, None]
+        votes[((levels < _OUTER).mean(1) > _MOST) & (mean < 0.5)] = 2
+        votes[((levels > 1 - _OUTER).mean(1) > _MOST) & (mean > 0.5)] = 0
     votes[contrast < _LEAST_CONTRAST] = 3
     return votes
 
@@ -132,12 +134,19 @@ def _border(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate([images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]], axis=1)
 
 
+def _inner_border(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The same of what is left if the outer tenth is cut off: within the lines of a box that fills the image."""
+    depth = round(_LINES * min(images.shape[1:3]))
+    return _border(images[:, depth : images.shape[1] - depth, depth : images.shape[2] - depth])
+
+
 def to_ink(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Show colour images as bright ink on dark paper; grey ones are returned as they are.
 
-    The paper's colour is the median of the pixels at the border, channel by channel. A pixel is as bright as its colour
-    is far from the paper's, less the median of that distance at the border, which is noise. The scale is such that one
-    pixel in a hundred is white, which single specks do not change. An image with hardly any contrast stays dark.
+    The paper's colour is the median of the pixels at the border, channel by channel; or of those further in, if most
+    pixels are clearly nearer to that, as in a box whose lines are the border. A pixel is as bright as its colour is far
+    from the paper's, less the median of that distance there, which is noise. The scale is such that one pixel in a
+    hundred is white, which single specks do not change. An image with hardly any contrast stays dark.
 
     Args:
         images: uint8[n, h, w, 3], of one ink on one paper each.
@@ -147,10 +156,18 @@ def to_ink(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     if images.ndim == 3:
         return images
-    border = _border(images)
-    paper = np.median(border, axis=1).astype(np.float32)
-    noise = np.median(np.linalg.norm(border - paper[:, None], axis=2), axis=1)
-    distance = np.maximum(np.linalg.norm(images - paper[:, None, None], axis=3) - noise[:, None, None], 0)
+    distance, noise = _from_paper(images, _border(images))
+    within, its_noise = _from_paper(images, _inner_border(images))
+    boxed = (within + _LEAST_CONTRAST < distance).mean((1, 2)) > 0.5
+    distance, noise = np.where(boxed[:, None, None], within, distance), np.where(boxed, its_noise, noise)
+    distance = np.maximum(distance - noise[:, None, None], 0)
     white = np.maximum(np.percentile(distance, 99, axis=(1, 2)), _LEAST_CONTRAST)
     levels: NDArray[np.uint8] = np.minimum(distance * (255 / white)[:, None, None] + 0.5, 255).astype(np.uint8)
     return levels
+
+
+def _from_paper(images: NDArray[np.uint8], ring: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How far each pixel's colour is from the median of a ring, float32[n, h, w]; and its median there, float32[n]."""
+    paper = np.median(ring, axis=1).astype(np.float32)
+    noise = np.median(np.linalg.norm(ring - paper[:, None], axis=2), axis=1)
+    return np.linalg.norm(images - paper[:, None, None], axis=3), noise
