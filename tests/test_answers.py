@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 import digitsmith
+from conftest import refused
 from digitsmith.answers import files
 from digitsmith.answers.files import Answer
 from digitsmith.cli import main
 from digitsmith.data.dataset import Dataset
-from digitsmith.errors import DataError
+from digitsmith.errors import ConfigError, DataError
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,37 @@ def test_nothing_that_can_be_read_is_an_error(capsys: pytest.CaptureFixture[str]
         main(["read", "bad.png", "--csv", "a.csv"])
     assert "none of these files is an image that can be read: bad.png" in capsys.readouterr().err
     assert not Path("a.csv").exists()
+
+
+def test_answers_have_at_least_the_probability_that_is_asked_for(made: Dataset) -> None:
+    reader = digitsmith.load_reader()
+    usual, strict = reader.read(made.images), reader.read(made.images, min_probability=0.9999)
+    assert 0 < strict.accepted.sum() < usual.accepted.sum()
+    assert (strict.confidence[strict.accepted] >= 0.9999).all()
+    with refused(ConfigError, "1.5 is no probability: give one from 0 to 1.", "min_probability"):
+        reader.read(made.images, min_probability=1.5)
+
+
+def test_wrong_answers_are_marked_on_the_sheet(made: Dataset) -> None:
+    wrong = np.roll(made.images, 1, axis=0)  # each shows another digit than its folder says
+    for place, images in (("right", made.images), ("wrong", wrong)):
+        for label, image in zip(made.classes, images, strict=False):
+            save(image, Path(place, label, "image.png"))
+        digitsmith.read(place, sheet=f"{place}.png", progress=False)
+    amber = [(np.asarray(Image.open(f"{place}.png")) == (255, 190, 60)).all(2).any() for place in ("right", "wrong")]
+    assert amber == [False, True]
+
+
+def test_files_that_are_no_images_are_named(made: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    save(made.images[3], Path("scans/three.png"))
+    for name in ("labels.csv", "page.pdf"):
+        Path("scans", name).write_text("file,label\nthree.png,3\n")
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["read", "scans"])
+    assert "scans: what is no image file is passed over: labels.csv, page.pdf." in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["read", "scans", "--label-column", "label"])
+    assert "--label-column: scans is read file by file" in capsys.readouterr().err
 
 
 def test_arrays_are_sent_to_the_reader(made: Dataset) -> None:

@@ -334,6 +334,8 @@ def test_a_killed_training_goes_on_from_its_checkpoint(digits: Dataset) -> None:
         assert torch.equal(value, resumed.classifier.state_dict()[name]), name
     assert (resumed.losses, resumed.sure) == (whole.losses, whole.sure)
     assert len(whole.losses) == SMALL.epochs
+    with pytest.raises(RunError, match=r"state was made in another way.*remove it to begin again"):
+        teach(data, SMALL, 1, dataclasses.replace(extras, per_step=64), Path("state"), Silent(), work="learning")
     Path("state").write_bytes(b"damaged")
     with pytest.raises(RunError, match="remove it to begin again"):
         taught("state", Silent())

@@ -313,6 +313,9 @@ def test_paper_that_will_not_do_is_refused(real: FromDataset, tmp_path: Path) ->
         DataError, r"low.png is 300 x 40 pixels, smaller than the images, which are 64 x 64 at least", "paper"
     ):
         compose("1", model=real, style=Style(paper=str(tmp_path)))
+    Image.fromarray(np.full((400, 900), 20, np.uint8)).save(tmp_path / "low.png")
+    with refused(DataError, r"low.png is too dark to write on", "paper"):
+        compose("1", model=real, style=Style(paper=str(tmp_path)))
     (tmp_path / "low.png").write_bytes(b"no picture")
     with refused(DataError, r"none of the pictures will do\. .*low.png cannot be read", "paper"):
         compose("1", model=real, style=Style(paper=str(tmp_path)))

@@ -165,6 +165,8 @@ def test_what_cannot_be_studied(digits: Dataset) -> None:
         DataError, r"1000 of each class are too many: of the 1,438 images to draw from, 127 are of class 8", "per_class"
     ):
         digitsmith.scarce("digits", "study", per_class=[5, 1000])
+    with refused(ConfigError, "give numbers of examples of each class", "per_class"):
+        digitsmith.scarce("digits", "study", per_class=0, arms=["unlabelled"])  # nothing would be learned from nothing
     with refused(ConfigError, "give numbers", "per_class"):
         digitsmith.scarce("digits", "study", per_class=[])
     with refused(ConfigError, "choose among", "arms"):

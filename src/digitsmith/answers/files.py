@@ -19,9 +19,9 @@ from digitsmith.data.folders import is_image, walk
 from digitsmith.data.images.decoding import decode_picture
 from digitsmith.data.images.ink import Images, settle_ink, to_ink
 from digitsmith.data.labels import natural
-from digitsmith.data.reading import Reading
+from digitsmith.data.reading import Reading, listed
 from digitsmith.data.sources import Source, read_source
-from digitsmith.errors import DataError, reason
+from digitsmith.errors import ConfigError, DataError, reason
 from digitsmith.models.reader import Reader, Verdict
 from digitsmith.progress import Progress
 from digitsmith.records.base import ReadOptions
@@ -68,11 +68,13 @@ class Asked:
     Attributes:
         reader: reads them.
         error: see `Reader.read`.
+        min_probability: the same.
         detector: says how likely a generator made them; None if that is not asked for.
     """
 
     reader: Reader
     error: float | None = None
+    min_probability: float = 0.0
     detector: Reader | None = None
 
 
@@ -91,7 +93,7 @@ def read_subject(subject: str | Path, asked: Asked, options: ReadOptions, progre
     source = Source.parse(str(subject))
     if source.name in TITLES:
         yield from _read_data_set(source, str(subject), asked, options, progress)
-    elif exists(path) and path.is_dir() and (files := _images_in(path)):
+    elif exists(path) and path.is_dir() and (files := _images_in(path, progress)):
         yield from _read_files(files, path, asked, options, progress)
     elif exists(path) and is_image(path.name):
         yield from _read_files([path], path, asked, options, progress)
@@ -99,13 +101,22 @@ def read_subject(subject: str | Path, asked: Asked, options: ReadOptions, progre
         yield from _read_data_set(source, str(subject), asked, options, progress)
 
 
-def _images_in(folder: Path) -> list[Path]:
-    return [folder / name for name in sorted(filter(is_image, walk(folder)), key=natural)]
+def _images_in(folder: Path, progress: Progress) -> list[Path]:
+    """Its image files, in order; if there are any, others are named."""
+    names = sorted(walk(folder), key=natural)
+    images = [folder / name for name in names if is_image(name)]
+    if images and (others := [name for name in names if not is_image(name)]):
+        progress.note(f"{folder}: what is no image file is passed over: {listed(others, 3)}.")
+    return images
 
 
 def _read_files(
     files: Sequence[Path], what: Path, asked: Asked, options: ReadOptions, progress: Progress
 ) -> Iterator[Answer]:
+    for name in ("image_column", "label_column"):
+        if getattr(options, name):
+            message = f"{what} is read file by file, without a table: leave this out."
+            raise ConfigError(message, parameter=name)
     reading, done = Reading(options, progress), 0
     sorted_by_class = {file.parent.name for file in files} == set(asked.reader.record.classes)
     for decoded in _decoded_in_parts(files):
@@ -191,7 +202,7 @@ def _answers(images: Images, asked: Asked, options: ReadOptions, what: object) -
     if not len(images):
         return
     fitted = fit(images, options, what)
-    readings = asked.reader.read(fitted, error=asked.error)
+    readings = asked.reader.read(fitted, error=asked.error, min_probability=asked.min_probability)
     for label, confidence, verdict, image, machine_made in zip(
         readings.labels, readings.confidence, readings.verdicts, fitted, _machine_made(images, asked.detector),
         strict=True,

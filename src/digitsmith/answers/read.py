@@ -24,6 +24,7 @@ from digitsmith.untrusted import exists
 
 _SHEET = 400  # images
 _SHEET_COLUMNS = 20
+_WRONG = (255, 190, 60)
 _SUSPECT = 0.5  # probability of being machine-made
 _CELL, _TEXT, _SIDE = 40, 14, 32  # pixels: of a cell, of the line under an image, and of an image
 
@@ -77,6 +78,7 @@ def read(
     reader: str | Path | Reader | None = None,
     *,
     error: float | None = None,
+    min_probability: float = 0.0,
     verify: str | None = None,
     machine_made: bool = False,
     csv_file: str | Path | None = None,
@@ -92,12 +94,14 @@ def read(
         subjects: what to read.
         reader: what reads: as for `load_reader`.
         error: the share of all images that may get a wrong answer; see `Reader.read`.
+        min_probability: an answer has at least this probability, too.
         verify: a label, of which each image is asked whether it shows it; files get a column `shows`.
         machine_made: say of images of 28x28 pixels how likely a generator made them, as `load_detector` does; files get
             a column `machine_made`, which is empty for others.
         csv_file: where to write all answers as CSV.
         json_file: where to write them as lines of JSON.
-        sheet: where to draw the first 400 images with their answers; refused ones are red.
+        sheet: where to draw the first 400 images with their answers; refused ones are red, and wrong ones amber, where
+            it is known what they show.
         read: how files are read, where that is not the reader's own way.
         told: is told of each answer as it comes.
         progress: True shows it, False is silent; or a listener.
@@ -109,7 +113,7 @@ def read(
         OutputError: a file that cannot be written.
     """
     reader = reader if isinstance(reader, Reader) else load_reader(reader)
-    reader.thresholds(error)
+    reader.thresholds(error, min_probability)
     options = _options(reader, read)
     if verify is not None and verify not in reader.record.classes:
         known = " ".join(reader.record.classes)
@@ -121,7 +125,7 @@ def read(
     places = [None if place is None else Path(place) for place in (csv_file, json_file, sheet)]
     _require_places([place for place in places if place], subjects)
     table, lines, picture = places
-    asked = Asked(reader, error, load_detector() if machine_made else None)
+    asked = Asked(reader, error, min_probability, load_detector() if machine_made else None)
     columns = _columns(verify, machine_made)
     count, shown = Count(), list[Answer]()
     with listening(progress) as listener, contextlib.ExitStack() as stack:
@@ -196,20 +200,22 @@ def _json(path: Path, columns: _Columns) -> Iterator[Callable[[Answer], object]]
 
 
 def _draw(answers: Sequence[Answer], path: Path) -> None:
-    """The images with their labels beneath; those that are refused in red."""
+    """The images with their labels beneath; those that are refused in red, and wrong ones in amber with the truth."""
     rows = max(-(-len(answers) // _SHEET_COLUMNS), 1)
     picture = Image.new("RGB", (_SHEET_COLUMNS * _CELL, rows * (_CELL + _TEXT)), (30, 30, 30))
     drawing = ImageDraw.Draw(picture)
     for i, answer in enumerate(answers):
         left, top = i % _SHEET_COLUMNS * _CELL + 4, i // _SHEET_COLUMNS * (_CELL + _TEXT) + 4
         accepted = answer.verdict == "read"
+        wrong = accepted and answer.truth not in ("", answer.label)
         if answer.image is not None:
             scaled = Image.fromarray(answer.image).convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.NEAREST)
             picture.paste(scaled, (left, top))
-        colour = (200, 200, 200) if accepted else (255, 90, 90)
-        if not accepted:
+        colour = _WRONG if wrong else (200, 200, 200) if accepted else (255, 90, 90)
+        if wrong or not accepted:
             drawing.rectangle((left - 2, top - 2, left + _SIDE + 1, top + _SIDE + 1), outline=colour)
-        drawing.text((left, top + _SIDE + 2), answer.label[:5] if accepted else f"{answer.likeliest[:3]}?", fill=colour)
+        label = f"{answer.label[:2]} ({answer.truth[:2]})" if wrong else answer.label[:5]
+        drawing.text((left, top + _SIDE + 2), label if accepted else f"{answer.likeliest[:3]}?", fill=colour)
     save_png(path, np.asarray(picture))
 
 

@@ -37,6 +37,15 @@ def read(
             metavar="SHARE",
         ),
     ] = None,
+    min_probability: Annotated[
+        float,
+        typer.Option(
+            help="The least probability of an answer, beside what --error asks for: what a form needs where a wrong "
+            "digit costs more than a second look.",
+            metavar="P",
+            show_default=False,
+        ),
+    ] = 0.0,
     verify: Annotated[
         str | None, typer.Option(help="Say of each image whether it shows this digit.", metavar="LABEL")
     ] = None,
@@ -52,7 +61,10 @@ def read(
     json: Annotated[Path | None, typer.Option(help="Write all answers as lines of JSON.", metavar="FILE")] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option(help="Draw the first 400 images with their answers; refused ones in red.", metavar="FILE"),
+        typer.Option(
+            help="Draw the first 400 images with their answers; refused ones in red, wrong ones in amber.",
+            metavar="FILE",
+        ),
     ] = None,
     read: Read = None,
 ) -> None:
@@ -61,6 +73,7 @@ def read(
     \b
     digitsmith read scan.png
     digitsmith read scans --csv answers.csv --sheet sheet.png
+    digitsmith read cells --min-probability 0.999 --csv answers.csv
     digitsmith read digits:test --reader my-reader --error 0.05
     digitsmith read cheque.png --verify 7
     digitsmith read found --machine-made --csv scores.csv
@@ -77,8 +90,8 @@ def read(
             typer.echo(_line(answer, verify, machine_made))
 
     count = digitsmith.read(
-        subjects, reader, error=error, verify=verify, machine_made=machine_made, csv_file=csv, json_file=json,
-        sheet=sheet, read=read, told=tell,
+        subjects, reader, error=error, min_probability=min_probability, verify=verify, machine_made=machine_made,
+        csv_file=csv, json_file=json, sheet=sheet, read=read, told=tell,
     )  # fmt: skip
     if shown > _SHOWN:
         typer.echo(f"… and {shown - _SHOWN:,} more{'' if csv or json else ': --csv FILE has all of them'}.")

@@ -93,7 +93,7 @@ class Reader:
         height, width = self.record.image_size
         return f"Reader({self.name!r}, {height}x{width}x{self.record.channels}, classes {self.record.classes})"
 
-    def read(self, images: NDArray[np.uint8], *, error: float | None = None) -> Readings:
+    def read(self, images: NDArray[np.uint8], *, error: float | None = None, min_probability: float = 0.0) -> Readings:
         """Read images of one digit each, each independently of the others.
 
         Args:
@@ -101,12 +101,13 @@ class Reader:
                 are framed as the reader's own were, if these were framed.
             error: the share of all images that may get a wrong answer, where they are drawn as the held-out ones of its
                 training were; with less, more images are refused. 0.01 by default, or what the held-out images allow.
+            min_probability: an answer has at least this probability, too: 0 to 1.
 
         Raises:
             DataError: images that it cannot take.
-            ConfigError: an error that its held-out images cannot promise.
+            ConfigError: an error that its held-out images cannot promise, or no probability.
         """
-        thresholds = self.thresholds(error)
+        thresholds = self.thresholds(error, min_probability)
         framed = self._framed(images)
         starts = range(0, len(framed), _BATCH)
 
@@ -124,12 +125,15 @@ class Reader:
         """Run the graph on float32[n, channels, h, w] in [-1, 1]: float32[n, classes]."""
         return self._runs.run("probability", {"image": images})
 
-    def thresholds(self, error: float | None = None) -> NDArray[np.float32]:
+    def thresholds(self, error: float | None = None, min_probability: float = 0.0) -> NDArray[np.float32]:
         """The least probability of each class that is taken for an answer: float32[classes]; see `read`."""
         if error is not None and not 0 < error < 1:
             raise ConfigError(f"{error} is no share of wrong answers: give one between 0 and 1.", parameter="error")
+        if not 0 <= min_probability <= 1:
+            message = f"{min_probability} is no probability: give one from 0 to 1."
+            raise ConfigError(message, parameter="min_probability")
         try:
-            return np.array(self.record.thresholds(error), np.float32)
+            return np.maximum(np.array(self.record.thresholds(error), np.float32), np.float32(min_probability))
         except ValueError as refused:
             raise ConfigError(f"{error} cannot be promised by {self.name}: {refused}.", parameter="error") from refused
 

@@ -18,6 +18,7 @@ from digitsmith.untrusted import read_bytes, reading
 _MOST = 10_000
 """Pictures of a folder."""
 
+_DARKEST = 96  # median level of paper that dark ink can be seen on
 _KEPT = 64  # pictures that stay decoded: of a million pixels each, 200 MB at most
 _LAID_ON = {"own", "white", "black"}  # what a transparent picture was laid on as it was decoded, as if it were a digit
 
@@ -91,4 +92,6 @@ class Paper:
                 f"{file} is {pixels.shape[1]} x {pixels.shape[0]} pixels, smaller than the images, which are "
                 f"{width} x {height} at least: take it out, or put a larger one in its place."
             )
+        if np.median(pixels) < _DARKEST:
+            raise DataError(f"{file} is too dark to write on in dark ink: replace it by bright paper, or take it out.")
         return np.ascontiguousarray(pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB))

@@ -54,7 +54,7 @@ class ReaderTraining(Origin):
     also_generated: Annotated[tuple[GeneratedRecord, ...], Field(max_length=100)] = Field(
         default=(), description="Those of further models."
     )
-    classifier: ClassifierRecord
+    classifier: ClassifierRecord = Field(description="Of the first training; rounds of self-training have their own.")
     steps: Count
     rounds: Count = Field(
         default=0,

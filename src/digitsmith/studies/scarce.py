@@ -107,7 +107,7 @@ def scarce(
         pool, generator = Pool(data), load(model)
         chosen = _honest_arms(arms, pair, data.record)
         generates = any(parts for arm, parts in _PARTS.items() if arm in chosen)
-        numbers = pool.numbers(per_class, _USUAL if generates else _FEW, least=0)
+        numbers = pool.numbers(per_class, _USUAL if generates else _FEW, least=0 if generates else 1)
         if numbers[0] == 0 and not set(pool.images.classes) & set(generator.record.classes):
             raise ConfigError(
                 f"0 examples are of no use here: {generator.name} has none of the classes of these images.",

@@ -1,6 +1,7 @@
 """Training a classifier: from labelled images, and from what else there is to learn from."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,8 @@ class _Training:
             self.optimizer, max_lr=recipe.lr, total_steps=max(recipe.epochs * self.steps, 6), pct_start=0.2
         )  # of 5 steps, it would divide by 0
         self.shares = torch.full((outputs,), 1 / outputs, device=self.device)  # of the classes, in pseudo-labels
+        method = repr((recipe, replace(extras, unlabelled=None), len(data), outputs))
+        self._method = torch.tensor(list(hashlib.sha256(method.encode()).digest()), dtype=torch.uint8)
         self.losses: list[float] = []  # of each epoch
         self.sure: list[float] = []
 
@@ -187,7 +190,7 @@ class _Training:
             seen.append(distort(unlabelled, distortion))
             teacher = partial(self._logits, self.trained)
             pseudo, is_sure = pseudo_labels(teacher, unlabelled, self.shares, self.classes)
-            sure = is_sure.mean()
+            sure = (is_sure * (pseudo < self.classes)).mean()  # of a class, not of no digit
         logits = self._logits(self.net, soften(torch.cat(seen), self.recipe.softness))
         loss = of_labelled = functional.cross_entropy(logits[:n], torch.cat(targets))
         if self.others is not None:
@@ -216,6 +219,7 @@ class _Training:
         if self.device.type == "cuda":
             tensors["random_on_device"] = torch.cuda.get_rng_state(self.device)
         tensors |= {"losses": torch.tensor(self.losses), "sure": torch.tensor(self.sure), "shares": self.shares}
+        tensors["method"] = self._method
         for name, network in (("net", self.net), ("averaged", self.averaged)):
             tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
         for i, moments in enumerate(self.optimizer.state_dict()["state"].values()):
@@ -231,6 +235,8 @@ class _Training:
         """
         with reading(path, RunError, "remove it to begin again"):
             tensors = deserialize(read_bytes(path, _MOST_BYTES))
+            if not torch.equal(tensors["method"], self._method):
+                raise RunError(f"{path} was made in another way, by another version: remove it to begin again.")
             self.losses, self.sure = tensors["losses"].tolist(), tensors["sure"].tolist()
             self.shares.copy_(tensors["shares"])
             for name, network in (("net", self.net), ("averaged", self.averaged)):
