@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data.images.even_light import even_light
+from digitsmith.data.images.lines import LEAST_SIDE
 from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
 
@@ -18,6 +19,7 @@ Images = NDArray[np.uint8] | list[NDArray[np.uint8]]
 
 _LEAST_CONTRAST = 48.0  # levels from paper to ink; less is taken for an empty image, and not made brighter
 _OUTER, _MOST = 1 / 3, 2 / 3  # of an image's range, the part where paper is; of its border, the part that is paper
+_BOXED = 0.95  # the same of the border within the lines of a box: less may be a digit that fills the image
 _LINES = 0.1  # of an image's shorter side, from the border, where lines of a box may be
 _FEW = 0.05  # share of the images that must be clear for any to be inverted
 _STRAY = 0.005  # share of clear images that may differ from the others: of clean data sets, at most 0.0003 do
@@ -121,10 +123,13 @@ def _votes(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     contrast = np.maximum(high - low, 1)
     mean = (images.mean((1, 2), dtype=np.float32) - low) / contrast
     votes = np.ones(len(images), np.int64)
-    for ring in (_inner_border(images), _border(images)):  # the border itself decides, if it is clear
+    rings = [(_border(images), _MOST)]
+    if min(images.shape[1:]) >= LEAST_SIDE:
+        rings.insert(0, (_inner_border(images), _BOXED))
+    for ring, most in rings:  # the last decides, if it is clear
         levels = (ring - low[:, None]) / contrast[:, None]
-        votes[((levels < _OUTER).mean(1) > _MOST) & (mean < 0.5)] = 2
-        votes[((levels > 1 - _OUTER).mean(1) > _MOST) & (mean > 0.5)] = 0
+        votes[((levels < _OUTER).mean(1) > most) & (mean < 0.5)] = 2
+        votes[((levels > 1 - _OUTER).mean(1) > most) & (mean > 0.5)] = 0
     votes[contrast < _LEAST_CONTRAST] = 3
     return votes
 

@@ -3,8 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+LEAST_SIDE = 20
+"""Pixels; in smaller images a stroke is as thick as a line."""
+
 _THICK = 0.1  # of the shorter side: the most that a line takes, its slope included
-_LEAST_SIDE = 20  # pixels; in smaller images a stroke is as thick as a line
 _WHOLE = 0.95  # of its length that has ink
 _ALONE = 0.7  # of its length where nothing crosses it
 _OUTER = 0.3  # of the height, from either border, where lines across are
@@ -49,7 +51,7 @@ def _lines(marked: NDArray[np.bool_], *, closed: bool) -> NDArray[np.bool_] | No
     """
     height, width = marked.shape
     thick = max(2, round(_THICK * min(height, width)))
-    if min(height, width) < _LEAST_SIDE:
+    if min(height, width) < LEAST_SIDE:
         return None
     across, upright = _starts(marked, thick, _OUTER), _starts(marked.T, thick, _OUTER_UPRIGHT)
     if not (across and upright if closed else across or upright):
