@@ -81,6 +81,11 @@ def learn(
     )
     for measured in record.measured:
         typer.echo(f"  {measured.accuracy:.2%} of {measured.images:,} images are read right ({measured.title}).")
+    if not record.measured:
+        typer.echo(
+            "  How well it reads is not known: no labelled image is left to test it on. Give `digitsmith\n"
+            "  read` others, in one folder for each class: it says how many it reads right."
+        )
     typer.echo(f"  {out / 'reader.onnx'}  the reader, {len(learned.reader.content) / 1e6:.1f} MB")
     typer.echo(f"  {out / 'learning.json'}  how it learned, and the images that it finds hardest")
     typer.echo(
