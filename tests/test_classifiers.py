@@ -20,6 +20,7 @@ from digitsmith.studies import classifiers as studies
 from digitsmith.studies.bayes import bayes
 from digitsmith.studies.verdict import corrected, rows_of
 from digitsmith.training import adversarial, losses, mixing
+from digitsmith.training.adversarial import AdversarialRecipe
 from digitsmith.training.classifier import Classifier, classify
 
 AGAINST: dict[ArmKey, ArmKey] = {"mlp-gan": "mlp", "convolutional-gan": "convolutional"}
@@ -32,7 +33,7 @@ def small(shape: tuple[int, int, int], classes: int) -> Classifier:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings of some steps."""
-    monkeypatch.setattr(studies, "RECIPE", adversarial.Recipe(steps=4, batch_size=16))
+    monkeypatch.setattr(studies, "RECIPE", AdversarialRecipe(steps=4, batch_size=16))
     monkeypatch.setattr(studies, "EPOCHS", 0)
 
 
@@ -137,7 +138,7 @@ def test_logits_make_a_probability_of_being_real() -> None:
 
 def test_a_discriminator_learns_its_classes_and_depends_on_the_seed_alone(digits: Dataset) -> None:
     few = mixing.draw_examples(digits, 10, 0)
-    recipe = adversarial.Recipe(steps=60, batch_size=32, lr=5e-3)
+    recipe = AdversarialRecipe(steps=60, batch_size=32, lr=5e-3)
     told = Told()
     first = adversarial.train_network(small, few, recipe, 0, told, unlabelled=digits.images)
     assert told.updates[-1] == ("training a classifier", 60, 60)

@@ -19,9 +19,11 @@ from digitsmith.records.results import load_result
 from digitsmith.records.written_numbers import NumbersCell, Reading, Teacher, WrittenNumbers
 from digitsmith.studies import written_numbers as studies
 from digitsmith.studies.verdict import numbers_rows, numbers_verdicts
-from digitsmith.training.transcription import Line, Recipe, side_by_side, train_crnn, transcribe
+from digitsmith.training.transcription import Line, TranscriptionRecipe, side_by_side, train_crnn, transcribe
 
-TINY = replace(Recipe(), layers=((4, 4),), features=4, hidden=4, height=16, epochs=1, numbers=16, batch_size=8)
+TINY = replace(
+    TranscriptionRecipe(), layers=((4, 4),), features=4, hidden=4, height=16, epochs=1, numbers=16, batch_size=8
+)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from digitsmith.answers.read import Count, read
+    from digitsmith.answers.read import Tally, read
     from digitsmith.config.style import Style, Wear
     from digitsmith.data.dataset import Dataset
     from digitsmith.data.sources import load_dataset
@@ -44,15 +44,14 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "Classifiers", "Count", "Dataset", "DigitsmithError", "Evaluation", "Learned", "Model", "Outcome", "Reader",
-    "Scarce", "Stream", "Study", "Style", "Wear", "WrittenNumbers", "as_torch", "classifiers", "evaluate", "export",
-    "generate", "learn", "load", "load_dataset", "load_detector", "load_reader", "read", "scarce", "stream", "train",
-    "tstr", "verify", "write", "write_report", "written_numbers",
+    "Classifiers", "Dataset", "DigitsmithError", "Evaluation", "Learned", "Model", "Outcome", "Reader",
+    "Scarce", "Stream", "Study", "Style", "Tally", "Wear", "WrittenNumbers", "as_torch", "classifiers", "evaluate",
+    "export", "generate", "learn", "load", "load_dataset", "load_detector", "load_reader", "read", "scarce", "stream",
+    "train", "tstr", "verify", "write", "write_report", "written_numbers",
 ]  # fmt: skip
 
 _HOMES = {
     "Classifiers": "records.classifiers",
-    "Count": "answers.read",
     "Dataset": "data.dataset",
     "DigitsmithError": "errors",
     "Evaluation": "records.evaluation",
@@ -64,6 +63,7 @@ _HOMES = {
     "Stream": "generation.stream",
     "Study": "records.study",
     "Style": "config.style",
+    "Tally": "answers.read",
     "Wear": "config.style",
     "WrittenNumbers": "records.written_numbers",
     "as_torch": "training.stream",

@@ -30,7 +30,7 @@ _CELL, _TEXT, _SIDE = 40, 14, 32  # pixels: of a cell, of the line under an imag
 
 
 @dataclass
-class Count:
+class Tally:
     """What came of all images.
 
     Attributes:
@@ -87,7 +87,7 @@ def read(
     read: ReadOptions | Mapping[str, Any] | None = None,
     told: Callable[[Answer], None] = lambda _: None,
     progress: Progress | bool = True,
-) -> Count:
+) -> Tally:
     """Read images of one digit each: files and folders of files, in constant memory, and data sets.
 
     Args:
@@ -127,23 +127,23 @@ def read(
     table, lines, picture = places
     asked = Asked(reader, error, min_probability, load_detector() if machine_made else None)
     columns = _columns(verify, machine_made)
-    count, shown = Count(), list[Answer]()
+    tally, shown = Tally(), list[Answer]()
     with listening(progress) as listener, contextlib.ExitStack() as stack:
         writers = [stack.enter_context(_csv(table, columns))] if table else []
         writers += [stack.enter_context(_json(lines, columns))] if lines else []
         for subject in subjects:
             for answer in read_subject(subject, asked, options, listener):
-                count.add(answer, verify)
+                tally.add(answer, verify)
                 told(answer)
                 for write in writers:
                     write(answer)
                 if picture and len(shown) < _SHEET:
                     shown.append(answer)
-        if count.verdicts.keys() == {"unreadable"}:
+        if tally.verdicts.keys() == {"unreadable"}:
             raise DataError(f"none of these files is an image that can be read: {answer.name}: {answer.error}.")
     if picture:
         _draw(shown, picture)
-    return count
+    return tally
 
 
 def _require_places(places: Sequence[Path], subjects: Sequence[str | Path]) -> None:

@@ -9,7 +9,7 @@ import digitsmith
 from digitsmith.cli.reading import Read, reads
 
 if TYPE_CHECKING:
-    from digitsmith import Count
+    from digitsmith import Tally
     from digitsmith.answers.files import Answer
 
 _SHOWN = 30  # answers; of more, files have them all
@@ -89,13 +89,13 @@ def read(
         if shown <= _SHOWN:
             typer.echo(_line(answer, verify, machine_made))
 
-    count = digitsmith.read(
+    tally = digitsmith.read(
         subjects, reader, error=error, min_probability=min_probability, verify=verify, machine_made=machine_made,
         csv_file=csv, json_file=json, sheet=sheet, read=read, told=tell,
     )  # fmt: skip
     if shown > _SHOWN:
         typer.echo(f"… and {shown - _SHOWN:,} more{'' if csv or json else ': --csv FILE has all of them'}.")
-    _summarise(count, verify, machine_made)
+    _summarise(tally, verify, machine_made)
     for place in (csv, json, sheet):
         if place is not None:
             typer.echo(f"  {place}")
@@ -112,21 +112,21 @@ def _line(answer: "Answer", claim: str | None, machine_made: bool) -> str:
     return f"{line}  machine-made {'-' if answer.machine_made is None else f'{answer.machine_made:.4f}'}"
 
 
-def _summarise(count: "Count", claim: str | None, machine_made: bool) -> None:
-    total, accepted = count.verdicts.total(), count.verdicts["read"]
-    refused = ", ".join(f"{number:,} {verdict}" for verdict, number in count.verdicts.items() if verdict != "read")
+def _summarise(tally: "Tally", claim: str | None, machine_made: bool) -> None:
+    total, accepted = tally.verdicts.total(), tally.verdicts["read"]
+    refused = ", ".join(f"{number:,} {verdict}" for verdict, number in tally.verdicts.items() if verdict != "read")
     typer.echo(f"\n{accepted:,} of {total:,} images read{f'; refused: {refused}' if refused else ''}.")
     if claim is not None:
-        typer.echo(f"{count.confirmed:,} show {claim}, {count.denied:,} show another.")
-    if count.labelled:
+        typer.echo(f"{tally.confirmed:,} show {claim}, {tally.denied:,} show another.")
+    if tally.labelled:
         typer.echo(
-            f"Of {count.labelled:,} with a label, {count.right / count.labelled:.2%} are right if none is refused",
+            f"Of {tally.labelled:,} with a label, {tally.right / tally.labelled:.2%} are right if none is refused",
             nl=False,
         )
-        typer.echo(f", and {count.accepted_right / max(count.accepted, 1):.2%} of those that are read.")
+        typer.echo(f", and {tally.accepted_right / max(tally.accepted, 1):.2%} of those that are read.")
     if machine_made:
         typer.echo(
-            f"Of {count.scored:,} of the images it is said how likely a generator made them; for {count.suspect:,} it "
+            f"Of {tally.scored:,} of the images it is said how likely a generator made them; for {tally.suspect:,} it "
             "is more likely than not."
         )
         typer.echo("That is no proof: docs/readers.md says what the score can be wrong about.")

@@ -36,9 +36,9 @@ from digitsmith.records.written_numbers import (
 )
 from digitsmith.studies.cells import Pool, check_arms, check_seeds, do_missing, take_up
 from digitsmith.studies.verdict import numbers_rows, numbers_verdicts
-from digitsmith.training.transcription import Line, Recipe, train_crnn, transcribe
+from digitsmith.training.transcription import Line, TranscriptionRecipe, train_crnn, transcribe
 
-RECIPE = Recipe()
+RECIPE = TranscriptionRecipe()
 """Tried on numbers of digits that were held out of MNIST's training split."""
 
 LENGTH = 5
@@ -170,7 +170,9 @@ class _Test:
 class _Cells:
     """CRNNs that learn from numbers of one kind each; all are tested on the same."""
 
-    def __init__(self, pool: Pool, model: Model, recipe: Recipe, protocol: NumbersProtocol, progress: Progress) -> None:
+    def __init__(
+        self, pool: Pool, model: Model, recipe: TranscriptionRecipe, protocol: NumbersProtocol, progress: Progress
+    ) -> None:
         self._pool, self._model, self._recipe, self._protocol, self._progress = pool, model, recipe, protocol, progress
         self._found: list[_Test] = []
 

@@ -38,7 +38,7 @@ _WARM_UP = 0.05  # share of the steps in which learning rates rise
 
 
 @dataclass(frozen=True)
-class Recipe:
+class AdversarialRecipe:
     """How a network is trained.
 
     Attributes:
@@ -61,7 +61,7 @@ class Recipe:
 def train_network(
     build: Callable[[Shape, int], nn.Module],
     data: Dataset,
-    recipe: Recipe,
+    recipe: AdversarialRecipe,
     seed: int,
     progress: Progress,
     *,
@@ -165,7 +165,7 @@ def new_generator(shape: Shape) -> Generator:
     return Generator(config, shape, labels=0)
 
 
-def _adam(recipe: Recipe) -> NetworkOptimizer:
+def _adam(recipe: AdversarialRecipe) -> NetworkOptimizer:
     return NetworkOptimizer(name="adam", lr=recipe.lr, betas=(0.5, 0.999))
 
 

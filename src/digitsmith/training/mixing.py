@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from digitsmith.data.dataset import Dataset
 from digitsmith.models.generator import Model
 from digitsmith.progress import Progress
-from digitsmith.training import adversarial
+from digitsmith.training.adversarial import AdversarialRecipe
 from digitsmith.training.classifier import Classifier, Recipe, classify
 from digitsmith.training.teaching import train_classifier
 
@@ -28,7 +28,7 @@ MANY = replace(
 EPOCHS_WITH_UNLABELLED = 20
 """Longer, as what is sure of is little at first."""
 
-AS_DISCRIMINATOR = adversarial.Recipe(steps=12_000, distortion=RECIPE.distortion)
+AS_DISCRIMINATOR = AdversarialRecipe(steps=12_000, distortion=RECIPE.distortion)
 """Of the classifier that is a discriminator. It and its network were chosen on a part of USPS's training split."""
 
 IMAGES = 12_800

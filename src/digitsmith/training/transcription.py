@@ -23,7 +23,7 @@ _NOTHING = -100  # is looked for at these steps
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TranscriptionRecipe:
     """How a CRNN is built and trained.
 
     Attributes:
@@ -76,7 +76,7 @@ Line = tuple[NDArray[np.uint8], str]
 def train_crnn(
     numbers: Callable[[int], Sequence[Line]],
     characters: Sequence[str],
-    recipe: Recipe,
+    recipe: TranscriptionRecipe,
     seed: int,
     progress: Progress,
     *,
@@ -105,7 +105,7 @@ def train_crnn(
 class _Training:
     """A CRNN in training, and its average."""
 
-    def __init__(self, characters: Sequence[str], recipe: Recipe, seed: int) -> None:
+    def __init__(self, characters: Sequence[str], recipe: TranscriptionRecipe, seed: int) -> None:
         torch.manual_seed(seed)
         self.recipe, self.codes = recipe, {character: i + 1 for i, character in enumerate(characters)}
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
