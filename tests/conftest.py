@@ -1,6 +1,7 @@
 """Shared fixtures: the embedded digits, and micro runs that many tests look at."""
 
 import contextlib
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,13 @@ from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.errors import DigitsmithError
 from digitsmith.records.run import Run
+
+
+def pytest_configure() -> None:
+    """Heed the signals that shells have their background jobs ignore, and nohup: tests send them."""
+    for name, usual in {"SIGINT": signal.default_int_handler, "SIGHUP": signal.SIG_DFL}.items():
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
+            signal.signal(getattr(signal, name), usual)
 
 
 def micro(preset: str) -> list[str]:
