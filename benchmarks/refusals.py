@@ -1,6 +1,6 @@
 """What a reader makes of images that are no digits, and of digits of other hands.
 
-    python benchmarks/refusals.py [--reader READER] [--digits SOURCE ...] [--odd SOURCE ...]
+    python benchmarks/refusals.py [--reader READER] [--min-probability P] [--digits SOURCE ...] [--odd SOURCE ...]
 
 Refusals: the area under the ROC curve by which MNIST's test digits are told from 2,000 images that are none, by the
 probability of the most likely digit: noise; crops of the photographs that come with scikit-learn; letters in the fonts
@@ -12,6 +12,7 @@ Digits: how many of the data sets that you name with `--digits` are right, all s
 
 import argparse
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
@@ -24,6 +25,7 @@ from sklearn.metrics import roc_auc_score
 import digitsmith
 from digitsmith.data.dataset import Dataset
 from digitsmith.errors import DataError
+from digitsmith.models.reader import Readings
 
 IMAGES = 2000
 FONTS = ("Sans", "Sans-Bold", "Sans-Oblique", "Serif", "Serif-Bold", "Serif-Italic", "SansMono", "SansMono-Bold")
@@ -34,43 +36,47 @@ GREEK_AND_CYRILLIC = "ΓΔΘΛΞΠΣΦΨΩαβγδεζηθλμξπρστφχψω
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reader", help="default: the one in the box")
+    parser.add_argument("--min-probability", type=float, default=0.0, help="of an answer", metavar="P")
     parser.add_argument("--digits", nargs="*", default=[], metavar="SOURCE")
     parser.add_argument("--odd", nargs="*", default=[], metavar="SOURCE")
     arguments = parser.parse_args()
-    reader = digitsmith.load_reader(arguments.reader)
-    for source in ["mnist", *arguments.digits]:
-        for split in ("train", "test") if source != "mnist" else ("test",):
-            if (images := split_of(source, split)) is None:
-                continue
-            readings = reader.read(images.images)
-            right = readings.labels == images.labels
-            accepted = readings.accepted
-            print(f"{source}:{split}: {right.mean():.2%} of {len(images):,} right if none is refused; ", end="")
-            print(f"{accepted.mean():.1%} read, {right[accepted].mean():.2%} of them right", flush=True)
+    read = partial(digitsmith.load_reader(arguments.reader).read, min_probability=arguments.min_probability)
+    mnist = digitsmith.load_dataset("mnist", "test", progress=False)
+    show("mnist:test", mnist, read(mnist.images))
+    for source in arguments.digits:
+        for split, images in splits_of(source).items():
+            show(f"{source}:{split}", images, read(images.images))
     random = np.random.default_rng(0)
-    mnist = split_of("mnist", "test")
-    assert mnist is not None
-    digits = reader.read(mnist.images[random.permutation(len(mnist))[:IMAGES]]).confidence
+    digits = read(mnist.images[random.permutation(len(mnist))[:IMAGES]]).confidence
     kinds = {"noise": noise(random), "photographs": photographs(random)}
     kinds |= {"Latin letters": letters(LATIN), "Greek and Cyrillic": letters(GREEK_AND_CYRILLIC)}
     for source in arguments.odd:
-        images = split_of(source, "test") or split_of(source, "train")
-        assert images is not None
+        images = list(splits_of(source).values())[-1]
         kinds[source] = images.images[random.permutation(len(images))[:IMAGES]]
     for kind, odd in kinds.items():
-        readings = reader.read(odd)
+        readings = read(odd)
         truth = np.repeat([1, 0], [len(digits), len(odd)])
         area = roc_auc_score(truth, np.concatenate([digits, readings.confidence]))
         print(f"{kind}: area {area:.3f} of {len(odd):,}; {readings.accepted.mean():.1%} are read", flush=True)
 
 
-def split_of(source: str, split: str) -> Dataset | None:
+def show(title: str, images: Dataset, readings: Readings) -> None:
+    right, accepted = readings.labels == images.labels, readings.accepted
+    print(
+        f"{title}: {right.mean():.2%} of {len(images):,} right if none is refused; {accepted.mean():.1%} read, ", end=""
+    )
+    print(f"{right[accepted].mean():.2%} of them right", flush=True)
+
+
+def splits_of(source: str) -> dict[str, Dataset]:
+    """Its training split, and its test split, if there is one."""
+    splits = {"train": digitsmith.load_dataset(source, "train", frame="mnist", progress=False)}
     try:
-        return digitsmith.load_dataset(source, "test" if split == "test" else "train", frame="mnist", progress=False)
+        splits["test"] = digitsmith.load_dataset(source, "test", frame="mnist", progress=False)
     except DataError as error:
-        if split == "test" and "no test split" in error.message:
-            return None
-        raise
+        if "no test split" not in error.message:
+            raise
+    return splits
 
 
 def noise(random: np.random.Generator) -> NDArray[np.uint8]:

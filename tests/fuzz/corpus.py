@@ -131,9 +131,15 @@ def generated() -> list[Files]:
     return [whole, {"dataset.json": of_all.encode()} | parts]
 
 
-def pictures() -> list[Files]:
+def papers() -> list[Files]:
+    """The same as `pictures`, but bright."""
+    return pictures(bright=True)
+
+
+def pictures(*, bright: bool = False) -> list[Files]:
     """An image in each format and mode that is read, turned, and with a second picture that is no page."""
-    grey, colour = (Image.fromarray(images(colour=colour).images[0]) for colour in (False, True))
+    least = 192 if bright else 0
+    grey, colour = (Image.fromarray(images(colour=colour).images[0] | least) for colour in (False, True))
     exif = Image.Exif()
     exif[0x0112] = 6
     whole = np.asarray(grey)
@@ -159,7 +165,7 @@ def pictures() -> list[Files]:
         _saved(colour.convert("YCbCr"), "TIFF"),
         _saved(colour, "WEBP", lossless=True),
         _saved(colour, "JPEG", progressive=True),
-        _saved(Image.new("L", (1400, 1000), 9), "JPEG"),
+        _saved(Image.new("L", (1400, 1000), 9 | least), "JPEG"),
     ]
 
 

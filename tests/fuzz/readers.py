@@ -82,11 +82,7 @@ def _picture(place: Path) -> None:
 
 def _paper(place: Path) -> None:
     _named(place, "image.png")
-
-    def read() -> None:
-        assert Paper(str(place), 8, 8).piece(8, 40, np.random.default_rng(0)).shape == (8, 40, 3)
-
-    tolerated(read)  # pictures of digits are too dark
+    assert Paper(str(place), 8, 8).piece(8, 40, np.random.default_rng(0)).shape == (8, 40, 3)
 
 
 _SOURCES = ("npz", "parquet", "tar", "csv", "tsv", "txt", "jsonl", "json")
@@ -256,7 +252,7 @@ def _require_labels(path: Path) -> None:
 
 READERS = {
     "picture": Reader(corpus.pictures, _picture, 800),
-    "paper": Reader(corpus.pictures, _paper, 200),
+    "paper": Reader(corpus.papers, _paper, 200),
     "idx": Reader(lambda: corpus.data_sets("idx"), _data_set, 600),
     "npz": Reader(lambda: corpus.data_sets("npz"), _data_set, 600),
     "png": Reader(lambda: corpus.data_sets("png"), _data_set, 200),

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data.images.even_light import even_light
-from digitsmith.data.images.lines import LEAST_SIDE
+from digitsmith.data.images.lines import LEAST_SIDE, THICK
 from digitsmith.data.reading import Reading
 from digitsmith.errors import DataError
 
@@ -20,7 +20,6 @@ Images = NDArray[np.uint8] | list[NDArray[np.uint8]]
 _LEAST_CONTRAST = 48.0  # levels from paper to ink; less is taken for an empty image, and not made brighter
 _OUTER, _MOST = 1 / 3, 2 / 3  # of an image's range, the part where paper is; of its border, the part that is paper
 _BOXED = 0.95  # the same of the border within the lines of a box: less may be a digit that fills the image
-_LINES = 0.1  # of an image's shorter side, from the border, where lines of a box may be
 _FEW = 0.05  # share of the images that must be clear for any to be inverted
 _STRAY = 0.005  # share of clear images that may differ from the others: of clean data sets, at most 0.0003 do
 _WORTH_SAYING = 10  # images, most of which are empty
@@ -123,10 +122,8 @@ def _votes(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     contrast = np.maximum(high - low, 1)
     mean = (images.mean((1, 2), dtype=np.float32) - low) / contrast
     votes = np.ones(len(images), np.int64)
-    rings = [(_border(images), _MOST)]
-    if min(images.shape[1:]) >= LEAST_SIDE:
-        rings.insert(0, (_inner_border(images), _BOXED))
-    for ring, most in rings:  # the last decides, if it is clear
+    boxed = [(_inner_border(images), _BOXED)] if min(images.shape[1:]) >= LEAST_SIDE else []
+    for ring, most in [*boxed, (_border(images), _MOST)]:  # the border itself decides, if it is clear
         levels = (ring - low[:, None]) / contrast[:, None]
         votes[((levels < _OUTER).mean(1) > most) & (mean < 0.5)] = 2
         votes[((levels > 1 - _OUTER).mean(1) > most) & (mean > 0.5)] = 0
@@ -140,8 +137,8 @@ def _border(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _inner_border(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The same of what is left if the outer tenth is cut off: within the lines of a box that fills the image."""
-    depth = round(_LINES * min(images.shape[1:3]))
+    """The same of what is left if the outermost lines are cut off: within a box that fills the image."""
+    depth = round(THICK * min(images.shape[1:3]))
     return _border(images[:, depth : images.shape[1] - depth, depth : images.shape[2] - depth])
 
 

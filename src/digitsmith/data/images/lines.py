@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 LEAST_SIDE = 20
 """Pixels; in smaller images a stroke is as thick as a line."""
 
-_THICK = 0.1  # of the shorter side: the most that a line takes, its slope included
+THICK = 0.1
+"""Of the shorter side: the most that a line takes, its slope included."""
+
 _WHOLE = 0.95  # of its length that has ink
 _ALONE = 0.7  # of its length where nothing crosses it
 _OUTER = 0.3  # of the height, from either border, where lines across are
@@ -50,9 +52,9 @@ def _lines(marked: NDArray[np.bool_], *, closed: bool) -> NDArray[np.bool_] | No
     Where the ink ends at each border, only a box is sure, which is closed, and holds something.
     """
     height, width = marked.shape
-    thick = max(2, round(_THICK * min(height, width)))
     if min(height, width) < LEAST_SIDE:
         return None
+    thick = max(2, round(THICK * min(height, width)))
     across, upright = _starts(marked, thick, _OUTER), _starts(marked.T, thick, _OUTER_UPRIGHT)
     if not (across and upright if closed else across or upright):
         return None
@@ -112,6 +114,7 @@ def _within(marked: NDArray[np.bool_], rows: int) -> NDArray[np.bool_]:
 
 
 def _bands(length: int, starts: list[int], thick: int) -> NDArray[np.bool_]:
+    """Whether each of so many rows lies in a band of `thick` that begins at one of the starts: bool[length]."""
     within = np.zeros(length, np.bool_)
     for start in starts:
         within[start : start + thick] = True
