@@ -143,10 +143,10 @@ def test_a_place_in_a_folder_that_may_not_be_looked_into_is_refused(tmp_path: Pa
     def refuse(_: object) -> bool:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(Path, "exists", refuse)
-    with pytest.raises(OutputError, match="Permission denied; choose a place that you may write to"):
-        require_file_place(tmp_path / "made")
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "exists", refuse)
+        with pytest.raises(OutputError, match="Permission denied; choose a place that you may write to"):
+            require_file_place(tmp_path / "made")
     with pytest.raises(OutputError, match="check the path"):
         require_file_place(tmp_path / ("x" * 300))
 

@@ -282,11 +282,12 @@ def test_a_full_disk_loses_nothing_that_is_finished(model: Model, monkeypatch: p
         folder.rmdir()
         make(self, shard, folder, threads, progress)
 
-    monkeypatch.setattr(Images, "make", full)
-    with refused(OutputError, r"No space left on device; free some space.* 2 of 4 shards are finished: resume"):
-        generate(model=model, shards=4)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(Images, "make", full)
+        with refused(OutputError, r"No space left on device; free some space.* 2 of 4 shards are finished: resume"):
+            generate(model=model, shards=4)
     before = stamps(Path("made"))
+    assert len(before) == 2
     generate(model=model, shards=4, resume=True)
     assert {name: stamps(Path("made"))[name] for name in before} == before
 

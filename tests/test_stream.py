@@ -66,10 +66,10 @@ def test_it_goes_on_where_it_stands_after_a_break_a_copy_a_close_and_a_failure(m
         break
     again = pickle.loads(pickle.dumps(digits))
     digits.close()
-    monkeypatch.setattr(Model, "make", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        next(digits)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(Model, "make", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            next(digits)
     for stream in (digits, again, copy.deepcopy(again)):
         assert stream.position == 100
         np.testing.assert_array_equal(joined(stream, 3)[0], whole[100:400])
