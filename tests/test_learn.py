@@ -24,11 +24,12 @@ from digitsmith.records.reader import Calibration, ReaderRecord
 from digitsmith.records.results import load_result
 from digitsmith.training import learn as learning
 from digitsmith.training import mixing
+from digitsmith.training.classifier_training import Extras
 from digitsmith.training.consistency import consistency_loss, pseudo_labels
 from digitsmith.training.gather import gather
 from digitsmith.training.learn import Learned
 from digitsmith.training.negatives import negatives
-from digitsmith.training.teaching import Extras, Taught, teach
+from digitsmith.training.teaching import Taught, teach
 
 SMALL = dataclasses.replace(mixing.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=4, lr=1e-2)
 

@@ -9,11 +9,12 @@ import torch
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.progress import Silent
-from digitsmith.training import mixing, teaching
+from digitsmith.training import classifier_training, mixing
 from digitsmith.training.classifier import Classifier
+from digitsmith.training.classifier_training import Extras
 from digitsmith.training.distortion import Distortion
 from digitsmith.training.self_training import labelled_by, self_train, states
-from digitsmith.training.teaching import Extras, Taught, teach
+from digitsmith.training.teaching import Taught, teach
 
 SMALL = dataclasses.replace(mixing.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=3, lr=1e-2)
 
@@ -78,11 +79,11 @@ def test_each_image_gets_its_most_likely_label_unless_it_is_taken_for_no_digit(d
 def test_images_are_distorted_less_in_the_second_half(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Distortion] = []
 
-    def noted(images: torch.Tensor, distortion: Distortion) -> torch.Tensor:
+    def noted(images: torch.Tensor, distortion: Distortion, *_: object) -> torch.Tensor:
         seen.append(distortion)
         return images
 
-    monkeypatch.setattr(teaching, "distort", noted)
+    monkeypatch.setattr(classifier_training, "distort", noted)
     recipe, late = dataclasses.replace(SMALL, epochs=4), mixing.MANY.distortion
     extras = Extras(digits.images[100:164], 32, late)
     teach(digits.take(slice(0, 64)), recipe, 0, extras, Path("state"), Silent(), work="learning")

@@ -14,7 +14,8 @@ fault of the public function that was called; the command line shows its own opt
     ├── DependencyError        an optional library that is not installed, or does not import
     ├── WorkerError            processes or a cluster that cannot do their share of the work
     └── RunError               a run folder that cannot be started or continued
-        └── DivergedError      a training whose losses or weights are no longer finite
+        ├── DivergedError      a training whose losses or weights are no longer finite
+        └── RankError          a training of several ranks of which one has ended
 """
 
 import contextlib
@@ -32,7 +33,10 @@ class DigitsmithError(Exception):
     Attributes:
         message: what is wrong, and how to mend it.
         parameter: the argument at fault, as the public function names it; empty if it is none.
+        told: whether another process has said what is wrong, so that this one need not.
     """
+
+    told = False
 
     def __init__(self, message: str, *, parameter: str = "") -> None:
         super().__init__(message)
@@ -84,6 +88,10 @@ class RunError(DigitsmithError):
 
 class DivergedError(RunError):
     """A training whose losses or weights are no longer finite."""
+
+
+class RankError(RunError):
+    """A training of several ranks of which another one has ended, or cannot be reached."""
 
 
 @contextlib.contextmanager

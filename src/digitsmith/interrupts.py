@@ -21,14 +21,18 @@ def raised() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def noted() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether a signal came. The second one does what it would have done without."""
+def noted(*, patient: bool = False) -> Iterator[Callable[[], bool]]:
+    """Give a function that tells whether a signal came. The second one does what it would have done without.
+
+    Unless it is `patient`: to ranks, the same signal may come from a terminal or scheduler, and again from torchrun.
+    """
     received: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
         received.append(number)
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        if not patient:
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
     with _handled(note, lambda before: before != signal.SIG_IGN) as before:
         yield lambda: bool(received)

@@ -140,5 +140,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 app(arguments, prog_name="digitsmith")
         except DigitsmithError as error:
             lines = str(error).replace("\n", "\n  ")  # a line end in a name begins no line that could be taken for ours
-            typer.echo(f"digitsmith: {lines}", err=True)
+            if not error.told:
+                typer.echo(f"digitsmith: {lines}", err=True)
             sys.exit(2)

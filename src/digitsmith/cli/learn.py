@@ -55,6 +55,8 @@ def learn(
 
     Where each class has 100 labelled images, some are held out: they say how sure the reader must be. Needs torch: the
     extra train.
+
+    Several GPUs or machines: torchrun --nproc-per-node 8 -m digitsmith learn ...
     """
     try:
         learned = digitsmith.learn(
@@ -71,6 +73,8 @@ def learn(
         if out.exists():
             typer.echo(f"\nWhat is done is kept in {out}: the same command goes on from there.", err=True)
         raise
+    if learned.rank:
+        return  # the first rank speaks
     record = learned.reader.record
     assert record.training is not None
     used = record.training

@@ -116,6 +116,9 @@ def train(
     The run folder gets the generator (model.onnx), figures, sample images of every epoch (of up to 200, if there are
     more), metrics and checkpoints. Ctrl-C saves the state and stops.
 
+    Several GPUs or machines: torchrun --nproc-per-node 8 -m digitsmith train ...
+    The processes share each batch. Without GPUs, they share the cores.
+
     Needs torch: the extra train. On MNIST and two CPU cores, residual takes a quarter of an hour to an hour, and with
     few images minutes. A GPU is used if there is one.
     """
@@ -136,6 +139,8 @@ def train(
         device=device,
         resume=resume,
     )
+    if outcome.rank:
+        raise typer.Exit(0 if outcome.finished else 130)  # the first rank speaks
     if not outcome.finished:
         trains = outcome.epochs or outcome.run.checkpoint.exists()  # the first one is made before the first step
         when = f"after {_epochs(outcome.epochs)}" if trains else "while the reader learned"

@@ -147,6 +147,9 @@ class Origin(Record):
     data: DataRecord
     device: str = Field(description="As torch names it: cpu, cuda:0, ….")
     versions: Versions
+    ranks: Annotated[int, Field(ge=1, le=2**20)] = Field(
+        default=1, description="Processes that it was trained by (torchrun), when that last went on."
+    )
 
 
 def git_version() -> str:

@@ -33,11 +33,12 @@ from digitsmith.studies.verdict import rows_of, verdicts_of
 from digitsmith.training import mixing
 from digitsmith.training.adversarial import train_network
 from digitsmith.training.classifier import Classifier, classify
+from digitsmith.training.classifier_training import Extras
 from digitsmith.training.mixing import classifier_of, digits_of, draw_examples, draw_places, one_epoch, trusts
 from digitsmith.training.networks.fully_connected import NoisyPerceptron
 from digitsmith.training.self_training import METHOD, self_train, states
 from digitsmith.training.start import Start, find_start
-from digitsmith.training.teaching import Extras, train_classifier
+from digitsmith.training.teaching import train_classifier
 from digitsmith.training.train import train
 
 _PARTS: dict[ArmKey, tuple[str, ...]] = {

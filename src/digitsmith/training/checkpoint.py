@@ -39,6 +39,13 @@ Kind = tuple[torch.Size, torch.dtype]
 
 def save(path: Path, state: State) -> None:
     """Write the state, whole or not at all."""
+    header = {"format": str(_FORMAT), "position": json.dumps(asdict(state.position))}
+    with staged_file(path) as staged:
+        staged.write_bytes(serialize({key: t.detach().contiguous() for key, t in pack(state).items()}, header))
+
+
+def pack(state: State) -> dict[str, Tensor]:
+    """All of a state but its position, by name, with torch's random state."""
     tensors = {"sums": state.sums, "random.cpu": torch.get_rng_state()}
     if state.sums.is_cuda:
         tensors["random.cuda"] = torch.cuda.get_rng_state(state.sums.device)
@@ -49,9 +56,7 @@ def save(path: Path, state: State) -> None:
         tensors |= {f"{name}-optimizer.{key}": t for key, t in moments.items() if isinstance(t, Tensor)}
     if state.styles is not None:
         tensors |= {"styles.of_images": state.styles.of_images, "styles.bounds": state.styles.bounds}
-    header = {"format": str(_FORMAT), "position": json.dumps(asdict(state.position))}
-    with staged_file(path) as staged:
-        staged.write_bytes(serialize({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, header))
+    return tensors
 
 
 def load(path: Path, config: TrainConfig, data: DataRecord, device: torch.device, trained: int | None = None) -> State:
@@ -70,6 +75,13 @@ def load(path: Path, config: TrainConfig, data: DataRecord, device: torch.device
     tensors, position = _read(path, config, data, trained)
     state = new_state(config, (data.channels, *data.image_size), len(data.classes), device)
     state.position = position
+    with _reading(path):
+        unpack(state, tensors)
+    return state
+
+
+def unpack(state: State, tensors: Mapping[str, Tensor]) -> None:
+    """Make a state, and torch's random state, what was packed."""
     state.sums.copy_(tensors["sums"])
     for name, network in _networks(state).items():
         network.load_state_dict(_under(name, tensors))
@@ -79,11 +91,9 @@ def load(path: Path, config: TrainConfig, data: DataRecord, device: torch.device
         learner.refresh()
     if "styles.bounds" in tensors:
         state.styles = Styles(tensors["styles.of_images"], tensors["styles.bounds"])
-    with _reading(path):
-        torch.set_rng_state(tensors["random.cpu"])
-        if "random.cuda" in tensors and state.sums.is_cuda:
-            torch.cuda.set_rng_state(tensors["random.cuda"], state.sums.device)
-    return state
+    torch.set_rng_state(tensors["random.cpu"])
+    if "random.cuda" in tensors and state.sums.is_cuda:
+        torch.cuda.set_rng_state(tensors["random.cuda"], state.sums.device)
 
 
 def load_pair(run: Run) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from digitsmith.training.distortion import Distortion, distort
+from digitsmith.training.ranks import ALONE, Ranks
 
 _SURE = 0.95
 _MILD = Distortion(rotation=10.0, scale=0.1, shift=0.05, shear=0.15, elastic=0.05)
@@ -18,7 +19,7 @@ _LEAST = 0.1  # of an equal share: a class that is not among the images is not m
 
 @torch.no_grad()
 def pseudo_labels(
-    logits_of: Callable[[Tensor], Tensor], images: Tensor, shares: Tensor, classes: int
+    logits_of: Callable[[Tensor], Tensor], images: Tensor, shares: Tensor, classes: int, ranks: Ranks = ALONE
 ) -> tuple[Tensor, Tensor]:
     """What a classifier says of mildly distorted images, and where it is sure (Sohn et al. 2020, arXiv:2001.07685).
 
@@ -32,12 +33,15 @@ def pseudo_labels(
         images: float32[n, channels, h, w] in [-1, 1].
         shares: float32[outputs], a running mean of its probabilities, which is brought up to date.
         classes: the first so many outputs are aligned, to equal shares; others are not.
+        ranks: the processes that see such images, and have the same shares.
 
     Returns:
         int64[n] labels, and float32[n]: 1 where the most likely class has a probability of 0.95, else 0.
     """
     probabilities = logits_of(distort(images, _MILD)).softmax(1)
-    shares.lerp_(probabilities.mean(0), 1 - _MEMORY)
+    means = probabilities.mean(0)
+    ranks.average([means])
+    shares.lerp_(means, 1 - _MEMORY)
     equal = shares[:classes].mean()
     probabilities[:, :classes] *= equal / shares[:classes].clamp_min(_LEAST * equal)
     confidence, labels = (probabilities / probabilities.sum(1, keepdim=True)).max(1)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from digitsmith.training.ranks import ALONE, Ranks
+
 _KNOTS = 5  # of the grid of random shifts, along the height: between them, shifts are smooth
 
 
@@ -39,7 +41,7 @@ USUAL = Distortion(rotation=12.0, scale=0.12, shift=0.07, shear=0.15, elastic=0.
 """As hands vary: what discriminators see. Classifiers have recipes of their own."""
 
 
-def distort(images: Tensor, distortion: Distortion) -> Tensor:
+def distort(images: Tensor, distortion: Distortion, ranks: Ranks = ALONE) -> Tensor:
     """Turn, scale, shear, shift and bend each image, and thicken or thin its strokes, by a random amount.
 
     What comes in at the edges is background: black in grey images, the colour of the border in others.
@@ -47,15 +49,16 @@ def distort(images: Tensor, distortion: Distortion) -> Tensor:
     Args:
         images: float32[n, channels, h, w] in [-1, 1].
         distortion: how far at most.
+        ranks: the processes of whose batch they are a share.
 
     Returns:
         The same shape and range.
     """
-    n, (height, width) = len(images), images.shape[2:]
+    n, device, (height, width) = len(images), images.device, images.shape[2:]
     aspect = width / height  # the grid is from -1 to 1 in both directions
 
     def amount(most: float) -> Tensor:
-        return (torch.rand(n, device=images.device) * 2 - 1) * most
+        return (ranks.draw(torch.rand, n, device=device) * 2 - 1) * most
 
     angle = amount(math.radians(distortion.rotation))
     cos, sin, shear = angle.cos(), angle.sin(), amount(distortion.shear)
@@ -70,7 +73,7 @@ def distort(images: Tensor, distortion: Distortion) -> Tensor:
     grid = functional.affine_grid(affine, list(images.shape), align_corners=False)
     if distortion.elastic:
         across = max(round(_KNOTS * aspect), 2)
-        knots = torch.randn(n, 2, _KNOTS, across, device=images.device) * distortion.elastic
+        knots = ranks.draw(torch.randn, n, 2, _KNOTS, across, device=device) * distortion.elastic
         knots[:, 0] /= aspect
         bend = functional.interpolate(knots, size=(height, width), mode="bicubic", align_corners=True)
         grid = grid + bend.permute(0, 2, 3, 1)
@@ -103,9 +106,9 @@ def soften(images: Tensor, most: float) -> Tensor:
     return torch.where(amount > 0, images.lerp(soft, amount.clamp(0, 1)), crisp)
 
 
-def distort_some(images: Tensor, probability: float) -> Tensor:
+def distort_some(images: Tensor, probability: float, ranks: Ranks = ALONE) -> Tensor:
     """Distort each image as hands vary, with a probability; the others stay as they are (Karras et al. 2020)."""
     if not probability:
         return images
-    chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < probability
-    return torch.where(chosen, distort(images.float(), USUAL), images)
+    chosen = ranks.draw(torch.rand, len(images), 1, 1, 1, device=images.device) < probability
+    return torch.where(chosen, distort(images.float(), USUAL, ranks), images)

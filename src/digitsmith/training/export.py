@@ -74,6 +74,7 @@ def export_state(
         z_dim=networks.z_dim,
         z_distribution=networks.z_distribution,
         training=TrainingRecord(
+            ranks=trained.ranks,
             data=data,
             device=trained.device,
             versions=trained.versions,

@@ -22,6 +22,7 @@ from digitsmith.records.base import DataRecord, LabelsRecord
 from digitsmith.records.run import Run, RunRecord
 from digitsmith.training.gather import divide, draw
 from digitsmith.training.learn import USUAL, is_learned, learn_from
+from digitsmith.training.ranks import Ranks
 from digitsmith.training.start import Start
 
 _NO_CLASS = [VERDICTS.index("no digit"), VERDICTS.index("empty")]
@@ -68,7 +69,7 @@ class FewLabels:
                 parameter="changes",
             )
 
-    def learn(self, run: Run, record: RunRecord, seed: int, progress: Progress) -> Reader:
+    def learn(self, run: Run, record: RunRecord, seed: int, progress: Progress, ranks: Ranks) -> Reader:
         """The reader that the run has, or else one that learns now, or goes on to.
 
         Raises:
@@ -87,7 +88,7 @@ class FewLabels:
         data = record.data.model_copy(update={"read": read})
         with interrupts.raised():
             given = divide(framed, self.drawn, seed, data, drawn=True)
-            return learn_from(given, run.reader, seed=seed, progress=progress).reader
+            return learn_from(given, run.reader, seed=seed, progress=progress, ranks=ranks).reader
 
     def label(self, reader: Reader) -> tuple[Dataset, LabelsRecord]:
         """The images with the reader's labels, and what is said of these.

@@ -25,11 +25,16 @@ from digitsmith.records.reader import GeneratedRecord, ReaderTraining
 from digitsmith.records.study import ClassifierRecord
 from digitsmith.training import mixing
 from digitsmith.training.classifier import Recipe
+from digitsmith.training.classifier_training import LEAST_SHARE, Extras
+from digitsmith.training.following import follow
 from digitsmith.training.gather import Given, gather
 from digitsmith.training.mixing import all_of, classifier_of, digits_of, together, trusts
+from digitsmith.training.ranks import ALONE, DONE, Ranks
 from digitsmith.training.reader import finish
 from digitsmith.training.self_training import ROUNDS, self_train, states
-from digitsmith.training.teaching import Extras, Taught, teach
+from digitsmith.training.setup import find_device
+from digitsmith.training.teaching import Taught, teach
+from digitsmith.training.torchrun import joined
 from digitsmith.untrusted import exists, read_bytes, reading
 
 _STATE = "state.safetensors"  # in the folder until the training ends
@@ -50,11 +55,13 @@ class Learned:
         reader: ready to use.
         folder: where `reader.onnx` is.
         result: how the training went, and how well the reader reads what it never saw.
+        rank: of this process, if torchrun started several: only the first one, 0, has written the folder.
     """
 
     reader: Reader
     folder: Path
     result: Learning
+    rank: int = 0
 
 
 def learn(
@@ -104,10 +111,21 @@ def learn(
     seed = check_seed(seed)
     options = read_over(USUAL, read)
     folder = Path(out)
-    _require_unfinished(folder)
-    with listening(progress) as listener:
-        given = gather(data, unlabelled, per_class, seed, options, listener)
-        return learn_from(given, folder, generated=generated, seed=seed, epochs=epochs, progress=listener)
+    with joined() as ranks:
+        if ranks.follows:
+            last = follow(ranks.follows)
+            reader = Reader(READER, last.tensors["reader"].numpy().tobytes())
+            return Learned(reader, folder, Learning.model_validate_json(last.said["result"]), ranks.rank)
+        _require_unfinished(folder)
+        with listening(progress) as listener:
+            ranks.introduce(find_device("auto"), listener)
+            given = gather(data, unlabelled, per_class, seed, options, listener)
+            learned = learn_from(
+                given, folder, generated=generated, seed=seed, epochs=epochs, progress=listener, ranks=ranks
+            )
+        content = torch.frombuffer(bytearray(learned.reader.content), dtype=torch.uint8)
+        ranks.tell(DONE, {"result": learned.result.model_dump_json()}, {"reader": content})
+        return learned
 
 
 def learn_from(
@@ -118,9 +136,11 @@ def learn_from(
     seed: int,
     epochs: int | None = None,
     progress: Progress,
+    ranks: Ranks = ALONE,
 ) -> Learned:
     """The same from images that were read: see `learn`."""
     recipe = _recipe(given, epochs)
+    recipe = replace(recipe, batch_size=ranks.whole(recipe.batch_size, LEAST_SHARE))
     made, record = _generated(generated, given, seed, progress)
     shown = all_of(given.labelled, made, seed)
     extras = Extras(unlabelled=given.unlabelled, refuses=True)
@@ -137,14 +157,15 @@ def learn_from(
         steps=recipe.epochs * (len(shown) // recipe.batch_size),
         rounds=0 if given.unlabelled is None else ROUNDS,
         seed=seed,
+        ranks=ranks.count,
     )
-    _take_up(folder, training)
+    _take_up(folder, training, ranks, progress)
     state, work = folder / _STATE, "learning to read"
     if given.unlabelled is None:
-        taught = teach(shown, recipe, seed, extras, state, progress, work=work)
+        taught = teach(shown, recipe, seed, extras, state, progress, work=work, ranks=ranks)
     else:
         known = together([given.labelled, *made])
-        taught = self_train(shown, known, recipe, seed, extras, state, progress, work=work)
+        taught = self_train(shown, known, recipe, seed, extras, state, progress, work=work, ranks=ranks)
     if taught.sure and taught.sure[-1] < _SURE_OF:
         progress.note(
             f"At the end, the network was sure of only {taught.sure[-1]:.0%} of the unlabelled images: they may "
@@ -214,7 +235,7 @@ def _require_unfinished(folder: Path) -> None:
         require_new(folder)
 
 
-def _take_up(folder: Path, training: ReaderTraining) -> None:
+def _take_up(folder: Path, training: ReaderTraining, ranks: Ranks, progress: Progress) -> None:
     """Start in a folder, or go on there if it is the same training.
 
     Raises:
@@ -226,12 +247,13 @@ def _take_up(folder: Path, training: ReaderTraining) -> None:
         return
     with reading(place, OutputError, "remove the folder, or choose another"):
         before = ReaderTraining.model_validate_json(read_bytes(place, _MOST), strict=True)
-    if before.model_copy(update={"versions": training.versions}) != training:
+    if before.model_copy(update={"versions": training.versions, "ranks": training.ranks}) != training:
         raise OutputError(
             f"{folder} holds a reader in training, of other images or settings: go on with those, or choose another "
             f"folder.",
             parameter="out",
         )
+    ranks.compare(before.ranks, progress)
 
 
 def _generated(

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from digitsmith.config.schema import NetworkOptimizer
+from digitsmith.training.networks.fully_connected import ByteDropout
+from digitsmith.training.ranks import ALONE, Ranks
 
 
 class Learner:
@@ -18,7 +20,11 @@ class Learner:
             for each update and not for each pass; norms and embeddings are `network`'s own.
         flat: float32, all weights of `network`, so that an update is one kernel; `flat.grad` holds all gradients.
         optimizer: updates `flat`.
+        statistics: those of batch norms, float32.
+        ranks: the processes that have the same weights, and the gradients of their shares of a batch.
     """
+
+    ranks: Ranks = ALONE
 
     def __init__(self, network: nn.Module, config: NetworkOptimizer, dtype: torch.dtype) -> None:
         self.network = network.eval()
@@ -40,11 +46,21 @@ class Learner:
             parameter.data = copied
         for own, shared in zip(self.working.modules(), network.modules(), strict=True):
             own._buffers = shared._buffers  # running statistics are one and the same
+        self.statistics = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
         self.optimizer = _make_optimizer(self.flat, config)
 
+    def join(self, ranks: Ranks) -> None:
+        """Be trained by several processes."""
+        self.ranks = ranks
+        for module in self.working.modules():
+            if isinstance(module, ByteDropout):
+                module.ranks = ranks
+
     def minimise(self, loss: Tensor) -> None:
-        """Move this network's weights, and no other's, down the gradient of a loss."""
+        """Move this network's weights, and no other's, down the gradient of a loss; in all ranks, down its mean."""
         torch._foreach_copy_(self._gradients, torch.autograd.grad(loss, self._parameters))
+        assert self.flat.grad is not None
+        self.ranks.average([self.flat.grad])
         self.optimizer.step()
         self.refresh()
 

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from digitsmith import interrupts
 from digitsmith.config.schema import TrainConfig
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.images.pixels import to_planes, to_unit
@@ -19,6 +18,7 @@ from digitsmith.records.run import MetricsLine, Run
 from digitsmith.training import checkpoint, samples
 from digitsmith.training.meter import Meter
 from digitsmith.training.metrics_log import MetricsLog
+from digitsmith.training.ranks import ALONE, Ranks
 from digitsmith.training.start import Start
 from digitsmith.training.state import State, set_learning_rates, steps_per_epoch, update_ema
 from digitsmith.training.step import adversarial_step
@@ -38,6 +38,7 @@ class Job:
     validation: Validation | None  # if the generator is to be measured while it trains
     progress: Progress
     start: Start | None = None  # what the networks start from, if not fresh weights
+    ranks: Ranks = ALONE  # the processes that share the batches
 
     @property
     def epochs(self) -> int:
@@ -56,26 +57,29 @@ class Job:
         """Full batches in the images, as often as they come in an epoch."""
         return steps_per_epoch(len(self.data), self.batch_size)
 
+    @property
+    def steps(self) -> int:
+        """In all epochs."""
+        return self.epochs * self.steps_per_epoch
+
 
 def train_epochs(job: Job, state: State) -> bool:
     """Make all steps from the state's position to the last epoch; False if interrupted before."""
     config, position = job.config, state.position
+    state.join(job.ranks)
     batches = Batches(job, state)
     meter = Meter(state, config, job.steps_per_epoch)
-    total = job.epochs * job.steps_per_epoch
     with (
         contextlib.closing(MetricsLog(job.run, position.step)) as log,
-        _flushed_denormals(),
-        interrupts.noted() as interrupted,
+        flushed_denormals(),
+        job.ranks.noted() as interrupted,
     ):
         if position.step == 0:
             _show_samples(job, state, log)
             checkpoint.save(job.run.checkpoint, state)
         detail, told = "", time.monotonic()
         while position.epoch < job.epochs:
-            real, label = batches.next()
-            set_learning_rates(state, config, position.step / total)
-            scalars = adversarial_step(state.generator, state.discriminator, real, label, config, position.step)
+            scalars = make_step(job, state, batches)
             update_ema(state, config.optimizer.ema)
             meter.count(scalars)
 
@@ -88,7 +92,7 @@ def train_epochs(job: Job, state: State) -> bool:
                 meter.start_line()  # measuring is no training
                 detail = _describe(line, job.epochs)
             if meter.line_is_due or time.monotonic() - told > _SILENCE:
-                job.progress.update("training", position.step, total, detail)
+                job.progress.update("training", position.step, job.steps, detail)
                 told = time.monotonic()
             if meter.epoch_ends:
                 position.epoch += 1
@@ -106,6 +110,16 @@ def train_epochs(job: Job, state: State) -> bool:
     return position.epoch == job.epochs
 
 
+def make_step(job: Job, state: State, batches: "Batches") -> Tensor:
+    """Make the step at the state's position, in each rank that takes part; float32[6], the `SCALARS` of the batch."""
+    step = state.position.step
+    real, label = batches.next()
+    set_learning_rates(state, job.config, step / job.steps)
+    scalars = adversarial_step(state.generator, state.discriminator, real, label, job.config, step)
+    job.ranks.average([scalars, *state.generator.statistics, *state.discriminator.statistics])
+    return scalars
+
+
 class Batches:
     """The training images in the order of their epoch, which depends on the seed and the epoch alone."""
 
@@ -115,18 +129,18 @@ class Batches:
         if job.config.networks.conditional:
             labels = torch.tensor(job.data.labels) if state.styles is None else state.styles.of_images
             self._labels = labels.to(job.device)
-        self._size, self._seed = job.batch_size, job.config.run.seed
+        self._size, self._seed, self._ranks = job.batch_size, job.config.run.seed, job.ranks
         self._position, self._epoch = state.position, -1
 
     def next(self) -> tuple[Tensor, Tensor | None]:
-        """The batch at the state's position: float32[n, channels, h, w] in [-1, 1], and int64[n]."""
+        """This rank's share of the batch at the state's position: float32[n, channels, h, w] in [-1, 1], int64[n]."""
         if self._epoch != self._position.epoch:
             self._epoch = self._position.epoch
             random = np.random.Generator(np.random.Philox(key=[self._seed, self._epoch]))
             times = -(-self._size // len(self._images))
             order = np.concatenate([random.permutation(len(self._images)) for _ in range(times)])
             self._order = torch.from_numpy(order).to(self._images.device)
-        batch = self._order[self._position.epoch_step * self._size :][: self._size]
+        batch = self._ranks.part(self._order[self._position.epoch_step * self._size :][: self._size])
         real = to_unit(self._images.index_select(0, batch).float())
         return real, None if self._labels is None else self._labels.index_select(0, batch)
 
@@ -167,7 +181,7 @@ def _require_finite(job: Job, state: State) -> None:
 
 
 @contextlib.contextmanager
-def _flushed_denormals() -> Iterator[None]:
+def flushed_denormals() -> Iterator[None]:
     """Take floats under 1e-38, such as the moments that Adam keeps of idle weights, for zero: they are slow on CPUs."""
     torch.set_flush_denormal(True)
     try:

@@ -18,8 +18,10 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.progress import Progress
 from digitsmith.training import mixing
 from digitsmith.training.classifier import Classifier, Recipe, logits_of
+from digitsmith.training.classifier_training import Extras
 from digitsmith.training.mixing import together
-from digitsmith.training.teaching import Extras, Taught, teach
+from digitsmith.training.ranks import ALONE, Ranks
+from digitsmith.training.teaching import Taught, teach
 
 ROUNDS = 2
 """New classifiers, one after the other."""
@@ -36,7 +38,7 @@ METHOD = (
 
 def self_train(
     shown: Dataset, known: Dataset, recipe: Recipe, seed: int, extras: Extras, state: Path, progress: Progress,
-    *, work: str,
+    *, work: str, ranks: Ranks = ALONE,
 ) -> Taught:  # fmt: skip
     """Train a classifier on labelled images and on others without labels, resumably.
 
@@ -49,6 +51,7 @@ def self_train(
         state: a file for the state of the first training; those of the others are beside it.
         progress: told of each epoch.
         work: its name for the progress.
+        ranks: the processes that share its batches.
 
     Returns:
         The last classifier, and what became of all trainings, one after the other.
@@ -60,7 +63,7 @@ def self_train(
     assert others is not None
     first, *later = states(state)
     both = replace(extras, late=mixing.MANY.distortion)
-    taught = teach(shown, recipe, seed, both, first, progress, work=work)
+    taught = teach(shown, recipe, seed, both, first, progress, work=work, ranks=ranks)
     steps = round(_STEPS * recipe.epochs * max(1, len(shown) // recipe.batch_size))
     losses, sure = taught.losses, taught.sure
     for i, place in enumerate(later, 1):
@@ -68,7 +71,9 @@ def self_train(
         epochs = max(1, round(steps * mixing.MANY.batch_size / len(data)))
         said = f"{work}, from its own labels ({i} of {ROUNDS})"
         again = Extras(refuses=extras.refuses)
-        taught = teach(data, replace(mixing.MANY, epochs=epochs), seed + i, again, place, progress, work=said)
+        taught = teach(
+            data, replace(mixing.MANY, epochs=epochs), seed + i, again, place, progress, work=said, ranks=ranks
+        )
         losses += taught.losses
     return Taught(taught.classifier, losses, sure)
 

@@ -15,6 +15,7 @@ from digitsmith.progress import Progress
 from digitsmith.records.run import Run
 from digitsmith.training.learner import bfloat16_is_fast
 from digitsmith.training.loop import Job
+from digitsmith.training.ranks import ALONE, Ranks
 from digitsmith.training.start import Start
 from digitsmith.training.state import steps_per_epoch
 from digitsmith.training.styles import most_styles
@@ -30,14 +31,16 @@ _AUGMENT = {1000: 1.0, 5000: 0.6}  # below so many images, which are else learne
 
 
 def prepare(
-    run: Run, images: Dataset, config: TrainConfig, device: str, progress: Progress, start: Start | None = None
-) -> Job:
+    run: Run, images: Dataset, config: TrainConfig, device: str, progress: Progress, start: Start | None = None,
+    ranks: Ranks = ALONE,
+) -> Job:  # fmt: skip
     """Settle what the user asks for, and say what is left out or changed."""
     if config.networks.conditional and images.labels is not None and (images.labels < 0).any():
         every, images = len(images), images.labelled()
         progress.note(f"{every - len(images):,} images have no label and are left out: the model is conditional.")
     check_data(images, config)
     where = find_device(device)
+    ranks.introduce(where, progress)
     trained, held_out = hold_out(images) if config.run.evaluate_every else (images, None)
     check_data(trained, config)
     if start is not None:
@@ -53,7 +56,9 @@ def prepare(
         progress.note(
             "The held-out images are the same as the others, so that Fréchet distances have no ratio to theirs."
         )
-    job = Job(settled, trained, run, where, validation, progress, start)
+    assert settled.optimizer.batch_size is not None
+    ranks = ranks.sharing(settled.optimizer.batch_size, settled.networks.batch_multiple)
+    job = Job(settled, trained, run, where, validation, progress, start, ranks)
     asked, made = config.optimizer.steps, job.epochs * job.steps_per_epoch
     if asked and made > 1.1 * asked:
         progress.note(f"{made:,} steps instead of {asked:,}: an epoch of these images has {job.steps_per_epoch:,}.")

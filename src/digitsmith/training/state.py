@@ -13,6 +13,7 @@ from digitsmith.config.schema import TrainConfig
 from digitsmith.records.run import MOST_SECONDS
 from digitsmith.training.learner import Learner
 from digitsmith.training.networks import Shape, new_networks
+from digitsmith.training.ranks import Ranks
 from digitsmith.training.step import SCALARS
 from digitsmith.training.styles import StyledGenerator, Styles
 
@@ -63,6 +64,11 @@ class State:
         if self.styles is None:
             return generator
         return StyledGenerator(generator, self.styles.bounds.to(self.sums.device)).eval()
+
+    def join(self, ranks: Ranks) -> None:
+        """Be trained by several processes."""
+        self.generator.join(ranks)
+        self.discriminator.join(ranks)
 
     def is_finite(self) -> bool:
         """Whether all weights, batch-norm statistics and sums are finite numbers."""

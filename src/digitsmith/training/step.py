@@ -7,6 +7,7 @@ from digitsmith.config.schema import TrainConfig
 from digitsmith.training.distortion import distort_some
 from digitsmith.training.learner import Learner
 from digitsmith.training.losses import class_loss, fake_loss, generator_loss, r1_penalty, real_loss
+from digitsmith.training.ranks import ALONE, Ranks
 
 SCALARS = ("d_loss", "d_loss_real", "d_loss_fake", "g_loss", "d_real", "d_fake")
 """What a step measures: the losses, and the mean probability D(x) and D(G(z)) before the discriminator's update.
@@ -27,7 +28,7 @@ def adversarial_step(
     Args:
         generator: changed in place.
         discriminator: changed in place.
-        real: float32[n, channels, h, w] in [-1, 1].
+        real: float32[n, channels, h, w] in [-1, 1]; where several ranks train, this one's share of the batch.
         label: int64[n], the labels of `real`, which the fakes are made for too; None for an unconditional pair. Where
             classes have styles, it counts these.
         config: losses, styles and noise.
@@ -36,15 +37,15 @@ def adversarial_step(
     Returns:
         float32[6], the `SCALARS` of this step.
     """
-    loss, n = config.loss, len(real)
+    loss, n, ranks = config.loss, len(real), generator.ranks
     augment = loss.augment or 0.0
     classes = label // config.networks.styles if label is not None and loss.auxiliary else None
     both = None if label is None else label.repeat(2)  # of real and fake images
 
     with torch.set_grad_enabled(not loss.fresh_fakes):
-        fakes = generator.working(draw_noise(n, config, real.device), label)
-    real = distort_some(real, augment)
-    judged, class_logits = discriminator.working(torch.cat([real, distort_some(fakes.detach(), augment)]), both)
+        fakes = generator.working(draw_noise(n, config, real.device, ranks), label)
+    real = distort_some(real, augment, ranks)
+    judged, class_logits = discriminator.working(torch.cat([real, distort_some(fakes.detach(), augment, ranks)]), both)
     real_logits, fake_logits = judged.chunk(2)
     partners = torch.zeros_like(real_logits)
     if loss.relativistic:
@@ -62,8 +63,8 @@ def adversarial_step(
     discriminator.minimise(d_loss)
 
     if loss.fresh_fakes:
-        fakes = generator.working(draw_noise(n, config, real.device), label)
-    fakes = distort_some(fakes, augment)
+        fakes = generator.working(draw_noise(n, config, real.device, ranks), label)
+    fakes = distort_some(fakes, augment, ranks)
     if discriminator.network.joint:
         judged, class_logits = discriminator.working(torch.cat([real, fakes]), both)
     else:
@@ -79,7 +80,7 @@ def adversarial_step(
     return torch.stack([*scalars, *probabilities]).detach()
 
 
-def draw_noise(n: int, config: TrainConfig, device: torch.device) -> Tensor:
+def draw_noise(n: int, config: TrainConfig, device: torch.device, ranks: Ranks = ALONE) -> Tensor:
     """Noise for training, float32[n, z_dim], from torch's own random state."""
-    z = torch.empty(n, config.networks.z_dim, device=device)
-    return z.normal_() if config.networks.z_distribution == "normal" else z.uniform_(-1, 1)
+    z = torch.empty(n * ranks.count, config.networks.z_dim, device=device)
+    return ranks.part(z.normal_() if config.networks.z_distribution == "normal" else z.uniform_(-1, 1))

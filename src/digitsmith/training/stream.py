@@ -1,6 +1,5 @@
 """`as_torch`: a stream of images as torch's DataLoader takes it."""
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,8 +8,8 @@ from torch import Tensor, distributed
 from torch.utils.data import IterableDataset, get_worker_info
 
 from digitsmith.data.images.pixels import to_planes
-from digitsmith.errors import ConfigError
 from digitsmith.generation.stream import Stream
+from digitsmith.training.torchrun import place
 
 
 class TorchStream(IterableDataset[tuple[Any, int]]):
@@ -21,7 +20,7 @@ class TorchStream(IterableDataset[tuple[Any, int]]):
         self._rank: tuple[int, int] | None = None
 
     def __iter__(self) -> Iterator[tuple[Any, int]]:
-        rank, ranks = self._rank or _rank()
+        rank, ranks = self._rank or _initialised() or place()
         worker = get_worker_info()
         if worker is None:
             part = self.stream.part(rank, ranks)
@@ -73,19 +72,3 @@ def _initialised() -> tuple[int, int] | None:
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return None
-
-
-def _rank() -> tuple[int, int]:
-    """The rank of this process, and how many there are."""
-    if initialised := _initialised():
-        return initialised
-    given = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
-    try:
-        rank, ranks = map(int, given)
-    except ValueError:
-        rank, ranks = -1, 0
-    if not 0 <= rank < ranks:
-        raise ConfigError(
-            f"rank {given[0]!r:.30} of {given[1]!r:.30} (RANK and WORLD_SIZE) makes no sense: unset both."
-        )
-    return rank, ranks

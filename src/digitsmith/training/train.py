@@ -25,11 +25,14 @@ from digitsmith.records.run import Run, RunRecord, find_record
 from digitsmith.training import checkpoint, folder, samples
 from digitsmith.training.export import export_state
 from digitsmith.training.few_labels import FewLabels, keep_few
+from digitsmith.training.following import follow, invite
 from digitsmith.training.loop import Job, train_epochs
+from digitsmith.training.ranks import DONE
 from digitsmith.training.setup import prepare, relabelled
 from digitsmith.training.start import find_start
 from digitsmith.training.state import Position, State, new_state
 from digitsmith.training.styles import find_styles
+from digitsmith.training.torchrun import joined
 from digitsmith.untrusted import reading
 
 
@@ -44,6 +47,7 @@ class Outcome:
         seconds: spent in training, over all sessions.
         best_epoch: the one whose generator is exported; None if none was measured: then it is the last.
         best_ratio: its Fréchet distance ratio; None if none was measured, or real images have no distance.
+        rank: of this process, if torchrun started several: only the first one, 0, has written the run folder.
     """
 
     run: Run
@@ -52,6 +56,12 @@ class Outcome:
     seconds: float
     best_epoch: int | None
     best_ratio: float | None
+    rank: int = 0
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the ranks behind the first are told of it."""
+        return {name: value for name, value in vars(self).items() if name not in ("run", "rank")}
 
 
 def train(
@@ -101,35 +111,37 @@ def train(
         >>> digitsmith.load(outcome.run.folder).sample([5]).shape
         (1, 28, 28)
     """
-    changes = _plain(changes)
-    run = Run(Path(out))
-    folder.require_text(run.folder)
-    if resume:
-        run.read_config()
-        recorded: RunRecord | None = run.read_record()
-    elif preset is None:
-        raise ConfigError(
-            "say what to train: the preset residual, cgan or gan, or the path of a .toml file.", parameter="preset"
-        )
-    else:
-        if run.config.is_file():
-            raise OutputError(f"{run.folder} holds a run: resume it, or choose another folder.", parameter="resume")
-        require_new(run.folder)
-        recorded = find_record(preset) if data is None else None  # the config of a run brings its data
-    config = load_config(preset or run.config, changes)
-    if resume and recorded and recorded.start:
-        start = recorded.start.name
-    if per_class is None and recorded and recorded.labels:
-        per_class = recorded.labels.per_class
-    if per_class is not None and not config.networks.conditional:
-        raise ConfigError(
-            "an unconditional model is trained without labels: leave it out, or train residual or cgan.",
-            parameter="per_class",
-        )
-    pair = None if start is None or (resume and run.checkpoint.exists()) else find_start(start)
-    if pair is not None and not resume:
-        config = pair.configured(config, load_config(preset or run.config))
-    with listening(progress) as progress:
+    with joined() as ranks, listening(progress) as progress:
+        if ranks.follows:
+            return Outcome(Run(Path(out)), **follow(ranks.follows).said, rank=ranks.rank)
+        changes = _plain(changes)
+        run = Run(Path(out))
+        folder.require_text(run.folder)
+        if resume:
+            run.read_config()
+            recorded: RunRecord | None = run.read_record()
+        elif preset is None:
+            raise ConfigError(
+                "say what to train: the preset residual, cgan or gan, or the path of a .toml file.", parameter="preset"
+            )
+        else:
+            if run.config.is_file():
+                raise OutputError(f"{run.folder} holds a run: resume it, or choose another folder.", parameter="resume")
+            require_new(run.folder)
+            recorded = find_record(preset) if data is None else None  # the config of a run brings its data
+        config = load_config(preset or run.config, changes)
+        if resume and recorded and recorded.start:
+            start = recorded.start.name
+        if per_class is None and recorded and recorded.labels:
+            per_class = recorded.labels.per_class
+        if per_class is not None and not config.networks.conditional:
+            raise ConfigError(
+                "an unconditional model is trained without labels: leave it out, or train residual or cgan.",
+                parameter="per_class",
+            )
+        pair = None if start is None or (resume and run.checkpoint.exists()) else find_start(start)
+        if pair is not None and not resume:
+            config = pair.configured(config, load_config(preset or run.config))
         usual = recorded.data.read if recorded else pair.read if pair else ReadOptions()
         options = read_over(usual, read)
         if pair is not None and not resume and options.frame and not isinstance(data, Dataset):
@@ -141,7 +153,7 @@ def train(
             few = keep_few(images, described, per_class, config.run.seed)
             few.require_unseen(config, pair)
             images, labels = few.expected(), LabelsRecord(per_class=few.per_class)
-        job = prepare(run, images, config, where, progress, pair)
+        job = prepare(run, images, config, where, progress, pair, ranks)
         if recorded and not resume and recorded.data.sha256 != described.sha256:
             progress.note(f"{source} does not hold the images any more that the run of {preset} was trained on.")
         with reading("what is asked for", ConfigError, "change less at once"):  # such as a thousand changes
@@ -150,6 +162,7 @@ def train(
                 changes=_as_texts(changes),
                 data=described,
                 device=str(job.device),
+                ranks=ranks.count,
                 start=pair.record if pair else None,
                 labels=labels,
                 versions=Versions.here("torch", "numpy"),
@@ -157,9 +170,10 @@ def train(
             )
         with torch.random.fork_rng():  # the caller's random state stays as it is
             outcome = _run(job, record, few, resume=resume)
-    if run.samples():
-        draw_figures(run)
-    return outcome
+        if run.samples():
+            draw_figures(run)
+        ranks.tell(DONE, outcome.said, {})
+        return outcome
 
 
 def _run(job: Job, record: RunRecord, few: FewLabels | None, *, resume: bool) -> Outcome:
@@ -173,6 +187,8 @@ def _run(job: Job, record: RunRecord, few: FewLabels | None, *, resume: bool) ->
         if resume:
             folder.require_resumable(run, config, record)
             record = run.read_record()
+            job.ranks.compare(record.ranks, job.progress)
+            record = record.model_copy(update={"ranks": job.ranks.count})
         if few is not None:
             labelled = _labelled(job, record, few)
             if labelled is None:
@@ -193,6 +209,7 @@ def _run(job: Job, record: RunRecord, few: FewLabels | None, *, resume: bool) ->
             job.progress.note(f"All {job.epochs:,} epochs were trained before: nothing is left to train.")
         if not run.real.exists():
             samples.save_real(run, job.data, config)
+        invite(job, state)
         try:
             finished = train_epochs(job, state)
         except DivergedError:
@@ -209,7 +226,7 @@ def _labelled(job: Job, record: RunRecord, few: FewLabels) -> tuple[Job, RunReco
     """Let a reader give the images their labels; None if it was stopped while it learned."""
     with torch.random.fork_rng():
         try:
-            reader = few.learn(job.run, record, job.config.run.seed, job.progress)
+            reader = few.learn(job.run, record, job.config.run.seed, job.progress, job.ranks)
         except KeyboardInterrupt:
             return None
         images, labels = few.label(reader)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from digitsmith.config.schema import FullyConnectedNetwork, FullyConnectedNetworks
 from digitsmith.training.networks import Judgement, Shape
+from digitsmith.training.ranks import ALONE, Ranks
 
 _NOISE_ON_IMAGES, _NOISE = 0.6, 0.5  # standard deviations of `NoisyPerceptron`; images are in [-1, 1], there in [0, 1]
 _ALIGN = 32  # a matrix product whose inner width is a multiple of this is faster: 800 against 794
@@ -101,7 +102,12 @@ class ByteDropout(nn.Module):
 
     Far faster on CPUs than a float for each value. The probability in force is the nearest multiple of 1/256 (0.3
     becomes 77/256 = 0.3008), and the factor of what is kept is exactly that one's inverse.
+
+    Attributes:
+        ranks: the processes that share a batch, and the masks of its images.
     """
+
+    ranks: Ranks = ALONE
 
     def __init__(self, probability: float) -> None:
         super().__init__()
@@ -111,9 +117,11 @@ class ByteDropout(nn.Module):
         """Drop values, in training mode; else change nothing."""
         if not (self.training and self.threshold):
             return x
-        draws = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device).random_(-(2**63), None)
+        values = x.numel() * self.ranks.count
+        draws = torch.empty(-(-values // 8), dtype=torch.int64, device=x.device).random_(-(2**63), None)
         factors = torch.empty_like(x)
-        torch.ge(draws.view(torch.uint8)[: x.numel()].view(x.shape), self.threshold, out=factors)
+        of_all = draws.view(torch.uint8)[:values].view(-1, *x.shape[1:])
+        torch.ge(self.ranks.part(of_all), self.threshold, out=factors)
         return x * factors.mul_(256 / (256 - self.threshold))
 
 

@@ -1,0 +1,5 @@
+"""`python -m digitsmith`, and `torchrun -m digitsmith`."""
+
+from digitsmith.cli import main
+
+main()
