@@ -29,9 +29,10 @@ def contents(run: Run) -> dict[str, Any]:
 
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    ["digitsmith.training.train", "digitsmith.report.page", "torch._dynamo", "sklearn.datasets"]
-)
+FORKS.set_forkserver_preload([
+    "digitsmith.training.train", "digitsmith.report.page", "digitsmith.cli", "torch._dynamo", "sklearn.datasets",
+    "torch.distributed.launcher.api",
+])  # fmt: skip
 """Each training is forked from a process that has imported what takes seconds (torch._dynamo, for the optimizers)."""
 
 
