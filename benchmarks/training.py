@@ -26,36 +26,35 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.progress import Silent
 from digitsmith.records.run import Run
-from digitsmith.training.loop import Batches, Job
+from digitsmith.training.loop import Batches, Job, make_step
 from digitsmith.training.networks import new_networks
+from digitsmith.training.ranks import ALONE, Ranks
 from digitsmith.training.setup import settle
-from digitsmith.training.state import new_state, set_learning_rates, update_ema
-from digitsmith.training.step import adversarial_step
+from digitsmith.training.state import State, new_state, update_ema
 from digitsmith.training.styles import Styles
 
 BATCHES = {"gan": (64, 128), "cgan": (64, 128), "residual": (128,)}
 
 
-def digitsmith_steps(data: Dataset, config: TrainConfig, device: torch.device) -> Iterator[None]:
+def digitsmith_steps(data: Dataset, config: TrainConfig, device: torch.device, ranks: Ranks = ALONE) -> Iterator[State]:
     """The steps of `digitsmith.training.loop`, without its logs, samples and checkpoints."""
-    job = Job(config, data, Run(Path("unused")), device, None, Silent())
+    job = Job(config, data, Run(Path("unused")), device, None, Silent(), ranks=ranks)
     state = new_state(config, (1, *data.image_size), len(data.classes), device)
     if config.networks.styles > 1:  # which style an image has makes no difference to the speed
         styles, labels = config.networks.styles, torch.from_numpy(data.labels)
         state.styles = Styles(
             labels * styles + torch.arange(len(labels)) % styles, torch.zeros(len(data.classes), styles - 1)
         )
+    state.join(ranks)
     batches, position = Batches(job, state), state.position
     while True:
         torch.set_flush_denormal(True)
-        real, label = batches.next()
-        set_learning_rates(state, config, position.step / (job.epochs * job.steps_per_epoch))
-        state.sums += adversarial_step(state.generator, state.discriminator, real, label, config, position.step)
+        state.sums += make_step(job, state, batches)
         update_ema(state, config.optimizer.ema)
         torch.set_flush_denormal(False)
         position.step += 1
         position.epoch, position.epoch_step = divmod(position.step, job.steps_per_epoch)
-        yield
+        yield state
 
 
 def product_operations(config: TrainConfig) -> int:
