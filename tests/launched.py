@@ -1,8 +1,8 @@
 """Work in two ranks under torchrun's own agent, forked from a process that has imported what takes seconds."""
 
+import itertools
 import os
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from runs import FORKS
+
+_MOST_SECONDS = 120
+"""Of what takes one or two, after the first one, which waits for imports."""
 
 
 class Launched:
@@ -28,29 +31,20 @@ class Launched:
         self._agent: BaseProcess = FORKS.Process(target=_launch, args=(folder, work, given))
         self._agent.start()
 
-    def wait(self, until: Callable[[], bool]) -> None:
-        """Wait for something, or for the end."""
-        while self._agent.is_alive() and not until():
-            time.sleep(0.001)
-
-    def kill(self, rank: int) -> None:
-        """Kill a rank with SIGKILL."""
-        os.kill(int((self._folder / f"rank-{rank}.pid").read_text()), signal.SIGKILL)
-
-    def interrupt(self) -> None:
-        """Press Ctrl-C, of which the agent tells the ranks."""
-        assert self._agent.pid is not None
-        os.kill(self._agent.pid, signal.SIGINT)
-
     def end(self) -> bool:
-        """Wait for the end of all processes; whether all ranks ended well."""
-        self._agent.join(300)
-        assert not self._agent.is_alive(), "it hangs"
+        """Wait for the end of all processes; whether all ranks ended well. What hangs is killed, and fails the test."""
+        self._agent.join(_MOST_SECONDS)
+        if self._agent.is_alive():
+            assert self._agent.pid is not None
+            os.killpg(self._agent.pid, signal.SIGKILL)
+            self._agent.join()
+            raise AssertionError(f"it hangs: {self.said()}")
         return self._agent.exitcode == 0
 
     def said(self) -> list[str]:
         """By each rank."""
-        return [(self._folder / f"rank-{rank}.said").read_text() for rank in range(2)]
+        files = [self._folder / f"rank-{rank}.said" for rank in range(2)]
+        return [path.read_text() if path.exists() else "" for path in files]
 
 
 def command(words: list[str]) -> None:
@@ -70,13 +64,29 @@ def command(words: list[str]) -> None:
             raise
 
 
+def command_killed(rank: int, step: int, words: list[str]) -> None:
+    """The same, of which a rank is killed with SIGKILL when it has made some steps."""
+    from digitsmith.training.loop import Batches
+
+    following, steps = Batches.next, itertools.count()
+
+    def next_or_none(batches: Batches) -> Any:
+        if next(steps) == step and os.environ["RANK"] == str(rank):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return following(batches)
+
+    Batches.next = next_or_none  # type: ignore[method-assign]
+    command(words)
+
+
 def _launch(folder: Path, work: Callable[..., None], given: tuple[Any, ...]) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    os.setpgid(0, 0)
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=2, rdzv_backend="c10d", rdzv_endpoint="localhost:0", run_id="test",
-        max_restarts=0, start_method="forkserver",
+        max_restarts=0, start_method="fork",  # a fork server would be a new one, which imports all that takes seconds
     )  # fmt: skip
     try:
         elastic_launch(config, _rank)(folder, work, given)
@@ -92,6 +102,6 @@ def _rank(folder: Path, work: Callable[..., None], given: tuple[Any, ...]) -> No
     said = os.open(f"rank-{rank}.said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(said, stream)
-    Path(f"rank-{rank}.pid").write_text(str(os.getpid()))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the agent's, when a rank has died: the others end without it
     torch.set_num_threads(1)
     work(*given)

@@ -11,6 +11,7 @@ import torch
 from torch import distributed
 from torch.distributed.rendezvous import rendezvous
 
+from digitsmith import interrupts
 from digitsmith.errors import ConfigError, DigitsmithError, RankError
 from digitsmith.training.ranks import ALONE, Group, Ranks, exchanging
 
@@ -68,7 +69,8 @@ def joined() -> Iterator[Ranks]:
     try:
         yield Group(rank, count, machine.count)
     except BaseException as error:
-        told = _is_told(store)
+        with interrupts.noted(patient=True):  # torchrun's signal says no more than the error, and must not replace it
+            told = _is_told(store)
         if isinstance(error, DigitsmithError):
             error.told = told and isinstance(error, RankError)
             error.message = f"rank {rank} of {count}: {error.message}" if rank else error.message
