@@ -39,7 +39,7 @@ check: .venv/.dev
 	$(MAKE) docs
 	$(MAKE) test
 	$(BIN)/python tools/kills.py 10
-	$(BIN)/python tools/rank_kills.py 3
+	$(BIN)/python tools/rank_kills.py 1
 
 # The documentation site, without a connection: open build/site/index.html.
 docs: .venv/.dev

@@ -229,8 +229,7 @@ def exchanging() -> Iterator[None]:
     except RuntimeError as error:
         raise RankError(
             f"another rank has ended, or cannot be reached ({reason(error)}), so that all end. What was saved is kept: "
-            f"start them again, to go on from there.",
-            parameter="resume",
+            f"resume the training, to go on from there."
         ) from error
 
 
