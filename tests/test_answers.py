@@ -114,6 +114,18 @@ def test_wrong_answers_are_marked_on_the_sheet(made: Dataset) -> None:
     assert amber == [False, True]
 
 
+def test_what_was_done_to_files_is_said(made: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("scans").mkdir()
+    for i, image in enumerate(made.images[:3]):
+        levels = image.astype(np.uint16) << (4 if i else 8)  # the first has all 16 bits
+        Image.fromarray(levels).save(f"scans/{i}.tif")
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["read", "scans"])
+    shown = capsys.readouterr()
+    assert "3 of 3 images read" in shown.out
+    assert "scans: 2 of 3 images were taken for images of 8, 10 or 12 bits" in shown.err
+
+
 def test_files_that_are_no_images_are_named(made: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
     save(made.images[3], Path("scans/three.png"))
     for name in ("labels.csv", "page.pdf"):

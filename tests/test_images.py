@@ -76,8 +76,10 @@ class TestModes:
         read = decode(saved(Image.fromarray(smooth).convert(mode), "JPEG", quality=95), "it")
         assert np.abs(read.astype(int) - smooth).mean() < 4
 
-    def test_eight_bits_in_sixteen_are_not_made_black(self) -> None:
-        picture = decode_picture(saved(GREY.astype(np.uint16), "PNG"))
+    @pytest.mark.parametrize("bits", [8, 10, 12])
+    def test_fewer_bits_in_sixteen_are_not_made_black(self, bits) -> None:
+        levels = (GREY.astype(np.uint16) << (bits - 8)) + (GREY >> (16 - bits))
+        picture = decode_picture(saved(levels.astype(np.uint16), "PNG"))
         assert np.array_equal(picture.pixels, GREY)
         assert picture.changes == ("few levels",)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,8 +17,9 @@ from digitsmith.data.assemble import fit
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.data.folders import is_image, walk
-from digitsmith.data.images.decoding import decode_picture
+from digitsmith.data.images.decoding import Picture, decode_picture
 from digitsmith.data.images.ink import Images, settle_ink, to_ink
+from digitsmith.data.images.many import note_changes
 from digitsmith.data.labels import natural
 from digitsmith.data.reading import Reading, listed
 from digitsmith.data.sources import Source, read_source
@@ -119,17 +121,22 @@ def _read_files(
             raise ConfigError(message, parameter=name)
     reading, done = Reading(options, progress), 0
     sorted_by_class = {file.parent.name for file in files} == set(asked.reader.record.classes)
+    changes, readable = Counter[str](), 0
     for decoded in _decoded_in_parts(files):
-        images = _settle_ink([image for _, image, _ in decoded if image is not None], reading, what)
+        pictures = [picture for _, picture in decoded if isinstance(picture, Picture)]
+        changes.update(change for picture in pictures for change in picture.changes)
+        readable += len(pictures)
+        images = _settle_ink([picture.pixels for picture in pictures], reading, what)
         answers = _answers(images, asked, options, what)
-        for file, image, why in decoded:
+        for file, picture in decoded:
             name, truth = str(file), file.parent.name if sorted_by_class else ""
-            if image is None:
-                yield Answer(name, "", 0.0, "unreadable", truth, why)
-            else:
+            if isinstance(picture, Picture):
                 yield next(answers)(name, truth=truth)
+            else:
+                yield Answer(name, "", 0.0, "unreadable", truth, picture)
         done += len(decoded)
         progress.update("reading", done, len(files))
+    note_changes(changes, readable, what, reading)
 
 
 def _settle_ink(images: list[NDArray[np.uint8]], reading: Reading, what: Path) -> Images:
@@ -147,7 +154,7 @@ def _settle_ink(images: list[NDArray[np.uint8]], reading: Reading, what: Path) -
     return settled
 
 
-_Decoded = tuple[Path, NDArray[np.uint8] | None, str]  # a file, its pixels, or why there are none
+_Decoded = tuple[Path, Picture | str]  # a file, and what is in it, or why it cannot be read
 
 
 def _decoded_in_parts(files: Sequence[Path]) -> Iterator[list[_Decoded]]:
@@ -155,9 +162,9 @@ def _decoded_in_parts(files: Sequence[Path]) -> Iterator[list[_Decoded]]:
     part: list[_Decoded] = []
     size = 0
     for file in files:
-        part.append((file, *_decoded(file)))
-        image = part[-1][1]
-        size += 0 if image is None else image.nbytes
+        picture = _decoded(file)
+        part.append((file, picture))
+        size += picture.pixels.nbytes if isinstance(picture, Picture) else 0
         if len(part) == _AT_ONCE or size > _BYTES_AT_ONCE:
             yield part
             part, size = [], 0
@@ -165,11 +172,11 @@ def _decoded_in_parts(files: Sequence[Path]) -> Iterator[list[_Decoded]]:
         yield part
 
 
-def _decoded(file: Path) -> tuple[NDArray[np.uint8] | None, str]:
+def _decoded(file: Path) -> Picture | str:
     try:
-        return decode_picture(read_bytes(file, limits.MAX_IMAGE_FILE)).pixels, ""
+        return decode_picture(read_bytes(file, limits.MAX_IMAGE_FILE))
     except Exception as error:  # of Pillow's decoders, which may raise anything
-        return None, reason(error)
+        return reason(error)
 
 
 def _read_data_set(

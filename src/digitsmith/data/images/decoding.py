@@ -36,6 +36,7 @@ _MAX_SCANNED = 2**30  # pixels of all its scans together
 _MOST_PAGES = 100  # that are counted
 _MOSTLY = 0.5  # of an image: ink covers less, so that what is opaque beyond that is paper
 _WITH_ALPHA = {"1": "LA", "L": "LA", "LA": "LA", "La": "LA"}  # all others: RGBA
+_DEPTHS = (8, 10, 12)  # bits that levels may have in files of 16: of old programs, and of cameras
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # modes of more than 8 bits
 
 
@@ -62,7 +63,8 @@ CHANGES = {
     "black": "laid on black paper, as they are transparent and their ink is bright",
     "own": "made opaque with the colour of their own paper, as parts of them are transparent",
     "opaque": "taken for opaque, though their files call one colour transparent",
-    "few levels": "taken for images of 8 bits: their files have 16 or more, but no level above 255",
+    "few levels": "taken for images of 8, 10 or 12 bits: their files have 16 or more, but no level above 255, 1023 or "
+    "4095",
 }
 """What may be done with images, as the end of "3 images were …"."""
 
@@ -198,8 +200,8 @@ def _levels(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
 def _scaled(levels: NDArray[np.generic]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Levels of more than 8 bits as uint8.
 
-    Floats run from 0 to 1 or to 255. Whole numbers of two bytes run to 65535; but if none of them is above 255,
-    somebody has saved 8 bits so.
+    Floats run from 0 to 1 or to 255. Whole numbers of two bytes run to 65535; but if none of them is above 255, 1023 or
+    4095, it is levels of 8, 10 or 12 bits that were saved so.
     """
     values = levels.astype(np.float64)
     least, most = float(values.min(initial=0)), float(values.max(initial=0))
@@ -211,8 +213,9 @@ def _scaled(levels: NDArray[np.generic]) -> tuple[NDArray[np.uint8], tuple[str, 
     if is_float:
         factor = 255.0 if most <= 1 else 1.0
     else:
-        factor = 1.0 if most <= 255 else 1 / 257
-        change = ("few levels",) if 0 < most <= 255 else ()
+        depth = next((bits for bits in _DEPTHS if most < 2**bits), 16)
+        factor = 255 / (2**depth - 1)
+        change = ("few levels",) if most and depth < 16 else ()
     return (values * factor + 0.5).astype(np.uint8), change
 
 

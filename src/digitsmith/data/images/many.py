@@ -71,8 +71,7 @@ def decode_all(
     reading.progress.update("reading images", stored, stored)
     if bad:
         _tell(bad, place + 1, reading)
-    for change, count in changes.items():
-        reading.note(f"{what}: {count:,} of {len(images):,} images were {CHANGES[change]}.")
+    note_changes(changes, len(images), what, reading)
     return Decoded(images, np.array(kept, np.int64))
 
 
@@ -81,6 +80,12 @@ def decode_files(folder: Path, files: Sequence[str], reading: Reading) -> Decode
     stored = sum(os.stat(os.path.join(folder, file)).st_size for file in files)  # noqa: PTH116, PTH118  # 3 times as fast
     items = ((str(path), path) for path in (folder / file for file in files))
     return decode_all(items, folder, reading, stored)
+
+
+def note_changes(changes: Counter[str], count: int, what: object, reading: Reading) -> None:
+    """Say what was done to how many of the images of a file or folder."""
+    for change, changed in changes.items():
+        reading.note(f"{what}: {changed:,} of {count:,} images were {CHANGES[change]}.")
 
 
 def _content(item: bytes | Path | None) -> bytes:
