@@ -291,6 +291,28 @@ def test_digits_in_another_mix_are_told(digits: Dataset) -> None:
     assert any("have other frequencies" in note for note in judge(digits.take(others), reference, 200).notes)
 
 
+def test_digits_are_drawn_as_often_as_among_the_held_out_ones(digits: Dataset) -> None:
+    assert digits.labels is not None
+    held_out = load_real("digits").held_out.labels
+    assert held_out is not None
+    places = [np.flatnonzero(digits.labels == digit) for digit in range(10)]
+    twice = digits.take(np.concatenate([of[: 60 if digit < 5 else 30] for digit, of in enumerate(places)]))
+    result = digitsmith.evaluate(twice, "digits", progress=False)
+    assert result.protocol.matched
+    n = result.protocol.images
+    counts = np.bincount(held_out[: n + 1], minlength=10)
+    assert counts[5:].max() == 31  # one more, and there would be too few of a digit
+    assert result.confusion is not None
+    assert [sum(row) for row in result.confusion.counts] == list(np.bincount(held_out[:n], minlength=10))
+    assert result.measure("imbalance").value == pytest.approx(1 / 6, abs=0.03)  # that of all of them
+    assert sum(row.share for row in result.classes[:5]) == pytest.approx(2 / 3, abs=0.03)
+    assert any(f"The {n} that are compared were drawn with the frequencies of those" in note for note in result.notes)
+
+    lacking = digitsmith.evaluate(digits.take(np.concatenate([places[0][:3], *places[1:]])), "digits", progress=False)
+    assert not lacking.protocol.matched
+    assert any("too few of some digits" in note for note in lacking.notes)
+
+
 def test_a_source_without_a_test_split_is_halved(digits: Dataset, tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", images=digits.images[:600], labels=digits.labels[:600])
     result = digitsmith.evaluate("digits:test", tmp_path / "mine.npz")

@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.labels import DIGITS
 from digitsmith.errors import DataError, blaming
 from digitsmith.evaluation import notes
 from digitsmith.evaluation.extractors import FeatureExtractor, FeatureSpace, feature_extractor, features_of
-from digitsmith.evaluation.images import Subject, draw_images, open_subject
+from digitsmith.evaluation.images import Subject, draw_images, most_alike, open_subject
 from digitsmith.evaluation.measures.collapse import find_collapse
 from digitsmith.evaluation.measures.diversity import DigitStatistics, digit_diversity, diversity, near_duplicates
 from digitsmith.evaluation.measures.fidelity import fidelity
@@ -82,7 +83,7 @@ def evaluate(
             real = restrict(real, opened.digits)
         weights = None if inception_weights is None else Path(inception_weights)
         extractor = feature_extractor(features, weights, real.scale, listener)
-        task = Task(opened, real, extractor, _how_many(count, opened, real, extractor), seed)
+        task = _task(count, opened, real, extractor, seed)
         if labels is not None:
             _require_all_digits(task)
         return evaluate_images(_images(task, listener), task, listener)
@@ -90,22 +91,32 @@ def evaluate(
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What is compared with what, and how: `count` images of each kind."""
+    """What is compared with what, and how.
+
+    Attributes:
+        subject: what is evaluated.
+        real: what it is compared with.
+        extractor: of the features.
+        count: how many images of each kind.
+        seed: of those that are generated or drawn.
+        wanted: int64[count], the digits of the held-out images, which those of the subject are, too; None if they are
+            as they come.
+    """
 
     subject: Subject
     real: RealImages
     extractor: FeatureExtractor
     count: int
     seed: int = 0
+    wanted: NDArray[np.int64] | None = None
 
 
 def evaluate_images(images: Dataset, task: Task, progress: Progress) -> Evaluation:
     """Measure exactly `task.count` images of the task's subject against as many real ones."""
     real, subject, n = task.real, task.subject, task.count
     predictions = digit_net().predict(images.images, real.scale, progress=progress, work="classifying the images")
-    samples = Sets(
-        Sample(images.images, predictions, digit_labels(images)), real.reference.sample(n), real.held_out.sample(n)
-    )
+    generated = Sample(images.images, predictions, digit_labels(images), _weights(task))
+    samples = Sets(generated, real.reference.sample(n), real.held_out.sample(n))
     features = FeatureSets(*(features_of(sample, task.extractor, progress) for sample in samples))
     progress.update("measuring", 0, 1)
     found = _measure(samples, features)
@@ -122,6 +133,7 @@ def evaluate_images(images: Dataset, task: Task, progress: Progress) -> Evaluati
         protocol=Protocol(
             images=n,
             seed=task.seed,
+            matched=task.wanted is not None,
             features=task.extractor.name,
             features_sha256=task.extractor.sha256,
             digitnet_sha256=digit_net().sha256,
@@ -157,7 +169,7 @@ class _Findings:
 def _measure(samples: Sets[Sample], features: FeatureSets) -> _Findings:
     are_digits = samples.reference.labels is not None and samples.held_out.labels is not None
     predictions = samples.map(lambda of: of.predictions) if are_digits else None
-    statistics = None if predictions is None else DigitStatistics.of(predictions)
+    statistics = DigitStatistics.of(samples) if are_digits else None
     confusion, skipped = None, {}
     repeated, duplicated = near_duplicates(features, predictions)
     found = [*fidelity(features), *diversity(features), repeated]
@@ -210,40 +222,56 @@ def _look_for_copies(
     return [], {"memorisation": reason}, pictures
 
 
-def _images(task: Task, progress: Progress) -> Dataset:
-    """Let a model generate the images, or draw them from a data set.
+def _task(count: int, subject: Subject, real: RealImages, extractor: FeatureExtractor, seed: int) -> Task:
+    """With as many images of each kind as were asked for, or as there are.
 
-    A conditional model is asked for the labels of the held-out real images, which set the real-data values: with those
-    of the reference it would be nearer to them than real images can be.
+    Of digits with other frequencies, the distance would be one of frequencies, too. So those of the held-out images are
+    asked for, or drawn, as these set the real-data values: with those of the reference, images would be nearer to it
+    than real ones can be.
     """
+    there = {f"{split.record.title} has": len(split) for split in (real.reference, real.held_out)}
+    if isinstance(subject.content, Dataset):
+        there["the images to evaluate are"] = len(subject.content)
+    n, least, known = min(count, *there.values()), extractor.dimensions + 1, real.held_out.labels
+    if n < least:
+        short = [f"{what} {number:,}" for what, number in there.items() if number < least]
+        raise DataError(
+            f"at least {least} images are needed of each kind, one more than the features have dimensions; "
+            f"{' and '.join(short) or f'{count:,} were asked for'}. Use more images (a data set without a test split "
+            f"needs {2 * least}), or compare with another data set.",
+            parameter="" if short else "count",
+        )
+    task = Task(subject, real, extractor, n, seed)
+    if known is None or subject.digits is None or not (known >= 0).any():
+        return task
+    if not isinstance(subject.content, Dataset):
+        return replace(task, wanted=np.resize(known[known >= 0], n))
+    most = most_alike(subject.content, known)
+    return task if most < least else replace(task, count=min(n, most), wanted=known)
+
+
+def _images(task: Task, progress: Progress) -> Dataset:
+    """Let a model generate the images, or draw them from a data set."""
     subject, real, n = task.subject, task.real, task.count
     if isinstance(subject.content, Dataset):
-        images = draw_images(subject.content, n, task.seed)
+        images = draw_images(subject.content, n, task.seed, task.wanted)
     else:
-        known = None if real.held_out.labels is None else real.held_out.labels[:n]
-        wanted: list[int | str] | None = None
-        if known is not None and (known >= 0).any() and subject.digits is not None:
-            wanted = [DIGITS[digit] for digit in np.resize(known[known >= 0], n)]
+        wanted: list[int | str] | None = None if task.wanted is None else [DIGITS[digit] for digit in task.wanted]
         images, _ = make_dataset(subject.content, Request(n, wanted, seed=task.seed), progress)
     require_same_kind(images, subject.name, (real.image_size, real.channels), real.reference.record.title)
     return images
 
 
-def _how_many(count: int, subject: Subject, real: RealImages, extractor: FeatureExtractor) -> int:
-    """The number of images of each kind: as many as were asked for, or as there are."""
-    there = {f"{split.record.title} has": len(split) for split in (real.reference, real.held_out)}
-    if isinstance(subject.content, Dataset):
-        there["the images to evaluate are"] = len(subject.content)
-    n, least = min(count, *there.values()), extractor.dimensions + 1
-    if n >= least:
-        return n
-    short = [f"{what} {number:,}" for what, number in there.items() if number < least]
-    raise DataError(
-        f"at least {least} images are needed of each kind, one more than the features have dimensions; "
-        f"{' and '.join(short) or f'{count:,} were asked for'}. Use more images (a data set without a test split needs "
-        f"{2 * least}), or compare with another data set.",
-        parameter="" if short else "count",
-    )
+def _weights(task: Task) -> NDArray[np.float64] | None:
+    """How many images of a data set each one stands for that was drawn by its digit: float64[count]."""
+    if task.wanted is None or not isinstance(task.subject.content, Dataset):
+        return None
+    labels = digit_labels(task.subject.content)
+    assert labels is not None
+    wanted = task.wanted[: task.count]
+    there, drawn = (np.bincount(of, minlength=len(DIGITS)) for of in (labels, wanted))
+    weights: NDArray[np.float64] = there[wanted] / drawn[wanted]
+    return weights
 
 
 def _require_all_digits(task: Task) -> None:

@@ -116,6 +116,26 @@ def _frame_like(source: Source, reference: str | Path | None) -> ReadOptions:
     return ReadOptions(resize=(SIDE, SIDE), frame=frame)
 
 
-def draw_images(data: Dataset, n: int, seed: int) -> Dataset:
-    """n random images of a data set."""
-    return data.take(np.random.default_rng([seed, 1]).permutation(len(data))[:n])  # not those that a reference draws
+def draw_images(data: Dataset, n: int, seed: int, wanted: NDArray[np.int64] | None = None) -> Dataset:
+    """n random images of a data set; if it is said which digits are wanted, int64[n] or more, of these."""
+    order = np.random.default_rng([seed, 1]).permutation(len(data))  # not those that a reference draws
+    labels = digit_labels(data)
+    if wanted is None or labels is None:
+        return data.take(order[:n])
+    places = np.empty(n, np.int64)
+    for digit in np.unique(wanted[:n]):
+        at = np.flatnonzero(wanted[:n] == digit)
+        places[at] = order[labels[order] == digit][: len(at)]
+    return data.take(places)
+
+
+def most_alike(data: Dataset, wanted: NDArray[np.int64]) -> int:
+    """The most images of a data set that can be drawn with the first so many wanted digits.
+
+    0 if its digits, or the wanted ones, are not all labelled, or if it has other digits.
+    """
+    labels = digit_labels(data)
+    if labels is None or labels.min() < 0 or wanted.min() < 0 or not np.isin(labels, wanted).all():
+        return 0
+    used_up = [np.flatnonzero(wanted == digit)[(labels == digit).sum() :] for digit in np.unique(wanted)]
+    return int(min([len(wanted), *(places[0] for places in used_up if len(places))]))

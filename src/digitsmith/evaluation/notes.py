@@ -23,9 +23,16 @@ def on_images(samples: Sets[Sample], subject: Subject, real: RealImages) -> list
     if subject.kind == "data" and samples.generated.labelled and samples.held_out.labelled:
         mixed = total_variation(_shares(samples.generated), _shares(samples.held_out))
         if mixed > _OTHER_MIX:
+            drawn = samples.generated.weights is not None
             notes.append(
-                f"The digits have other frequencies than in the held-out images (total variation {mixed:.0%}). That "
-                f"changes the distances, up or down; a model is asked for the same frequencies."
+                f"The digits have other frequencies than in the held-out images (total variation {mixed:.0%}). "
+                + (
+                    f"The {len(samples.generated.predictions):,} that are compared were drawn with the frequencies of "
+                    f"those; the class imbalance is that of all."
+                    if drawn
+                    else "There are too few of some digits to draw the same frequencies, or other digits, or some have "
+                    "no label: that changes the distances, up or down."
+                )
             )
     if labels is not None and (unlabelled := int((labels < 0).sum())):
         notes.append(
@@ -44,7 +51,9 @@ def on_images(samples: Sets[Sample], subject: Subject, real: RealImages) -> list
 
 def _shares(sample: Sample) -> NDArray[np.float64]:
     assert sample.labels is not None
-    counts = np.bincount(sample.labels[sample.labels >= 0], minlength=len(DIGITS))
+    labelled = sample.labels >= 0
+    weights = None if sample.weights is None else sample.weights[labelled]
+    counts = np.bincount(sample.labels[labelled], weights, len(DIGITS))
     shares: NDArray[np.float64] = counts / counts.sum()
     return shares
 

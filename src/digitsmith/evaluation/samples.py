@@ -72,11 +72,14 @@ class Sample:
         predictions: what the digit-net makes of them.
         labels: int64[n], the digits that they are labelled as, -1 where one is not labelled; None where none is, or
             where classes are no digits.
+        weights: float64[n], how many images of the data set each stands for, relative to the others, where digits were
+            drawn with other frequencies than they have there; else None.
     """
 
     images: NDArray[np.uint8] | None
     predictions: Predictions
     labels: NDArray[np.int64] | None
+    weights: NDArray[np.float64] | None = None
 
     @property
     def labelled(self) -> bool:

@@ -68,6 +68,10 @@ class Protocol(Record):
 
     images: Annotated[Count, Field(ge=1)] = Field(description="Of each kind: evaluated, reference and held-out ones.")
     seed: Seed
+    matched: bool = Field(
+        default=False,
+        description="Whether digits were drawn, or asked for, with the frequencies of the held-out images.",
+    )
     features: str = Field(description="Name of the feature extractor.")
     features_sha256: str = Field(description="Of the extractor's weights.")
     digitnet_sha256: str = Field(description="Of the digit-net, which classifies the images.")

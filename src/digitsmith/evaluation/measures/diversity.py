@@ -9,7 +9,7 @@ from digitsmith.data.labels import DIGITS
 from digitsmith.evaluation import metrics
 from digitsmith.evaluation.measures.verdicts import at_least, at_most
 from digitsmith.evaluation.neighbours import nearest
-from digitsmith.evaluation.samples import FeatureSets, Sets
+from digitsmith.evaluation.samples import FeatureSets, Sample, Sets
 from digitsmith.models.digitnet import Predictions
 from digitsmith.records.evaluation import ClassRow, Measure
 
@@ -67,7 +67,7 @@ class DigitStatistics:
     """How often each digit is there, as classified, and how much its images vary.
 
     Attributes:
-        shares: float64[10], of each set.
+        shares: float64[10], of each set; of the whole data set that images were drawn from.
         spread: float64[10], of generated images, over that of the reference's; NaN for fewer than two images.
         held_out_spread: the same of held-out images.
         present: int64[k], the digits that the reference has; others are only misclassified.
@@ -79,9 +79,9 @@ class DigitStatistics:
     present: NDArray[np.int64]
 
     @classmethod
-    def of(cls, predictions: Sets[Predictions]) -> "DigitStatistics":
+    def of(cls, samples: Sets[Sample]) -> "DigitStatistics":
         """From the digit-net's predictions and features."""
-        shares = predictions.map(lambda of: np.bincount(of.digits, minlength=len(DIGITS)) / len(of))
+        shares, predictions = samples.map(_shares), samples.map(lambda of: of.predictions)
         spreads = predictions.map(lambda of: metrics.class_spread(of.features, of.digits, len(DIGITS)))
         with np.errstate(divide="ignore", invalid="ignore"):  # of a digit whose images are all the same
             generated, held_out = (spread / spreads.reference for spread in (spreads.generated, spreads.held_out))
@@ -98,6 +98,12 @@ class DigitStatistics:
             )
             for i in self.present
         )
+
+
+def _shares(sample: Sample) -> NDArray[np.float64]:
+    weights = np.ones(len(sample.predictions)) if sample.weights is None else sample.weights
+    shares: NDArray[np.float64] = np.bincount(sample.predictions.digits, weights, len(DIGITS)) / weights.sum()
+    return shares
 
 
 def digit_diversity(statistics: DigitStatistics) -> list[Measure]:
