@@ -1,7 +1,9 @@
 """Shared fixtures: the embedded digits, and micro runs that many tests look at."""
 
 import contextlib
+import functools
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +57,17 @@ def refused(kind: type[DigitsmithError], match: str, parameter: str = "") -> Ite
         yield
     assert caught.value.parameter == parameter
     assert " --" not in f" {caught.value}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_table_of_operators() -> Iterator[None]:
+    """Let torch's exporter list its operators once: for every export anew, that takes longer than all else in it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "torch" in sys.modules:
+            from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+            patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
+        yield
 
 
 @pytest.fixture(scope="session")

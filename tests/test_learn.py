@@ -24,6 +24,7 @@ from digitsmith.records.reader import Calibration, ReaderRecord
 from digitsmith.records.results import load_result
 from digitsmith.training import learn as learning
 from digitsmith.training import mixing
+from digitsmith.training.classifier import Recipe
 from digitsmith.training.classifier_training import Extras
 from digitsmith.training.consistency import consistency_loss, pseudo_labels
 from digitsmith.training.gather import gather
@@ -32,6 +33,10 @@ from digitsmith.training.negatives import negatives
 from digitsmith.training.teaching import Taught, teach
 
 SMALL = dataclasses.replace(mixing.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=4, lr=1e-2)
+"""Learns to read digits in seconds."""
+
+TINY = dataclasses.replace(SMALL, layers=((8, 4), (16, 2)), epochs=2)
+"""Learns little, for what readers have in common, however well they read."""
 
 
 def held_back() -> Dataset:
@@ -39,25 +44,24 @@ def held_back() -> Dataset:
     return digitsmith.load_dataset("digits", "test", **learning.USUAL.model_dump(exclude_defaults=True))
 
 
-def make_small(patch: pytest.MonkeyPatch) -> None:
-    """Trainings of seconds."""
-    patch.setattr(mixing, "RECIPE", SMALL)
-    patch.setattr(mixing, "MANY", dataclasses.replace(SMALL, softness=mixing.MANY.softness))
-    patch.setattr(mixing, "IMAGES", 1280)
+def set_recipe(patch: pytest.MonkeyPatch, recipe: Recipe, images: int) -> None:
+    """Let readers learn by a recipe, from so many images in an epoch."""
+    patch.setattr(mixing, "RECIPE", recipe)
+    patch.setattr(mixing, "MANY", dataclasses.replace(recipe, softness=mixing.MANY.softness))
+    patch.setattr(mixing, "IMAGES", images)
     patch.setattr(mixing, "GENERATED", 300)
     patch.setattr(mixing, "EPOCHS_WITH_UNLABELLED", 2)
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_small(monkeypatch)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_recipe(monkeypatch, TINY, 320)
 
 
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
     with pytest.MonkeyPatch.context() as patch:
-        make_small(patch)
-        patch.setattr(mixing, "IMAGES", 9600)
+        set_recipe(patch, SMALL, 9600)
         return digitsmith.learn("digits", tmp_path_factory.mktemp("readers") / "reader", progress=False)
 
 
@@ -150,10 +154,10 @@ def test_thresholds_are_those_of_split_conformal_prediction() -> None:
         Calibration(images=9, lowest=())
 
 
-def test_only_drawn_labels_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = digitsmith.load_dataset("digits")
+def test_only_drawn_labels_are_looked_at(few: Path) -> None:
+    data = digitsmith.load_dataset(few)
     assert data.labels is not None
-    first = digitsmith.learn("digits", "first", per_class=3, generated="none", progress=False).reader
+    first = digitsmith.learn(few, "first", per_class=3, generated="none", progress=False).reader
     assert first.record.training is not None
     drawn = list(first.record.training.drawn)
     assert np.bincount(data.labels[drawn]).tolist() == [3] * 10
@@ -168,6 +172,7 @@ def test_only_drawn_labels_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_unlabelled_images_of_another_source_are_used(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_recipe(monkeypatch, SMALL, 1280)
     monkeypatch.setattr(mixing, "TRUSTED", 0.2)  # of trainings of seconds
     formats.write(digits.take(slice(0, 100)), Path("some"), "npz")
     formats.write(Dataset(digits.images[100:300]), Path("bare"), "npz")
@@ -342,27 +347,27 @@ def test_a_killed_training_goes_on_from_its_checkpoint(digits: Dataset) -> None:
         taught("state", Silent())
 
 
-def test_a_stopped_learning_goes_on_with_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_learning_goes_on_with_the_same_command(few: Path) -> None:
     class Impatient(Silent):
         def update(self, work: str, done: int, total: int, detail: str = "") -> None:
             if work == "learning to read" and done == 1:
                 raise KeyboardInterrupt
 
-    whole = digitsmith.learn("digits", "whole", per_class=4, generated="none", progress=False).reader
+    whole = digitsmith.learn(few, "whole", per_class=4, generated="none", progress=False).reader
     with pytest.raises(KeyboardInterrupt):
-        digitsmith.learn("digits", "cut", per_class=4, generated="none", progress=Impatient())
+        digitsmith.learn(few, "cut", per_class=4, generated="none", progress=Impatient())
     assert sorted(path.name for path in Path("cut").iterdir()) == ["plan.json", "state.safetensors"]
     with refused(OutputError, "a reader in training, of other images or settings", "out"):
-        digitsmith.learn("digits", "cut", per_class=5, generated="none", progress=False)
+        digitsmith.learn(few, "cut", per_class=5, generated="none", progress=False)
     with refused(ModelError, "cut holds a reader that has not learned yet: go on with", "reader"):
         digitsmith.load_reader("cut")
     with refused(ModelError, "cut holds a reader, which makes no digits: give it to"):
         digitsmith.load("cut")
-    resumed = digitsmith.learn("digits", "cut", per_class=4, generated="none", progress=False).reader
+    resumed = digitsmith.learn(few, "cut", per_class=4, generated="none", progress=False).reader
     assert resumed.record.graph_sha256 == whole.record.graph_sha256
     assert sorted(path.name for path in Path("cut").iterdir()) == ["learning.json", "reader.onnx"]
     with pytest.raises(OutputError, match="exists and is not empty"):
-        digitsmith.learn("digits", "cut", per_class=4, generated="none", progress=False)
+        digitsmith.learn(few, "cut", per_class=4, generated="none", progress=False)
 
 
 def test_images_of_no_digit_are_images(digits: Dataset) -> None:
@@ -413,10 +418,11 @@ def test_what_is_read_is_not_written_over(learned: Learned, digits: Dataset) -> 
     assert not Path("a").exists()
 
 
-def test_all_labelled_images_are_seen(digits: Dataset) -> None:
+def test_all_labelled_images_are_seen(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     assert digits.labels is not None
     by_class = digits.take(np.argsort(digits.labels, kind="stable"))  # as folders of classes come
     made = digits.take(slice(0, 300))
+    monkeypatch.setattr(mixing, "IMAGES", 1280)
     for shown in (mixing.one_epoch(by_class, seed=1), mixing.all_of(by_class, [made], seed=1)):
         assert shown.labels is not None
         counts = np.bincount(shown.labels)
