@@ -61,12 +61,16 @@ def refused(kind: type[DigitsmithError], match: str, parameter: str = "") -> Ite
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_table_of_operators() -> Iterator[None]:
-    """Let torch's exporter list its operators once: for every export anew, that takes longer than all else in it."""
+    """Let torch's exporter list its operators once: for every export anew, that takes longer than all else in it.
+
+    They are private to torch: where another version has them elsewhere, tests only take longer.
+    """
     with pytest.MonkeyPatch.context() as patch:
         if "torch" in sys.modules:
-            from torch.onnx._internal.exporter._registration import ONNXRegistry
+            with contextlib.suppress(ImportError, AttributeError):
+                from torch.onnx._internal.exporter._registration import ONNXRegistry
 
-            patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
+                patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
         yield
 
 

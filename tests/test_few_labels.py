@@ -22,13 +22,14 @@ from digitsmith.records.run import Run
 from digitsmith.training import mixing
 from runs import contents
 
-SMALL = dataclasses.replace(mixing.RECIPE, layers=((8, 2), (16, 2)), epochs=1, lr=1e-2)
+SMALL = dataclasses.replace(mixing.RECIPE, layers=((8, 4), (16, 2)), epochs=1, lr=1e-2)
 
 
 def make_small(patch: pytest.MonkeyPatch) -> None:
     """Readers of a second, and generators without files."""
     patch.setattr(mixing, "RECIPE", SMALL)
-    patch.setattr(mixing, "IMAGES", 640)
+    patch.setattr(mixing, "MANY", dataclasses.replace(mixing.MANY, layers=SMALL.layers))
+    patch.setattr(mixing, "IMAGES", 320)
     patch.setattr(mixing, "GENERATED", 100)
     patch.setattr(mixing, "EPOCHS_WITH_UNLABELLED", 2)
     leave_weights_only(patch)

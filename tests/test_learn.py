@@ -429,7 +429,7 @@ def test_all_labelled_images_are_seen(digits: Dataset, monkeypatch: pytest.Monke
         assert counts.min() > 0.7 * counts.max()
 
 
-def test_the_commands_learn_read_and_study(capsys: pytest.CaptureFixture[str], digits: Dataset) -> None:
+def test_the_commands_learn_read_and_study(capsys: pytest.CaptureFixture[str], digits: Dataset, few: Path) -> None:
     def command(*words: str) -> str:
         with pytest.raises(SystemExit) as ended:
             main(list(words))
@@ -444,7 +444,7 @@ def test_the_commands_learn_read_and_study(capsys: pytest.CaptureFixture[str], d
     assert "of 360 images read" in said
     assert "Of 359 with a label" in said
     assert {row["shows"] for row in csv.DictReader(Path("a.csv").open())} <= {"yes", "no", ""}
-    said = command("study", "labels", "digits", "--per-class", "2", "--seeds", "2")
+    said = command("study", "labels", str(few), "--per-class", "2", "--seeds", "2")
     assert "what helps beside few real examples" in said
     assert "unlabelled:" in said
-    assert Path("labels-digits/scarce.json").is_file()
+    assert Path("labels-few/scarce.json").is_file()

@@ -28,6 +28,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings of a second."""
     recipe = mixing.Recipe(layers=((16, 4), (32, 2), (32, 1)), epochs=3, batch_size=32, lr=1e-2)
     monkeypatch.setattr(mixing, "RECIPE", recipe)
+    monkeypatch.setattr(mixing, "MANY", dataclasses.replace(mixing.MANY, layers=recipe.layers))
     monkeypatch.setattr(mixing, "IMAGES", 1600)
     monkeypatch.setattr(mixing, "GENERATED", 500)
     monkeypatch.setattr(mixing, "EPOCHS_WITH_UNLABELLED", 3)
@@ -113,23 +114,23 @@ def test_a_killed_study_goes_on_with_what_is_finished(
         digitsmith.scarce("some", "cut", **(options | {"model": "mnist"}))
 
 
-def test_numbers_arms_and_seeds_are_added_to_a_study(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_arms_and_seeds_are_added_to_a_study(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixing, "IMAGES", 320)
     monkeypatch.setattr(mixing, "GENERATED", 50)
-    first = digitsmith.scarce("digits", "study", per_class=[1], seeds=2, arms=["real"], progress=False)
-    more = digitsmith.scarce("digits", "study", per_class=[2], seeds=3, arms=["box"], progress=False)
+    first = digitsmith.scarce(few, "study", per_class=[1], seeds=2, arms=["real"], progress=False)
+    more = digitsmith.scarce(few, "study", per_class=[2], seeds=3, arms=["box"], progress=False)
     assert [(row.per_class, row.arm, row.seeds) for row in more.rows] == [
         (1, "real", 3), (1, "box", 3), (2, "real", 3), (2, "box", 3)
     ]  # fmt: skip
     assert set(first.cells) <= set(more.cells)
     assert more.complete
-    assert digitsmith.scarce("digits", "study", per_class=[1], seeds=2, arms=["real"], progress=False) == more
+    assert digitsmith.scarce(few, "study", per_class=[1], seeds=2, arms=["real"], progress=False) == more
 
 
-def test_images_without_labels_are_arms_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_without_labels_are_arms_of_their_own(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixing, "IMAGES", 320)
     arms = ["unlabelled", "discriminator"]
-    result = digitsmith.scarce("digits", "study", per_class=[2], seeds=2, arms=arms, progress=False)
+    result = digitsmith.scarce(few, "study", per_class=[2], seeds=2, arms=arms, progress=False)
     assert [(row.per_class, row.arm) for row in result.rows] == [(2, "real"), (2, "unlabelled"), (2, "discriminator")]
     assert (result.protocol.steps_with_unlabelled, result.protocol.steps_as_discriminator) == (3 * 10, 5)
     assert "with the other images, without labels" in result.verdicts[0]
@@ -138,14 +139,14 @@ def test_images_without_labels_are_arms_of_their_own(monkeypatch: pytest.MonkeyP
     assert "unlabelled" in digitsmith.write_report("study").read_text()
 
 
-def test_an_arm_that_is_done_in_another_way_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_arm_that_is_done_in_another_way_begins_anew(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixing, "IMAGES", 320)
     options = {"per_class": [2], "seeds": 2, "arms": ["unlabelled"], "progress": False}
-    before = digitsmith.scarce("digits", "study", **options)
+    before = digitsmith.scarce(few, "study", **options)
     wrong = tuple(cell.model_copy(update={"accuracy": 0.0}) for cell in before.cells)
     before.model_copy(update={"cells": wrong}).save(Path("study/scarce.json"))
     monkeypatch.setattr(studies, "METHOD", "another way")
-    after = digitsmith.scarce("digits", "study", **options)
+    after = digitsmith.scarce(few, "study", **options)
     assert (before.protocol.unlabelled, after.protocol.unlabelled) == (METHOD, "another way")
     assert [cell.accuracy for cell in after.cells if cell.arm == "real"] == [0.0, 0.0]  # as they were
     assert {cell for cell in after.cells if cell.arm != "real"} < set(before.cells)  # as they are, done in truth alike
@@ -212,10 +213,10 @@ def test_verdicts_say_what_digits_are_worth_and_what_cannot_be_told() -> None:
     assert "worth about more than 20 real" in beyond[0]
 
 
-def test_a_study_of_before_is_shown_and_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_of_before_is_shown_and_taken_up(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixing, "IMAGES", 320)
     options = {"per_class": [1], "seeds": 2, "arms": ["real"], "progress": False}
-    result = digitsmith.scarce("digits", "study", **options)
+    result = digitsmith.scarce(few, "study", **options)
     kept = json.loads(Path("study/scarce.json").read_text())
     for row in kept["rows"]:  # as they were before rows named what they are compared with
         for name in ("against", "p", "corrected"):
@@ -223,7 +224,7 @@ def test_a_study_of_before_is_shown_and_taken_up(monkeypatch: pytest.MonkeyPatch
     del kept["protocol"]["steps_as_discriminator"]
     Path("study/scarce.json").write_text(json.dumps(kept))
     assert "real examples only" in digitsmith.write_report("study").read_text()
-    assert digitsmith.scarce("digits", "study", **options).cells == result.cells
+    assert digitsmith.scarce(few, "study", **options).cells == result.cells
 
 
 def test_examples_of_few_are_among_those_of_many(digits: Dataset) -> None:

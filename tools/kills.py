@@ -179,6 +179,7 @@ def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
     tstr._LEAST_STEPS = 8  # how well a classifier learns is not what is looked at
     tstr.RECIPE = replace(tstr.RECIPE, epochs=1, batch_size=16)
     mixing.RECIPE = replace(mixing.RECIPE, epochs=1, layers=((8, 2), (8, 2)))
+    mixing.MANY = replace(mixing.MANY, layers=mixing.RECIPE.layers)
     mixing.IMAGES, mixing.GENERATED, mixing.EPOCHS_WITH_UNLABELLED = 640, 100, 2
     classifiers.RECIPE, classifiers.EPOCHS = replace(classifiers.RECIPE, steps=4, batch_size=8), 0
     small = {"layers": ((4, 4),), "features": 4, "hidden": 4, "epochs": 1, "numbers": 16, "batch_size": 8}
