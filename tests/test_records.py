@@ -20,7 +20,7 @@ from PIL import Image
 import digitsmith
 from conftest import refused
 from digitsmith.errors import DigitsmithError, ResultError, RunError
-from digitsmith.figures.curves import read_history
+from digitsmith.figures.history import read_history
 from digitsmith.figures.run import draw_figures
 from digitsmith.records.results import load_result
 from digitsmith.records.run import MetricsLine, Run

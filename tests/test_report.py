@@ -22,7 +22,8 @@ from rich.console import Console
 from browsers import browsing
 from digitsmith.config.loading import load_config
 from digitsmith.errors import DigitsmithError, OutputError, ResultError, RunError
-from digitsmith.figures.curves import KINDS, draw_curves, read_history
+from digitsmith.figures.curves import KINDS, draw_curves
+from digitsmith.figures.history import read_history
 from digitsmith.figures.run import draw_figures
 from digitsmith.records.base import Versions
 from digitsmith.records.evaluation import (

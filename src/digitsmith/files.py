@@ -151,6 +151,27 @@ def locked(folder: Path, busy: Callable[[], object], *, shared: bool = False) ->
         os.close(descriptor)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether another process holds a lock on a file at this moment; False where it cannot be known."""
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def remove_shared(path: Path) -> None:
     """Remove what lies in the place of a file to go on with, if writing to it would change another: a link, a pipe, …
 

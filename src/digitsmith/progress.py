@@ -5,6 +5,8 @@ notebook, and plain lines elsewhere; False is silence; any object with the two m
 """
 
 import contextlib
+import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -145,8 +147,37 @@ class Notebook(Lines):
         Stream(sys.stdout).write_line(text)
 
 
+class Messages:
+    """A line of JSON for each thing that is told, for the program that started this one; updates a few times a second.
+
+    `{"work": …, "done": …, "total": …, "detail": …}`, or `{"note": …}`.
+    """
+
+    def __init__(self, write: Callable[[str], Any] | None = None, every: float = 0.2) -> None:
+        self._write = write or Stream(sys.stderr).write_line
+        self._every = every
+        self._last: dict[str, float] = {}  # of each work: when it was last told
+
+    def update(self, work: str, done: int, total: int, detail: str = "") -> None:
+        """Write how far a piece of work is."""
+        now = time.monotonic()
+        if done >= total or now - self._last.get(work, -self._every) >= self._every:
+            self._last[work] = now
+            self._write(json.dumps({"work": work, "done": done, "total": total, "detail": detail}))
+
+    def note(self, text: str) -> None:
+        """Write a sentence."""
+        self._write(json.dumps({"note": text}))
+
+
+ASKED = "DIGITSMITH_PROGRESS"
+"""The variable of the environment with which a program that starts this one asks for `Messages`: `json`."""
+
+
 def _shown_here() -> Progress:
     """What suits the place where the program runs."""
+    if os.environ.get(ASKED) == "json":
+        return Messages()
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is not None and hasattr(shell, "kernel"):
         return Notebook()

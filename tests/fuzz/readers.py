@@ -27,7 +27,7 @@ from digitsmith.data.images.ink import settle_ink, to_ink
 from digitsmith.data.reading import Reading
 from digitsmith.evaluation.images import open_subject
 from digitsmith.evaluation.reference import choose_reference
-from digitsmith.figures.curves import read_history
+from digitsmith.figures.history import read_history
 from digitsmith.models.generator import Model
 from digitsmith.numbers.paper import Paper
 from digitsmith.numbers.patterns import MOST_CHARACTERS, parse

@@ -10,7 +10,8 @@ from PIL import Image
 
 from digitsmith.data.images.grid import save_png, tile, untile
 from digitsmith.errors import RunError
-from digitsmith.figures.curves import KINDS, draw_curves, read_history
+from digitsmith.figures.curves import KINDS, draw_curves
+from digitsmith.figures.history import read_history
 from digitsmith.files import staged_file
 from digitsmith.records.evaluation import check_picture
 from digitsmith.records.run import Run

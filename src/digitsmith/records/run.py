@@ -99,6 +99,7 @@ class Run:
         model: the exported generator.
         evaluation: the result of evaluating it.
         reader: the folder of the reader that labelled its images, if only few labels were used.
+        lock: a file that is locked while a process trains in the folder.
 
     Raises:
         RunError: a link in it that leads elsewhere, through which files of the user would be read or written.
@@ -118,6 +119,7 @@ class Run:
         self.model = folder / "model.onnx"
         self.evaluation = folder / "evaluation.json"
         self.reader = folder / "reader"
+        self.lock = folder / ".lock"
 
     def sample(self, epoch: int) -> Path:
         """A grid of images from fixed noise, after `epoch` epochs."""

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from digitsmith.config.loading import describe_keys, flatten
 from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import ResultError, RunError
-from digitsmith.figures.curves import History, read_history
+from digitsmith.figures.history import History, read_history
 from digitsmith.records.classifiers import Classifiers
 from digitsmith.records.evaluation import Evaluation, check_picture
 from digitsmith.records.learning import Learning

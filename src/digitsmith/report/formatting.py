@@ -1,6 +1,9 @@
 """How results are written: in the terminal and on the page alike."""
 
-from digitsmith.records.evaluation import Group, Measure
+from digitsmith.records.base import Record, Versions
+from digitsmith.records.cells import SeedsStudy
+from digitsmith.records.evaluation import Evaluation, Group, Measure
+from digitsmith.records.study import Study
 
 GROUPS: dict[Group, tuple[str, str]] = {
     "fidelity": ("Fidelity", "How close are they to real images?"),
@@ -48,3 +51,35 @@ def amount_and_error(measure: Measure) -> str:
 def direction(measure: Measure) -> str:
     """Which way is better."""
     return {"up": "higher", "down": "lower", "near": "as real"}[measure.better]
+
+
+def protocol(result: Evaluation | Study | SeedsStudy) -> dict[str, str]:
+    """How a result was measured: what people call each fact, and the fact."""
+    facts = {
+        "Subject": result.subject,
+        "Subject, sha256": "" if isinstance(result, SeedsStudy) else result.subject_sha256,
+        "Reference": result.reference.title,
+        "Reference, sha256": result.reference.sha256,
+        "Held out": result.held_out.title,
+        "Held out, sha256": result.held_out.sha256,
+    }
+    for key, value in result.protocol:
+        title = type(result.protocol).model_fields[key].title
+        label = title or key.capitalize().replace("_sha256", ", sha256").replace("_", " ")
+        if isinstance(value, Record) and not isinstance(value, Versions):
+            value = ", ".join(
+                setting(name, chosen)
+                for name, chosen in value
+                if chosen is not None and chosen is not False and chosen != ""
+            )
+        facts[label] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return facts
+
+
+def setting(name: str, value: object) -> str:
+    """A setting as people say it: layers are (width, stride) pairs, a size is height x width."""
+    if name == "layers" and isinstance(value, tuple):
+        value = ", ".join(f"{width} (stride {stride})" for width, stride in value)
+    elif name == "resize" and isinstance(value, tuple):
+        value = "x".join(map(str, value))
+    return f"{name.replace('_', ' ')} {value}"

@@ -12,17 +12,16 @@ from matplotlib.figure import Figure
 
 from digitsmith.errors import OutputError, ResultError, printable
 from digitsmith.figures.cells import draw_accuracies
-from digitsmith.figures.curves import KINDS, OF_LEARNING, History, Kind, draw_curves, learning_history
+from digitsmith.figures.curves import KINDS, OF_LEARNING, Kind, draw_curves, learning_history
+from digitsmith.figures.history import History
 from digitsmith.figures.lengths import draw_lengths
 from digitsmith.files import staged_file
-from digitsmith.records.base import Record, Versions
-from digitsmith.records.cells import TITLES, CellStudy, SeedsStudy
+from digitsmith.records.cells import TITLES, CellStudy
 from digitsmith.records.classifiers import Classifiers
 from digitsmith.records.evaluation import Evaluation, Measure
 from digitsmith.records.learning import RESULT, Learning
 from digitsmith.records.results import require_comparable
 from digitsmith.records.scarce import Scarce
-from digitsmith.records.study import Study
 from digitsmith.records.written_numbers import TEACHERS, WrittenNumbers
 from digitsmith.report.chapters import Chapter, data_uri, read_chapters
 from digitsmith.report.commands import (
@@ -34,7 +33,16 @@ from digitsmith.report.commands import (
     scarce_command,
     tstr_command,
 )
-from digitsmith.report.formatting import GROUPS, NUMBERS, STUDIES, amount, amount_and_error, direction
+from digitsmith.report.formatting import (
+    GROUPS,
+    NUMBERS,
+    STUDIES,
+    amount,
+    amount_and_error,
+    direction,
+    protocol,
+    setting,
+)
 from digitsmith.untrusted import reading
 
 _IN_FOLDERS = ("scarce.json", "classifiers.json", "numbers.json", RESULT)
@@ -97,15 +105,24 @@ def write_report(subjects: str | Path | Sequence[str | Path], out: str | Path | 
             raise OutputError(
                 f"{out} is what the report is about, and would be overwritten: choose another place.", parameter="out"
             )
-        chapters = read_chapters(paths)
-    page = _environment().get_template("page.html.j2").render(
+        page = render_report(paths)
+    with staged_file(out) as staged:
+        staged.write_text(page, encoding="utf-8")
+    return out
+
+
+def render_report(paths: Sequence[Path]) -> str:
+    """The page on run folders and JSON files of results, as HTML. One call at a time: Matplotlib's settings are global.
+
+    Raises:
+        ResultError, RunError, ConfigError: as `read_chapters`; results that cannot be compared.
+    """
+    chapters = read_chapters(paths)
+    return _environment().get_template("page.html.j2").render(
         chapters=chapters,
         comparison=_compare(chapters) if len(chapters) > 1 else None,
         repeat=command("report", *paths),
     )  # fmt: skip
-    with staged_file(out) as staged:
-        staged.write_text(page, encoding="utf-8")
-    return out
 
 
 def _environment() -> jinja2.Environment:
@@ -126,7 +143,7 @@ def _environment() -> jinja2.Environment:
         "curves": _curves,
         "learning_curves": _learning_curves,
         "learning_facts": _learning_facts,
-        "protocol": _protocol,
+        "protocol": protocol,
         "accuracy_curves": _accuracy_curves,
         "length_curves": _length_curves,
         "STUDIES": STUDIES,
@@ -164,37 +181,6 @@ def _beside_real(measure: Measure) -> str:
     if measure.key == "frechet_ratio":
         return "1.0: as close to real images as held-out real ones."
     return f"{measure.meaning} Real images: {amount(measure, measure.real)}."
-
-
-def _protocol(result: Evaluation | Study | SeedsStudy) -> dict[str, str]:
-    facts = {
-        "Subject": result.subject,
-        "Subject, sha256": "" if isinstance(result, SeedsStudy) else result.subject_sha256,
-        "Reference": result.reference.title,
-        "Reference, sha256": result.reference.sha256,
-        "Held out": result.held_out.title,
-        "Held out, sha256": result.held_out.sha256,
-    }
-    for key, value in result.protocol:
-        title = type(result.protocol).model_fields[key].title
-        label = title or key.capitalize().replace("_sha256", ", sha256").replace("_", " ")
-        if isinstance(value, Record) and not isinstance(value, Versions):
-            value = ", ".join(
-                _setting(name, setting)
-                for name, setting in value
-                if setting is not None and setting is not False and setting != ""
-            )
-        facts[label] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return facts
-
-
-def _setting(name: str, value: object) -> str:
-    """A setting as people say it: layers are (width, stride) pairs, a size is height x width."""
-    if name == "layers" and isinstance(value, tuple):
-        value = ", ".join(f"{width} (stride {stride})" for width, stride in value)
-    elif name == "resize" and isinstance(value, tuple):
-        value = "x".join(map(str, value))
-    return f"{name.replace('_', ' ')} {value}"
 
 
 def _accuracy_curves(result: CellStudy) -> Picture:
@@ -235,7 +221,7 @@ def _learning_facts(result: Learning) -> dict[str, str]:
         facts["Without labels"] = f"{training.unlabelled:,} images"
     if training.generated:
         facts["Generated"] = f"{training.generated.images:,} digits of the model {training.generated.model}"
-    settings = [_setting(name, value) for name, value in training.classifier]
+    settings = [setting(name, value) for name, value in training.classifier]
     return facts | {
         "Network": ", ".join(settings),
         "Done": f"{training.steps:,} steps, seed {training.seed}, on {training.device}",

@@ -52,8 +52,8 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         RunError: another process is training there.
     """
-    path = folder / ".lock"  # a file, which network file systems can lock, too
-    lock = FileLock(path, blocking=False)
+    path = Run(folder).lock  # a file, which network file systems can lock, too
+    lock = FileLock(path, timeout=0.5)  # whoever looks whether it is held has it for a moment
     with writing(folder):
         remove_shared(path)  # some versions of filelock empty the file
         try:
