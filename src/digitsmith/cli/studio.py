@@ -12,12 +12,19 @@ def studio(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Run folders or .onnx files whose models are offered beside the one in the box; the first is shown "
-            "when the page opens.",
+            help="Run folders, which the pages Learn and Judge show, too, or .onnx files: their models are offered "
+            "beside the one in the box, the first of them when the page opens.",
             metavar="RUN...",
             show_default=False,
         ),
     ] = None,
+    runs: Annotated[
+        Path,
+        typer.Option(
+            help="Where trainings that are started on a page put their runs; those in it are shown, too.",
+            metavar="FOLDER",
+        ),
+    ] = Path("runs"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens; 0 takes a free one.")] = 8000,
     host: Annotated[
         str,
@@ -31,27 +38,34 @@ def studio(
     export: Annotated[
         Path | None,
         typer.Option(
-            help="Write the pages into a new folder instead, for any web server: they work below any path.",
+            help="Write the pages Make, Play and, with the runs that are named, Learn into a new folder instead, for "
+            "any web server: they work below any path.",
             metavar="FOLDER",
         ),
     ] = None,
 ) -> None:
-    """Make digits and play against a GAN on a page in your browser.
+    """Make digits, see a GAN learn, and play against it, on pages in your browser.
 
     \b
     digitsmith studio
     digitsmith studio runs/mnist --port 8080
-    digitsmith studio --export site
+    digitsmith studio --runs trainings
+    digitsmith studio runs/gan --export site
 
     Make: digits by class, seed and style, saved as pictures or data sets; the images of a seed are those of
-    `digitsmith generate`. Play: draw a digit, and see how it is read; tell real digits from made ones. The models run
-    in the browser, and nothing is fetched from elsewhere. Ctrl-C ends it.
+    `digitsmith generate`. Learn: how a GAN works, on a real run, and trainings that are started, watched, stopped and
+    resumed on the page. Play: draw a digit, and see how it is read; tell real digits from made ones. Judge: runs are
+    evaluated, reported and compared.
 
-    Needs the extra studio; --export does not.
+    Models run in the browser, trainings and evaluations in processes of their own. A page can be closed meanwhile; the
+    studio's end (Ctrl-C) stops trainings with their state saved, and says how to resume them. Nothing is fetched from
+    elsewhere, but MNIST, if it is trained on.
+
+    Needs the extra studio, and train to train; --export needs neither.
     """
     from digitsmith.studio.catalogue import studio as gather
 
-    gathered = gather(models or ())
+    gathered = gather(models or (), None if export is not None else runs)
     if export is not None:
         from digitsmith.studio.export import export_site
 
@@ -76,4 +90,8 @@ def studio(
     def tell(address: str) -> None:
         typer.echo(f"The studio: {address}\nCtrl-C ends it.")
 
-    serve(gathered, host=host, port=port, open_browser=not no_browser, told=tell)
+    stopped = serve(gathered, host=host, port=port, open_browser=not no_browser, told=tell)
+    if stopped:
+        typer.echo("Trainings were stopped, and their state is saved. To continue:")
+        for command in stopped:
+            typer.echo(f"  {command}")

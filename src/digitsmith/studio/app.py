@@ -1,21 +1,15 @@
-"""The studio as a web application: the catalogue and the models it names, and the static pages."""
+"""The studio as a web application: the catalogue and the models it names, runs, and the static pages."""
 
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Path, Response
-from pydantic import BaseModel
 from starlette.staticfiles import StaticFiles
 
 from digitsmith.records.studio import Catalogue
+from digitsmith.studio.api import Problem, add_api
 from digitsmith.studio.catalogue import STATIC, Studio
 
 _BINARY = "application/octet-stream"
-
-
-class Problem(BaseModel):
-    """An answer to what cannot be answered."""
-
-    detail: str
 
 
 def app_of(studio: Studio) -> FastAPI:
@@ -41,5 +35,6 @@ def app_of(studio: Studio) -> FastAPI:
         lasting = {"cache-control": "private, max-age=604800, immutable"}  # the key is of the content
         return Response(content, media_type=_BINARY, headers=lasting)
 
+    add_api(app, studio.shelf)
     app.mount("/", StaticFiles(directory=STATIC, html=True))
     return app

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import uvicorn
 
 from digitsmith.errors import ConfigError, reason
+from digitsmith.report.commands import command
 from digitsmith.studio.app import app_of
 from digitsmith.studio.catalogue import Studio
 from digitsmith.studio.guard import Guard, is_loopback
@@ -22,8 +23,8 @@ _LEAVE = 2  # seconds that open connections get when the studio ends
 def serve(
     studio: Studio, *, host: str = "127.0.0.1", port: int = 8000, open_browser: bool = True,
     told: Callable[[str], None] = lambda address: None,
-) -> None:  # fmt: skip
-    """Serve the studio until the process is interrupted.
+) -> list[str]:  # fmt: skip
+    """Serve the studio until the process is interrupted. Then trainings that it started are stopped as by Ctrl-C.
 
     Args:
         studio: what is served.
@@ -31,6 +32,9 @@ def serve(
         port: 0 takes a free one.
         open_browser: open the page in the user's browser, too.
         told: gets the address, with the token if one is demanded, once the studio can be reached.
+
+    Returns:
+        The commands that go on with these.
 
     Raises:
         ConfigError: nothing can listen at that address and port.
@@ -48,8 +52,13 @@ def serve(
         told(address)
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        with contextlib.suppress(KeyboardInterrupt):  # how a studio ends
-            uvicorn.Server(config).run(sockets=[listening])
+        try:
+            with contextlib.suppress(KeyboardInterrupt):  # how a studio ends
+                uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            stopped = studio.shelf.jobs.end()
+    places = studio.shelf.places()
+    return [command("train", resume=True, out=places[key]) for key in stopped if key in places]
 
 
 def _listen(host: str, port: int) -> socket.socket:
