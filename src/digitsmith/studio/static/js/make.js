@@ -1,6 +1,7 @@
 // The page Make: what is wished for, the sheet of digits, and the command that makes the same.
 
 import { start as startBetween } from "./between.js";
+import { quoted } from "./command.js";
 import { paint, repaint, weigh } from "./digits.js";
 import { MOST_BYTES } from "./model-file.js";
 import { Runtime, get, latest } from "./runtime.js";
@@ -224,10 +225,6 @@ function showCommand({ model: of, seed, count, chosen, style, stroke }) {
   $("command-title").textContent = same
     ? "The same on the command line:"
     : "On the command line, without the chosen style and stroke:";
-}
-
-function quoted(text) {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\"'\"'")}'`;
 }
 
 function say(text) {
