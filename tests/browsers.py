@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+SECONDS = 120.0  # that anything may take, on a machine that does much else
 
 
 @contextlib.contextmanager
@@ -26,3 +28,27 @@ def browsing() -> Iterator["Browser"]:
             yield browser
         finally:
             browser.close()
+
+
+class watched:
+    """A page of a new context; at the end, whatever went wrong on it is an error of the test."""
+
+    def __init__(self, browser: Any, **options: Any) -> None:
+        self.context = browser.new_context(accept_downloads=True, **options)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(SECONDS * 1000)
+        self.wrong: list[str] = []
+        self.page.on("console", lambda message: self.wrong.append(message.text))
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("request", self._see)
+
+    def _see(self, request: Any) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "blob:")):
+            self.wrong.append(request.url)
+
+    def __enter__(self) -> Any:
+        return self.page
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.context.close()
+        assert kind or self.wrong == []

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass
@@ -24,11 +25,16 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(*arguments: str) -> Iterator[Running]:
-    """`digitsmith studio` at a free port, until the block ends."""
+def running(*arguments: str, folder: Path | None = None, largest_file: int = 0) -> Iterator[Running]:
+    """`digitsmith studio` at a free port, in a folder, until the block ends.
+
+    `largest_file` is a limit in bytes that stands in for a full disk: a write beyond it fails in the kernel.
+    """
     command = [sys.executable, "-m", "digitsmith.cli", "studio", "--no-browser", "--port", "0", *arguments]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    if largest_file:
+        command = ["prlimit", f"--fsize={largest_file}", *command]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder) as process:
         try:
             assert process.stdout is not None
             first = process.stdout.readline()

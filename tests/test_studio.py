@@ -67,8 +67,10 @@ def test_an_exported_site_has_all_that_its_pages_name(tmp_path: Path) -> None:
     catalogue = Catalogue.model_validate_json((folder / "studio.json").read_bytes())
     for model in (*catalogue.models, catalogue.box, catalogue.reader, catalogue.detector):
         assert (folder / "models" / f"{model.key}.onnx").stat().st_size == model.bytes
+    left_out = {STATIC / "learn.html", STATIC / "judge.html"}  # there is no run, and no server
     for file in STATIC.rglob("*"):
-        assert (folder / file.relative_to(STATIC)).exists()
+        assert (folder / file.relative_to(STATIC)).exists() == (file not in left_out)
+    assert "learn.html" not in (folder / "index.html").read_text(encoding="utf-8")
     with refused(OutputError, "not empty"):
         export_site(studio(), folder)
 
@@ -163,8 +165,10 @@ def test_every_answer_has_its_schema(served: Running) -> None:
     schemathesis = pytest.importorskip("schemathesis", reason="needs schemathesis")
     schema = schemathesis.openapi.from_url(f"{served.address}openapi.json")
     operations = [result.ok() for result in schema.get_all_operations()]
-    assert {operation.path for operation in operations} == {"/studio.json", "/models/{key}.onnx"}
+    assert {operation.path for operation in operations} >= {"/studio.json", "/models/{key}.onnx", "/runs/{key}.json"}
     for operation in operations:
+        if operation.path in ("/events", "/trainings"):  # one has no end, the other begins what takes long
+            continue
         modes = list(schemathesis.GenerationMode) if "{" in operation.path else [schemathesis.GenerationMode.POSITIVE]
         for mode in modes:
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import digitsmith
-from browsers import browsing
+from browsers import SECONDS, browsing, watched
 from digitsmith.data.formats import idx
 from digitsmith.data.images.grid import untile
 from digitsmith.studio.catalogue import studio
@@ -25,7 +25,6 @@ from tiny_models import a_model
 
 pytest.importorskip("fastapi", reason="needs the extra studio")
 
-SECONDS = 120.0  # that anything may take, on a machine that does much else
 THREE = [(0.32, 0.25), (0.5, 0.18), (0.66, 0.28), (0.62, 0.42), (0.46, 0.48), (0.64, 0.54), (0.7, 0.7), (0.55, 0.82),
          (0.33, 0.77)]  # fmt: skip
 
@@ -50,30 +49,6 @@ def page(browser: Any) -> Iterator[Any]:
     """A page that must say nothing on the console, and load nothing from elsewhere."""
     with watched(browser) as one:
         yield one
-
-
-class watched:
-    """A page of a new context; at the end, whatever went wrong on it is an error of the test."""
-
-    def __init__(self, browser: Any, **options: Any) -> None:
-        self.context = browser.new_context(accept_downloads=True, **options)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(SECONDS * 1000)
-        self.wrong: list[str] = []
-        self.page.on("console", lambda message: self.wrong.append(message.text))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("request", self._see)
-
-    def _see(self, request: Any) -> None:
-        if not request.url.startswith(("http://127.0.0.1:", "blob:")):
-            self.wrong.append(request.url)
-
-    def __enter__(self) -> Any:
-        return self.page
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self.context.close()
-        assert kind or self.wrong == []
 
 
 def made(page: Any, count: int) -> Any:
@@ -287,7 +262,7 @@ def test_an_exported_site_works_below_any_path(page: Any, tmp_path: Path) -> Non
         server.shutdown()
 
 
-@pytest.mark.parametrize("name", ["index.html", "play.html"])
+@pytest.mark.parametrize("name", ["index.html", "play.html", "learn.html", "judge.html"])
 @pytest.mark.parametrize(("width", "height", "scheme"), [(360, 740, "dark"), (1280, 900, "light")])
 def test_pages_fit_and_are_accessible(
     browser: Any, served: Running, name: str, width: int, height: int, scheme: Any
@@ -304,6 +279,11 @@ def test_pages_fit_and_are_accessible(
             made(page, 100)
             page.locator("#way[data-place]").wait_for()
             page.locator("#written[aria-label='90210, written by hand']").wait_for()
+        elif name == "learn.html":
+            page.locator("#train").get_by_text("Settings").click()
+            page.locator("#knobs input").first.wait_for()
+        elif name == "judge.html":
+            page.get_by_text("There is no run yet.").wait_for()
         else:
             page.get_by_text("Draw a digit.").wait_for()
             page.get_by_role("button", name="Show one").click()

@@ -128,8 +128,8 @@ async function judge() {
 }
 
 function show({ runs, measures, problem }) {
-  $("compared").hidden = !runs.length;
-  if (!runs.length) return;
+  $("compared").hidden = runs.length < 2; // the report of one has its measures
+  if (runs.length < 2) return;
   $("unlike").hidden = !problem;
   $("unlike").textContent = problem;
   const table = $("measures");
