@@ -163,7 +163,7 @@ function powers(low, high) {
   return Array.from({ length: count + 1 }, (_, i) => low * 10 ** i);
 }
 
-const short = (value) => Number(value.toPrecision(3)).toLocaleString("en");
+const short = (value) => Number(value.toPrecision(3)).toLocaleString("en", value >= 10_000 ? { notation: "compact" } : {});
 
 function text(content, attributes) {
   const element = drawn("text", attributes);
