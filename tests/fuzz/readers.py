@@ -36,6 +36,7 @@ from digitsmith.progress import listening
 from digitsmith.records.base import Frame, ReadOptions
 from digitsmith.records.run import Run
 from digitsmith.report.page import write_report
+from digitsmith.studio.shelf import Shelf, key_of
 from digitsmith.training import checkpoint
 from digitsmith.training.metrics_log import MetricsLog
 from digitsmith.training.start import find_start
@@ -140,6 +141,9 @@ def _lines(place: Path) -> None:
 def _metrics(place: Path) -> None:
     run = Run(place)
     tolerated(lambda: read_history(run.read_metrics()))
+    shelf = Shelf([place])
+    shelf.runs()  # says of each run what is wrong with it
+    tolerated(lambda: shelf.story(key_of(place)))
     MetricsLog(run, 3).close()
 
 

@@ -209,6 +209,9 @@ def _run(job: Job, record: RunRecord, few: FewLabels | None, *, resume: bool) ->
             job.progress.note(f"All {job.epochs:,} epochs were trained before: nothing is left to train.")
         if not run.real.exists():
             samples.save_real(run, job.data, config)
+        if record.state != "training":  # it is taken up again: killed from now on, it was not stopped
+            record = record.model_copy(update={"state": "training"})
+            record.save(run.record)
         invite(job, state)
         try:
             finished = train_epochs(job, state)
