@@ -77,8 +77,8 @@ def kill_trainings(of: Running) -> None:
 def test_a_training_is_started_watched_stopped_resumed_and_killed(page: Any, tmp_path: Path) -> None:
     with running(folder=tmp_path) as one:
         page.goto(f"{one.address}learn.html")
-        page.get_by_role("alert").get_by_text("There is no run yet.").wait_for()
-        page.get_by_text("Settings").click()
+        page.get_by_text("There is no run yet.").wait_for()
+        page.locator("#train summary").click()
         page.get_by_label("Epochs", exact=True).fill("60")
         page.get_by_label("Batch size").fill("1000")  # one step an epoch
         command = page.locator("#command")

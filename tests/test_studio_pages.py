@@ -280,7 +280,7 @@ def test_pages_fit_and_are_accessible(
             page.locator("#way[data-place]").wait_for()
             page.locator("#written[aria-label='90210, written by hand']").wait_for()
         elif name == "learn.html":
-            page.locator("#train").get_by_text("Settings").click()
+            page.locator("#train summary").click()
             page.locator("#knobs input").first.wait_for()
         elif name == "judge.html":
             page.get_by_text("There is no run yet.").wait_for()

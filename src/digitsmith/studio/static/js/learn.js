@@ -21,11 +21,12 @@ async function main() {
   await feed.start();
   const named = location.hash.slice(1);
   const first = feed.runs.find(({ key }) => key === named) ?? feed.runs.find(({ state }) => state === "training") ?? feed.runs[0];
-  if (feed.live) startTraining({ begun: (key) => choose(key), report });
-  $("train").hidden = !feed.live;
+  const ready = feed.live ? startTraining({ begun: (key) => choose(key), report }) : null;
   fillChoices();
   if (first) await choose(first.key);
   else describe();
+  await ready; // what is above it, and what is in it, does not push it down any more
+  $("train").hidden = !feed.live;
 }
 
 function listen() {
@@ -92,12 +93,12 @@ function describe() {
   else $("share").removeAttribute("value");
   $("stop").hidden = !(run?.ours && run.job?.running);
   $("resume").hidden = !run?.resumable || !feed.live;
-  const told = gone ? "" : run?.problem || (run?.job?.running ? run.job.notes.at(-1) ?? "" : "");
+  const none = feed.live ? "There is no run yet. Train one below: the digits that come with Digitsmith take a few minutes." : "No run was exported with this site.";
+  const told = gone ? "" : !view.key ? none : run?.problem || (run?.job?.running ? run.job.notes.at(-1) ?? "" : "");
   $("told").hidden = !told;
   $("told").textContent = told;
   $("told").classList.toggle("problem", Boolean(run?.problem));
   $("story").hidden = !feed.stories.has(view.key);
-  if (!view.key) report(new Error(feed.live ? "There is no run yet. Train one below: the digits that come with Digitsmith take a few minutes." : "No run was exported with this site."));
 }
 
 function said({ state, done, epochs, job, ours, resumable }) {

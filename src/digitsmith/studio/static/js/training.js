@@ -9,7 +9,8 @@ const $ = (id) => document.getElementById(id);
 export function start({ begun, report }) {
   let workshop = null;
   const turned = new Map(); // keys that are not as in the preset, with their values
-  open().catch(report);
+  const preset = () => workshop.presets.find(({ name }) => name === $("wish").elements.preset.value);
+  return open().catch(report);
 
   async function open() {
     workshop = await (await get("workshop.json")).json();
@@ -39,8 +40,6 @@ export function start({ begun, report }) {
     label.append(box, title, hint);
     return label;
   }
-
-  const preset = () => workshop.presets.find(({ name }) => name === $("wish").elements.preset.value);
 
   function showKnobs() {
     $("knobs").replaceChildren(...preset().knobs.map(knob));
