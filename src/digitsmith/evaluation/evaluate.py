@@ -89,6 +89,9 @@ def evaluate(
         return evaluate_images(_images(task, listener), task, listener)
 
 
+_ENOUGH = 0.75  # of the images: where fewer can be drawn at the frequencies of others, all are compared as they come
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """What is compared with what, and how.
@@ -247,7 +250,7 @@ def _task(count: int, subject: Subject, real: RealImages, extractor: FeatureExtr
     if not isinstance(subject.content, Dataset):
         return replace(task, wanted=np.resize(known[known >= 0], n))
     most = most_alike(subject.content, known)
-    return task if most < least else replace(task, count=min(n, most), wanted=known)
+    return task if most < max(least, _ENOUGH * n) else replace(task, count=min(n, most), wanted=known)
 
 
 def _images(task: Task, progress: Progress) -> Dataset:

@@ -102,7 +102,8 @@ class DigitStatistics:
 
 def _shares(sample: Sample) -> NDArray[np.float64]:
     weights = np.ones(len(sample.predictions)) if sample.weights is None else sample.weights
-    shares: NDArray[np.float64] = np.bincount(sample.predictions.digits, weights, len(DIGITS)) / weights.sum()
+    counts = np.bincount(sample.predictions.digits, weights, len(DIGITS))
+    shares: NDArray[np.float64] = np.minimum(counts / weights.sum(), 1.0)  # sums of weights are rounded
     return shares
 
 
