@@ -11,12 +11,12 @@ from torch import nn
 
 import digitsmith
 from conftest import micro, refused
+from digitsmith import interrupts
 from digitsmith.config.loading import load_config
 from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError
 from digitsmith.models.noise import noise
 from digitsmith.records.run import Run
-from digitsmith.training import loop
 from digitsmith.training.export import export
 from digitsmith.training.setup import settle
 from digitsmith.training.styles import StyledGenerator, find_styles
@@ -126,7 +126,7 @@ def test_a_resumed_run_keeps_its_styles(kinds: Dataset, monkeypatch: pytest.Monk
     whole = digitsmith.train("residual", kinds, "whole", changes=STYLED, progress=False).run
     answers = itertools.chain([False] * 7, itertools.repeat(True))
     with monkeypatch.context() as patch:
-        patch.setattr(loop.interrupts, "noted", lambda: contextlib.nullcontext(lambda: next(answers)))
+        patch.setattr(interrupts, "noted", lambda: contextlib.nullcontext(lambda: next(answers)))
         assert not digitsmith.train("residual", kinds, "parted", changes=STYLED, progress=False).finished
     monkeypatch.setattr("digitsmith.training.train.find_styles", None)  # they are read, not found again
     parted = digitsmith.train(None, kinds, "parted", resume=True, progress=False).run
