@@ -2,10 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from digitsmith.data.labels import DIGITS
 from digitsmith.evaluation.images import Subject
 from digitsmith.evaluation.measures.verdicts import ENOUGH, near_real
 from digitsmith.evaluation.metrics import Moments, total_variation
@@ -21,7 +17,7 @@ def on_images(samples: Sets[Sample], subject: Subject, real: RealImages) -> list
     notes = []
     images, labels = samples.generated.images, samples.generated.labels
     if subject.kind == "data" and samples.generated.labelled and samples.held_out.labelled:
-        mixed = total_variation(_shares(samples.generated), _shares(samples.held_out))
+        mixed = total_variation(samples.generated.label_shares, samples.held_out.label_shares)
         if mixed > _OTHER_MIX:
             drawn = samples.generated.weights is not None
             notes.append(
@@ -47,15 +43,6 @@ def on_images(samples: Sets[Sample], subject: Subject, real: RealImages) -> list
     if subject.sha256 == real.held_out.record.sha256:
         notes.append("These are held-out images themselves: any difference from the real values is chance.")
     return notes
-
-
-def _shares(sample: Sample) -> NDArray[np.float64]:
-    assert sample.labels is not None
-    labelled = sample.labels >= 0
-    weights = None if sample.weights is None else sample.weights[labelled]
-    counts = np.bincount(sample.labels[labelled], weights, len(DIGITS))
-    shares: NDArray[np.float64] = counts / counts.sum()
-    return shares
 
 
 def on_ranks(moments: Sets[Moments]) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.labels import DIGITS
 from digitsmith.evaluation import metrics
 from digitsmith.evaluation.metrics import Moments
 from digitsmith.evaluation.neighbours import Features
@@ -80,6 +81,24 @@ class Sample:
     predictions: Predictions
     labels: NDArray[np.int64] | None
     weights: NDArray[np.float64] | None = None
+
+    @property
+    def classified_shares(self) -> NDArray[np.float64]:
+        """How often each digit is classified: float64[10], of the whole data set that the images were drawn from."""
+        return self._shares(self.predictions.digits)
+
+    @property
+    def label_shares(self) -> NDArray[np.float64]:
+        """How often each digit is among the labels, of which there are some: float64[10], of the whole data set."""
+        assert self.labels is not None
+        return self._shares(self.labels)
+
+    def _shares(self, digits: NDArray[np.int64]) -> NDArray[np.float64]:
+        weights = np.ones(len(digits)) if self.weights is None else self.weights
+        there = digits >= 0
+        counts = np.bincount(digits[there], weights[there], len(DIGITS))
+        shares: NDArray[np.float64] = np.minimum(counts / counts.sum(), 1.0)  # sums of weights are rounded
+        return shares
 
     @property
     def labelled(self) -> bool:

@@ -7,12 +7,11 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
 from digitsmith.errors import DigitsmithError
-from digitsmith.records.run import Run
 from digitsmith.records.studio import Judgement, Runs, RunStory, Started, Wish, Workshop
 from digitsmith.studio import workshop
 from digitsmith.studio.events import MOST_STREAMS, Streams
 from digitsmith.studio.judgement import judge, report
-from digitsmith.studio.shelf import Shelf
+from digitsmith.studio.shelf import GoneError, Shelf
 
 _REPORT_POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
@@ -48,18 +47,15 @@ def add_api(app: FastAPI, shelf: Shelf) -> None:
 
     async def refuse(_: Request, error: Exception) -> Response:
         assert isinstance(error, DigitsmithError)
-        return JSONResponse({"detail": error.message}, 409)
+        return JSONResponse({"detail": error.message}, _status(error))
 
     app.add_exception_handler(DigitsmithError, refuse)
     app.include_router(_reading(shelf))
     app.include_router(_starting(shelf))
 
 
-def _found(shelf: Shelf, key: str) -> Run:
-    try:
-        return shelf.find(key)
-    except DigitsmithError as error:
-        raise HTTPException(404, error.message) from error
+def _status(error: DigitsmithError) -> int:
+    return 404 if isinstance(error, GoneError) else 409
 
 
 def _reading(shelf: Shelf) -> APIRouter:
@@ -74,19 +70,16 @@ def _reading(shelf: Shelf) -> APIRouter:
     @router.get("/runs/{key}.json", responses=_NO_RUN)
     def read_story(key: Key) -> RunStory:
         """All that is shown of a run."""
-        _found(shelf, key)
         return shelf.story(key)
 
     @router.get("/runs/{key}/real.png", response_class=Response, responses=_PNG | _NO_RUN)
     def read_real(key: Key) -> Response:
         """Real images, arranged as the samples."""
-        _found(shelf, key)
         return Response(shelf.picture(key, "real"), media_type="image/png")
 
     @router.get("/runs/{key}/epoch-{epoch}.png", response_class=Response, responses=_PNG | _NO_RUN)
     def read_sample(key: Key, epoch: Annotated[int, Path(ge=0, le=10**7)]) -> Response:
         """Images of the same noise, after an epoch."""
-        _found(shelf, key)
         return Response(shelf.picture(key, epoch), media_type="image/png")
 
     @router.get("/workshop.json")
@@ -97,7 +90,7 @@ def _reading(shelf: Shelf) -> APIRouter:
     @router.get("/judgement.json", responses=_NO_RUN)
     def read_judgement(run: Compared) -> Judgement:
         """What was measured of runs, side by side."""
-        return judge({key: _found(shelf, key).folder for key in run})
+        return judge({key: shelf.find(key).folder for key in run})
 
     page: dict[int | str, dict[str, Any]] = {
         200: {"content": {"text/html": {"schema": {"type": "string"}}}},
@@ -112,8 +105,7 @@ def _reading(shelf: Shelf) -> APIRouter:
         try:
             drawn = report({key: shelf.find(key).folder for key in run})
         except DigitsmithError as error:
-            gone = not all(key in shelf.places() for key in run)
-            return PlainTextResponse(error.message, 404 if gone else 409, headers)
+            return PlainTextResponse(error.message, _status(error), headers)
         return Response(drawn, media_type="text/html", headers=headers)
 
     stream = _said(_503="Too many pages follow.")
@@ -140,7 +132,6 @@ def _starting(shelf: Shelf) -> APIRouter:
     @router.post("/runs/{key}/resume", responses=_REFUSED)
     def resume(key: Key) -> Started:
         """Go on with a training."""
-        _found(shelf, key)
         return workshop.resume(shelf, key)
 
     @router.post("/runs/{key}/stop", responses=_REFUSED)
@@ -151,7 +142,6 @@ def _starting(shelf: Shelf) -> APIRouter:
     @router.post("/runs/{key}/evaluate", responses=_REFUSED)
     def evaluate(key: Key) -> Started:
         """Measure the digits of a run."""
-        _found(shelf, key)
         return workshop.evaluate(shelf, key)
 
     return router

@@ -20,7 +20,6 @@ from digitsmith.untrusted import read_bytes, reading
 _KEY = 16
 _MOST_RUNS = 200  # of the folder, the latest ones
 _PICTURE_BYTES = 2**24
-_GONE = "this run is not there any more: it was removed or renamed."
 
 Stamp = tuple[tuple[int, int], ...]
 """Of some files: when each was changed, in nanoseconds, and its size; whoever has read them need not read again."""
@@ -37,6 +36,10 @@ def is_run(folder: Path) -> bool:
         return (folder / "config.toml").is_file() and (folder / "run.json").is_file()
     except (OSError, ValueError):  # a name that can be no path
         return False
+
+
+class GoneError(RunError):
+    """A run that is not there, or not any more."""
 
 
 class Shelf:
@@ -67,13 +70,14 @@ class Shelf:
         """A run that is there.
 
         Raises:
-            RunError: it is not, or its links lead out of it.
+            GoneError: it is not.
+            RunError: its links lead out of it.
         """
         path = self._named.get(key) or self._begun.get(key)
         if path is None or not is_run(path):
             path = self.places().get(key)
         if path is None:
-            raise RunError(_GONE)
+            raise GoneError("this run is not there any more: it was removed or renamed.")
         return Run(path)
 
     def begin(self, path: Path) -> str:
@@ -94,6 +98,15 @@ class Shelf:
             ),
         )
 
+    def summary(self, key: str) -> RunSummary:
+        """What there is to say of one run.
+
+        Raises:
+            GoneError: it is not there.
+            RunError: its links lead out of it.
+        """
+        return _summary(key, self.find(key).folder, self.jobs.of(key), there=True)
+
     def recorded(self) -> Runs:
         """The runs that the user named, for a site where nothing changes."""
         summaries = (_summary(key, path, None, there=True) for key, path in self._named.items())
@@ -103,7 +116,8 @@ class Shelf:
         """All that is shown of a run.
 
         Raises:
-            RunError: it is not there, or cannot be read.
+            GoneError: it is not there.
+            RunError: it cannot be read.
             ConfigError: its config is damaged.
         """
         run = self.find(key)
@@ -114,7 +128,8 @@ class Shelf:
         """The grid of an epoch's samples, or of real images: a PNG.
 
         Raises:
-            RunError: it is not there, or is no picture.
+            GoneError: the run is not there.
+            RunError: the picture is not there, or is none.
         """
         run = self.find(key)
         path = run.real if which == "real" else run.sample(which)

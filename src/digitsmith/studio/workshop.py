@@ -33,8 +33,7 @@ def train(shelf: Shelf, wish: Wish) -> Started:
         OutputError: the folder of the run is there.
         RunError: too many commands run.
     """
-    if not _is_installed("torch"):
-        raise DependencyError(f"training needs torch: {install('train')}.")
+    _require_torch()
     changes = [f"{key}={value}" for key, value in wish.changes.items()]
     load_config(wish.preset, changes)
     if not wish.data.strip() or "\0" in wish.data:
@@ -62,14 +61,12 @@ def resume(shelf: Shelf, key: str) -> Started:
         DependencyError: torch is not installed.
         RunError: there is nothing left to do, or it is under way.
     """
-    if not _is_installed("torch"):
-        raise DependencyError(f"training needs torch: {install('train')}.")
-    run = shelf.find(key)
-    summary = next((one for one in shelf.runs().runs if one.key == key), None)
-    if summary is None or not summary.resumable:
+    _require_torch()
+    folder = shelf.find(key).folder
+    if not shelf.summary(key).resumable:
         raise RunError("this training cannot be resumed: it is under way, or nothing is left to do.")
-    shown = command("train", resume=True, out=run.folder)
-    shelf.jobs.start(key, "training", ["train", "--resume", f"--out={run.folder}"], shown)
+    shown = command("train", resume=True, out=folder)
+    shelf.jobs.start(key, "training", ["train", "--resume", f"--out={folder}"], shown)
     return Started(key=key, command=shown)
 
 
@@ -102,6 +99,11 @@ def evaluate(shelf: Shelf, key: str) -> Started:
     shown = command("evaluate", subject)
     shelf.jobs.start(key, "evaluation", ["evaluate", subject], shown)
     return Started(key=key, command=shown)
+
+
+def _require_torch() -> None:
+    if not _is_installed("torch"):
+        raise DependencyError(f"training needs torch: {install('train')}.")
 
 
 def _is_installed(library: str) -> bool:

@@ -81,7 +81,8 @@ class DigitStatistics:
     @classmethod
     def of(cls, samples: Sets[Sample]) -> "DigitStatistics":
         """From the digit-net's predictions and features."""
-        shares, predictions = samples.map(_shares), samples.map(lambda of: of.predictions)
+        predictions = samples.map(lambda of: of.predictions)
+        shares = samples.map(lambda of: of.classified_shares)
         spreads = predictions.map(lambda of: metrics.class_spread(of.features, of.digits, len(DIGITS)))
         with np.errstate(divide="ignore", invalid="ignore"):  # of a digit whose images are all the same
             generated, held_out = (spread / spreads.reference for spread in (spreads.generated, spreads.held_out))
@@ -98,13 +99,6 @@ class DigitStatistics:
             )
             for i in self.present
         )
-
-
-def _shares(sample: Sample) -> NDArray[np.float64]:
-    weights = np.ones(len(sample.predictions)) if sample.weights is None else sample.weights
-    counts = np.bincount(sample.predictions.digits, weights, len(DIGITS))
-    shares: NDArray[np.float64] = np.minimum(counts / weights.sum(), 1.0)  # sums of weights are rounded
-    return shares
 
 
 def digit_diversity(statistics: DigitStatistics) -> list[Measure]:

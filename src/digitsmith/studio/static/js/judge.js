@@ -138,14 +138,13 @@ function show({ runs, measures, problem }) {
   caption.textContent = "“Real”: the same measure of as many held-out real images. The verdicts show where to look.";
   const real = problem ? [] : ["real"]; // those that were measured differently have real values of their own
   line(table.createTHead(), ["Measure", ...real, ...runs.map(({ name, outdated }) => (outdated ? `${name} (its model has changed since)` : name))], "col");
+  const columns = 1 + real.length + runs.length;
   const body = table.createTBody();
   let group = "";
   for (const measure of measures) {
     if (measure.group !== group) {
       group = measure.group;
-      const row = line(body, [group], "colgroup");
-      row.className = "group";
-      row.firstChild.colSpan = 1 + real.length + runs.length;
+      heading(body, group, columns);
     }
     const row = line(body, [measure.title, ...real.map(() => measure.real.find(Boolean) ?? ""), ...measure.values], "row");
     const hint = Object.assign(document.createElement("span"), { className: "hint", textContent: `${measure.meaning} Better: ${measure.better}.` });
@@ -161,11 +160,16 @@ function show({ runs, measures, problem }) {
   line(body, ["Mode collapse", ...real.map(() => ""), ...runs.map(({ collapsed }) => (collapsed ? "yes" : "no"))], "row");
   const protocol = table.createTBody();
   protocol.className = "protocol";
-  const row = line(protocol, ["How it was measured"], "colgroup");
-  row.className = "group";
-  row.firstChild.colSpan = 1 + real.length + runs.length;
+  heading(protocol, "How it was measured", columns);
   const facts = [...new Set(runs.flatMap(({ protocol: of }) => Object.keys(of)))];
   for (const fact of facts) line(protocol, [fact, ...real.map(() => ""), ...runs.map(({ protocol: of }) => of[fact] ?? "")], "row");
+}
+
+// A row that heads those below it.
+function heading(part, text, columns) {
+  const row = line(part, [text], "colgroup");
+  row.className = "group";
+  row.firstChild.colSpan = columns;
 }
 
 // A row whose first cell heads it, or whose cells all head columns.
