@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import torch
+import torch.distributed.nn  # whose functions keep the group that there is when it is imported, with its threads
 from torch import distributed
 from torch.distributed.rendezvous import rendezvous
 
