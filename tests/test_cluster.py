@@ -24,6 +24,7 @@ from digitsmith.errors import WorkerError
 from digitsmith.models.generator import Model
 from digitsmith.shards.cluster import on_cluster
 from digitsmith.shards.partition import partition
+from digitsmith.shards.places import place_of
 from digitsmith.shards.work import Job, Made, Notes
 from test_shards import Deadly, stamps
 from test_write import contents
@@ -184,7 +185,7 @@ def test_the_bytes_are_those_of_one_process(connected: str, model: Model) -> Non
 
 def test_a_process_that_is_killed_costs_its_shard_once(connected: str) -> None:
     Path("made").mkdir()
-    job = Job(Deadly(at=1, times=1, graves=str(Path.cwd())), Path("made").absolute(), "")
+    job = Job(Deadly(at=1, times=1, graves=str(Path.cwd())), place_of("made").absolute(), "")
     made = list(on_cluster(job, partition(6, 6), connected, None, Notes()))
     assert all(isinstance(one, Made) for one in made), made
     assert sorted(one.number for one in made) == [0, 1, 2, 3, 4, 5]

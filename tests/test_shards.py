@@ -21,11 +21,13 @@ from digitsmith.models.generator import Model
 from digitsmith.models.noise import BLOCK
 from digitsmith.progress import Progress
 from digitsmith.records.dataset import DatasetRecord, GenerationRecord, ShardRecord
-from digitsmith.shards.content import content_of, verify
+from digitsmith.shards.content import content_of
 from digitsmith.shards.folder import begun
 from digitsmith.shards.partition import Partition, Shard, partition
 from digitsmith.shards.processes import TRIES, in_processes
+from digitsmith.shards.places import place_of
 from digitsmith.shards.ranks import rank_of
+from digitsmith.shards.verify import verify
 from digitsmith.shards.work import Job, Made
 from test_cli import Runner, run
 from test_write import contents
@@ -316,7 +318,7 @@ def test_a_folder_of_something_else_is_left_alone(model: Model) -> None:
 
 
 def test_a_machine_that_sees_another_folder_says_so(model: Model) -> None:
-    with begun(Path("made"), an_images(model), partition(1000, 4, BLOCK), resume=False) as (job, _):
+    with begun(place_of("made"), an_images(model), partition(1000, 4, BLOCK), resume=False) as (job, _):
         Path("made/shards.json").rename("shards.json")
         answer = job.do(partition(1000, 4, BLOCK)[0], 1)
         assert isinstance(answer, WorkerError)
@@ -367,7 +369,7 @@ class Deadly:
 @pytest.fixture
 def job() -> Job:
     Path("made").mkdir()
-    return Job(Deadly(at=1, times=1), Path("made").absolute(), "")
+    return Job(Deadly(at=1, times=1), place_of("made").absolute(), "")
 
 
 def test_a_process_that_is_killed_costs_its_shard_once(job: Job) -> None:

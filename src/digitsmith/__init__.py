@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from digitsmith.records.study import Study
     from digitsmith.records.written_numbers import WrittenNumbers
     from digitsmith.report.page import write_report
-    from digitsmith.shards.content import verify
+    from digitsmith.shards.verify import verify
     from digitsmith.studies.classifiers import classifiers
     from digitsmith.studies.scarce import scarce
     from digitsmith.studies.tstr import tstr
@@ -81,7 +81,7 @@ _HOMES = {
     "stream": "generation.stream",
     "train": "training.train",
     "tstr": "studies.tstr",
-    "verify": "shards.content",
+    "verify": "shards.verify",
     "write": "numbers.write",
     "write_report": "report.page",
     "written_numbers": "studies.written_numbers",

@@ -1,12 +1,11 @@
 """`digitsmith generate`."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 import digitsmith
-from digitsmith.cli.sharding import complete, sharded
+from digitsmith.cli.sharding import complete, inside, sharded
 from digitsmith.errors import ConfigError
 
 Format = Literal["idx", "npz", "png", "parquet", "webdataset"]
@@ -15,7 +14,13 @@ Split = Literal["train", "test"]
 
 @sharded
 def generate(
-    folder: Annotated[Path, typer.Argument(help="The folder to make. It must not hold anything.", metavar="FOLDER")],
+    folder: Annotated[
+        str,
+        typer.Argument(
+            help="The folder to make, or its address, such as s3://bucket/made. It must not hold anything.",
+            metavar="FOLDER",
+        ),
+    ],
     count: Annotated[int, typer.Option(help="How many images.", metavar="N")],
     model: Annotated[
         str | None,
@@ -57,10 +62,13 @@ def generate(
     digitsmith generate clean --count 60000 --min-confidence 0.9
     digitsmith generate part2 --count 1000000 --shard 2/4
     digitsmith generate many --count 10000000 --workers 8
+    digitsmith generate s3://bucket/made --count 10000000 --format webdataset
 
     The folder is written whole or not at all. Beside the images it gets preview.png, the first hundred of them, and
     dataset.json, which says how they were made. The shipped model generates 60,000 images in seconds, and needs neither
     torch nor a network. Shards are folders in it, each whole or not there; dataset.json comes last, when all are.
+    At an address (s3://, gs://, …; the extra remote) all is in shards. Credentials are those of the library: those in
+    the environment, or its own files.
     """
     loaded = digitsmith.load(model)
     chosen = None if labels is None else _parse_labels(labels, loaded.record.classes)
@@ -76,7 +84,7 @@ def generate(
     what = f"labels {names}" if names else "no labels (the model is unconditional)"
     height, width = loaded.record.image_size
     typer.echo(f"{made.count:,} images of {height}x{width}, {what}, in {folder}")
-    typer.echo(f"  {folder / 'preview.png'}  the first of them")
+    typer.echo(f"  {inside(folder, 'preview.png')}  the first of them")
     if made.min_confidence:
         every = made.count + made.refused
         typer.echo(f"Refused: {made.refused:,} of {every:,} generated images ({made.refused / every:.1%}).")

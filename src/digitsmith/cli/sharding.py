@@ -110,11 +110,18 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def complete(folder: Path) -> "DatasetRecord | None":
-    """What a folder says that was made; None, which is said, if shards of other processes are still missing."""
-    from digitsmith.data.formats import read_record
+def inside(folder: str, name: str) -> str:
+    """The path, or address, of a file in a folder."""
+    from digitsmith.stores import is_address
 
-    record = read_record(folder)
+    return f"{folder.rstrip('/')}/{name}" if is_address(folder) else str(Path(folder, name))
+
+
+def complete(folder: str) -> "DatasetRecord | None":
+    """What a folder says that was made; None, which is said, if shards of other processes are still missing."""
+    from digitsmith.shards.places import place_of
+
+    record = place_of(folder).record()
     if record is None:
         typer.echo(f"The shards of this process are finished. {folder} is complete when those of all others are.")
     elif record.shards:

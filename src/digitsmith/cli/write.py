@@ -7,7 +7,7 @@ import typer
 
 import digitsmith
 from digitsmith.cli.paper import styled
-from digitsmith.cli.sharding import complete, sharded
+from digitsmith.cli.sharding import complete, inside, sharded
 
 if TYPE_CHECKING:
     from digitsmith.config.style import Style
@@ -34,7 +34,13 @@ MADE = {
 @styled
 @sharded
 def write(
-    folder: Annotated[Path, typer.Argument(help="The folder to make. It must not hold anything.", metavar="OUT")],
+    folder: Annotated[
+        str,
+        typer.Argument(
+            help="The folder to make, or its address, such as s3://bucket/made. It must not hold anything.",
+            metavar="OUT",
+        ),
+    ],
     text: Annotated[
         str | None, typer.Option(help="This text each time, e.g. 90210.", metavar="TEXT", rich_help_panel=_WHAT)
     ] = None,
@@ -101,6 +107,7 @@ def write(
     digitsmith write amounts --from-file amounts.txt --wear heavy
     digitsmith write ours --text 90210 --count 20 --model runs/my-digits
     digitsmith write many --pattern '#{5}' --count 1000000 --workers 8
+    digitsmith write s3://bucket/many --pattern '#{5}' --count 1000000
 
     The digits of a number come from one hand. The box of each character is that of its ink, through all that happens to
     the paper. The folder is written whole or not at all; beside the annotations it gets preview.png, the first images
@@ -116,8 +123,8 @@ def write(
     made = record.numbers
     assert made is not None
     typer.echo(f"{made.count:,} images of numbers in {folder}")
-    typer.echo(f"  {folder / 'preview.png'}  the first of them, with the boxes of their characters")
+    typer.echo(f"  {inside(folder, 'preview.png')}  the first of them, with the boxes of their characters")
     for name in made.annotations:
         file, about = MADE[name]
-        typer.echo(f"  {folder / file}  {about.format(folder=folder)}")
+        typer.echo(f"  {inside(folder, file)}  {about.format(folder=folder)}")
     typer.echo(f"\nNext, numbers to validate with: the same command with another folder and --seed {made.seed + 1}.")

@@ -12,7 +12,9 @@ from digitsmith.generation.work import Images
 from digitsmith.models.generator import Model, load
 from digitsmith.progress import Progress, listening
 from digitsmith.records.dataset import FilesRecord
+from digitsmith.shards.places import place_of
 from digitsmith.shards.run import Sharding, run
+from digitsmith.stores import is_address
 
 
 def generate(
@@ -34,7 +36,7 @@ def generate(
     rank: tuple[int, int] | None = None,
     resume: bool = False,
     progress: Progress | bool = True,
-) -> Path:
+) -> Path | str:
     """Generate a labelled data set into a new folder, whole or not at all.
 
     Beside the data lie `dataset.json`, which says where they came from, and `preview.png`, the first hundred images.
@@ -68,7 +70,7 @@ def generate(
         progress: show how far it is; False is silence, and an object of one's own is told instead.
 
     Returns:
-        The folder.
+        The folder; its address, if it has one.
 
     Raises:
         ModelError: no such model, labels that it does not have, or images that never reach `min_confidence`.
@@ -82,7 +84,7 @@ def generate(
         >>> digitsmith.load_dataset(folder).images.shape
         (1000, 28, 28)
     """
-    how = Sharding(shard, shards, workers, ray, rank, resume)
+    how, place = Sharding(shard, shards, workers, ray, rank, resume), place_of(folder)
     if gzip and format != "idx":
         raise ConfigError(f"it is for the format idx; {format} needs none.", parameter="gzip")
     check_split(split)
@@ -94,5 +96,5 @@ def generate(
     with listening(progress) as progress:
         if str(folder) in TITLES:
             progress.note(f"{folder} is also the name of a data set: write ./{folder} where the folder is meant.")
-        run(work, Path(folder), how, progress)
-    return Path(folder)
+        run(work, place, how, progress)
+    return str(place) if is_address(folder) else Path(folder)

@@ -20,7 +20,9 @@ from digitsmith.numbers.texts import LOCALE, Drawn, Lines, Texts, fixed, read_li
 from digitsmith.numbers.work import Numbers
 from digitsmith.progress import Progress, listening
 from digitsmith.records.dataset import NumbersRecord
+from digitsmith.shards.places import place_of
 from digitsmith.shards.run import Sharding, run
+from digitsmith.stores import is_address
 
 _LOOKED_AT = 1000  # texts, before anything is written
 
@@ -89,7 +91,7 @@ def write(
     rank: tuple[int, int] | None = None,
     resume: bool = False,
     progress: Progress | bool = True,
-) -> Path:
+) -> Path | str:
     """Write numbers on paper, by hand, into a new folder, whole or not at all, to train other programs with.
 
     Give one of `text`, `pattern`, `kind` and `from_file`. Beside the annotations lie the folder `images` (but for
@@ -123,7 +125,7 @@ def write(
         progress: show how far it is; False is silence, and an object of one's own is told instead.
 
     Returns:
-        The folder.
+        The folder; its address, if it has one.
 
     Raises:
         ConfigError: an argument out of range, a pattern that cannot be understood, or a text that cannot be written.
@@ -139,7 +141,7 @@ def write(
         >>> sorted(entry.name for entry in folder.iterdir())
         ['coco.json', 'dataset.json', 'images', 'labels.txt', 'preview.png']
     """
-    how = Sharding(shard, shards, workers, ray, rank, resume)
+    how, place = Sharding(shard, shards, workers, ray, rank, resume), place_of(folder)
     formats, style = check_annotations(annotations), style_of(style)
     if image_format not in get_args(ImageFormat):
         raise ConfigError(f"{image_format!r:.60} is not known: use png or jpeg.", parameter="image_format")
@@ -171,8 +173,8 @@ def write(
     with listening(progress) as progress:
         if isinstance(texts, Lines) and texts.passed_over:
             progress.note(f"{from_file}: empty lines are passed over, {texts.passed_over:,} in all.")
-        run(Numbers(record, texts, model, pen), Path(folder), how, progress)
-    return Path(folder)
+        run(Numbers(record, texts, model, pen), place, how, progress)
+    return str(place) if is_address(folder) else Path(folder)
 
 
 def _count(wanted: Wanted, texts: Texts, count: int | None) -> int:

@@ -22,10 +22,14 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=2**14)
 
+    def as_file(self) -> bytes:
+        """What is in its file: JSON, in UTF-8."""
+        return (self.model_dump_json(indent=1) + "\n").encode()
+
     def save(self, path: Path) -> None:
         """Write it as JSON, whole or not at all."""
         with staged_file(path) as staged:
-            staged.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            staged.write_bytes(self.as_file())
 
 
 def check_class_names(classes: Sequence[str]) -> tuple[str, ...]:

@@ -4,16 +4,17 @@ import contextlib
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from digitsmith.data.reading import listed
 from digitsmith.errors import ConfigError, DigitsmithError, OutputError
 from digitsmith.models.noise import whole
 from digitsmith.models.running import cores
 from digitsmith.progress import Progress
+from digitsmith.shards.bucket import Bucket
 from digitsmith.shards.cluster import on_cluster
 from digitsmith.shards.folder import begun, finish, found_in
 from digitsmith.shards.partition import Partition, Shard, one_shard, partition
+from digitsmith.shards.places import Place
 from digitsmith.shards.processes import in_processes
 from digitsmith.shards.work import Job, Made, Work, differences, finished
 
@@ -88,26 +89,40 @@ def _check_rank(rank: tuple[int, int]) -> None:
         raise ConfigError(f"there is no rank {i} of {n}: they are counted from 0 to {n - 1}.", parameter="rank")
 
 
-def run(work: Work, folder: Path, how: Sharding, progress: Progress) -> None:
-    """Do work into a folder: all of it, or what falls to this process.
+def run(work: Work, place: Place, how: Sharding, progress: Progress) -> None:
+    """Do work into a folder: all of it, or what falls to this process. At an address it is always divided.
 
     Raises:
-        ConfigError, ModelError: no such parts.
+        ConfigError, ModelError: no such parts, or not there.
         OutputError: the folder holds something else already, or cannot be written.
         WorkerError: processes or a cluster that cannot be had, or end before their work is done.
         DigitsmithError: whatever the work raises.
     """
-    if not how.divided:
-        _run_whole(work, how.whole(work.count, work.block), folder, how.resume, progress)
+    if isinstance(place, Bucket):
+        _check_bucket(place, how)
+    elif not how.divided:
+        _run_whole(work, how.whole(work.count, work.block), place, how.resume, progress)
         return
     parts = how.parts(work.count, work.block)
-    with begun(folder, work, parts, resume=how.resume, ranks=how.rank is not None) as (job, plan):
+    with begun(place, work, parts, resume=how.resume, ranks=how.rank is not None) as (job, plan):
         size = sum(shard.bytes for shard in plan.shards)
-        progress.note(f"{len(parts):,} shards of {len(parts[0]):,} images, about {_size(size)} in all, in {folder}")
+        progress.note(f"{len(parts):,} shards of {len(parts[0]):,} images, about {_size(size)} in all, in {place}")
         mine = [*parts][how.rank[0] :: how.rank[1]] if how.rank else [*parts]
         made = _follow(job, mine, _made(job, mine, how, progress), progress)
         if how.rank is None or _add_others(job, parts, made):
             finish(job, plan, made)
+
+
+def _check_bucket(place: Bucket, how: Sharding) -> None:
+    """Refuse what makes no sense at an address."""
+    if how.shard is not None:
+        raise ConfigError(
+            f"at {place} all parts are made, each as a shard: leave it out, or make the part in a folder.",
+            parameter="shard",
+        )
+    for parameter in ("workers", "ray"):
+        if place.store.of_one_process and getattr(how, parameter) is not None:
+            raise ConfigError(f"{place} is in the memory of this process alone: leave it out.", parameter=parameter)
 
 
 def _add_others(job: Job, parts: Partition, made: dict[int, Made]) -> bool:
@@ -121,18 +136,18 @@ def _add_others(job: Job, parts: Partition, made: dict[int, Made]) -> bool:
     return True
 
 
-def _run_whole(work: Work, shard: Shard, folder: Path, resume: bool, progress: Progress) -> None:
+def _run_whole(work: Work, shard: Shard, place: Place, resume: bool, progress: Progress) -> None:
     """Make one part into the folder itself, on all cores."""
-    there = found_in(folder) if resume else None
+    there = found_in(place) if resume else None
     if there is None:
-        work.make(shard, folder, cores(), progress)
+        place.make(lambda folder: work.make(shard, folder, cores(), progress))
         return
     expected = work.record(shard.start, shard.stop)
     if wrong := differences(there, expected):
-        raise OutputError(f"{folder} holds other images, or the same in other files: {listed(wrong)}.")
-    if not finished(folder, expected):
-        raise OutputError(f"{folder} was changed since it was made: choose another place, or remove it first.")
-    progress.note(f"{folder} is complete: nothing is left to make.")
+        raise OutputError(f"{place} holds other images, or the same in other files: {listed(wrong)}.")
+    if not finished(place, expected):
+        raise OutputError(f"{place} was changed since it was made: choose another place, or remove it first.")
+    progress.note(f"{place} is complete: nothing is left to make.")
 
 
 def _made(job: Job, shards: Iterable[Shard], how: Sharding, progress: Progress) -> Generator[Made | DigitsmithError]:

@@ -1,19 +1,16 @@
 """Work that is done shard by shard, by anybody and in any order: each is found finished, or made whole."""
 
 import contextlib
-import hashlib
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from digitsmith.data.formats import PLANNED, RECORD, read_record
+from digitsmith.data.formats import PLANNED
 from digitsmith.errors import DataError, DigitsmithError, OutputError, WorkerError
-from digitsmith.files import writing
 from digitsmith.progress import Progress
 from digitsmith.records.dataset import DatasetRecord
-from digitsmith.shards.content import content_of
 from digitsmith.shards.partition import Shard
+from digitsmith.shards.places import Place
 
 _MAY_DIFFER = ("model", "trained_on", "from_file", "refused")
 """What records of the same images may say of them in other words, and what is known only when they are made."""
@@ -85,12 +82,12 @@ class Job:
 
     Attributes:
         work: what is asked for.
-        folder: in which each shard gets one of its own.
+        place: the folder in which each shard gets one of its own.
         planned: SHA-256 of the folder's `shards.json`, by which it is known on other machines; empty if it need not be.
     """
 
     work: Work
-    folder: Path
+    place: Place
     planned: str
 
     def do(self, shard: Shard, threads: int) -> Made | DigitsmithError:
@@ -102,17 +99,11 @@ class Job:
             return error
 
     def _require_seen(self) -> None:
-        if not self.planned:
-            return
-        try:
-            seen = hashlib.sha256((self.folder / PLANNED).read_bytes()).hexdigest()
-        except OSError:
-            seen = ""
-        if seen != self.planned:
+        if self.planned and self.place.planned != self.planned:
             import socket
 
             raise WorkerError(
-                f"{socket.gethostname()} does not see {self.folder} as it was begun: choose a place that all machines "
+                f"{socket.gethostname()} does not see {self.place} as it was begun: choose a place that all machines "
                 f"share, and leave {PLANNED} in it alone."
             )
 
@@ -120,22 +111,20 @@ class Job:
         """A shard that another has finished just now; None if nobody has."""
         with contextlib.suppress(DataError):
             expected = self.work.record(shard.start, shard.stop)
-            record = read_record(self.folder / shard.name)
+            record = (self.place / shard.name).record()
             if record and record.content and not differences(record, expected):
                 return _made(shard, record, found=True)
         return None
 
     def _do(self, shard: Shard, threads: int) -> Made:
-        place, expected, notes = self.folder / shard.name, self.work.record(shard.start, shard.stop), Notes()
+        place, expected, notes = self.place / shard.name, self.work.record(shard.start, shard.stop), Notes()
         if record := finished(place, expected):
             return _made(shard, record, found=True)
-        if place.exists() or place.is_symlink():
+        if place.remove():
             notes.note(f"{place} was damaged, or held other images: it is made again.")
-            with writing(place):
-                remove(place)
         try:
-            self.work.make(shard, place, threads, notes)
-            record = read_record(place)
+            place.make(lambda folder: self.work.make(shard, folder, threads, notes))
+            record = place.record()
         except OutputError:  # another may have made it meanwhile, whose driver was killed
             record = finished(place, expected)
             if record is None:
@@ -150,22 +139,13 @@ def _made(shard: Shard, record: DatasetRecord, *, found: bool = False, notes: tu
     return Made(shard.number, record.content.bytes, record.content.sha256, refused, found, notes)
 
 
-def finished(folder: Path, expected: DatasetRecord) -> DatasetRecord | None:
+def finished(place: Place, expected: DatasetRecord) -> DatasetRecord | None:
     """The record of a folder that holds what is expected, whole and unchanged; None if it does not."""
     with contextlib.suppress(DataError, OSError, ValueError):
-        record = read_record(folder) if folder.is_dir() else None
-        if record and record.content and not differences(record, expected) and content_of(folder) == record.content:
+        record = place.record()
+        if record and record.content and not differences(record, expected) and place.keeps(record.content):
             return record
     return None
-
-
-def remove(place: Path) -> None:
-    """Remove a file, a link, or a folder; its record goes first, so that the rest is taken for nothing finished."""
-    if place.is_dir() and not place.is_symlink():
-        (place / RECORD).unlink(missing_ok=True)
-        shutil.rmtree(place)
-    else:
-        place.unlink()
 
 
 def differences(there: DatasetRecord, asked: DatasetRecord) -> list[str]:

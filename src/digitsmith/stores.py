@@ -1,0 +1,272 @@
+"""Places that have an address, such as `s3://bucket/made`: buckets, and what else fsspec and its libraries reach.
+
+The libraries find credentials by themselves: in the environment, in files of their own, or from the machine that they
+run on. None is taken from an address, and what they say of an error is shown without anything that may be one.
+"""
+
+import contextlib
+import errno
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+from digitsmith.errors import DependencyError, DigitsmithError, install, reason
+
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_AUTHORITY = re.compile(r"(?P<user>[^@]*@)?(\[[^\]@]*\]|[^:@]*)(:[0-9]*)?")
+_EXTRA = ("s3", "s3a", "gs", "gcs")
+"""Whose libraries the extra `remote` has."""
+
+_NAMED = ("abfs", "abfss", "sftp", "ssh")
+"""In whose addresses a name may stand before an @."""
+
+_SECRETS = re.compile(
+    r"(?<=//)[^/\s]*@|(?<=\?)[^\s\"']+|[\w-]*(key|token|secret|signature|password|credential)[\w-]*[\"']?\s*[=:]\s*\S+",
+    re.IGNORECASE,
+)
+_BLOCK = 2**23  # bytes that are read at a time
+
+
+def is_address(text: object) -> bool:
+    """Whether that is an address, and neither a name nor a path."""
+    return isinstance(text, str) and _ADDRESS.match(text) is not None
+
+
+def _checked(address: str, kind: type[DigitsmithError]) -> str:
+    """An address without the slash at its end. One that may hold a secret is refused: addresses are shown and kept.
+
+    Raises:
+        DigitsmithError: of `kind`.
+    """
+    scheme, _, rest = address.partition("://")
+    scheme = scheme.lower()
+    authority = _AUTHORITY.fullmatch(rest.partition("/")[0])
+    user = authority["user"] if authority else None
+    if ("@" in rest and authority is None) or (user and (":" in user or scheme not in _NAMED)):
+        raise kind(
+            f"an address of {scheme}:// has a name or a password before an @: leave it out, as addresses are shown and "
+            f"kept. Credentials belong into the environment, or a file of the library for {scheme}://."
+        )
+    if scheme in ("file", "local"):
+        raise kind(f"{address:.100} is on this machine: give the path itself.")
+    if scheme in ("http", "https"):
+        raise kind(f"folders cannot be listed at {scheme}://: download the files, and give the path of their folder.")
+    parts = rest.split("/")
+    if "::" in rest or "?" in rest or not rest.isprintable() or {".", ".."} & {*parts} or not any(parts):
+        raise kind(f"{address:.100} is no address of one place, such as s3://bucket/folder: correct it.")
+    return address.rstrip("/")
+
+
+@dataclass(frozen=True)
+class Store:
+    """A file, or a folder, at an address.
+
+    Attributes:
+        address: without a slash at its end.
+        kind: of its errors.
+    """
+
+    address: str
+    kind: type[DigitsmithError]
+
+    @classmethod
+    def at(cls, address: str, kind: type[DigitsmithError]) -> "Store":
+        """What is at an address; nothing is asked of it yet.
+
+        Raises:
+            DigitsmithError: of `kind`: it is no address, or of a kind that nobody knows.
+            DependencyError: the library for it is not installed.
+        """
+        store = cls(_checked(address, kind), kind)
+        _ = store._fs
+        return store
+
+    def __str__(self) -> str:
+        return self.address
+
+    def __truediv__(self, name: str) -> "Store":
+        return Store(f"{self.address}/{name}", self.kind)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Store, (self.address, self.kind)  # each process makes connections of its own
+
+    @property
+    def name(self) -> str:
+        """The last part of the address."""
+        return self.address.rpartition("/")[2]
+
+    @property
+    def of_one_process(self) -> bool:
+        """Whether no other process sees what is put there."""
+        return self.address.lower().startswith("memory:")
+
+    def read(self, name: str, most: int) -> bytes | None:
+        """The content of a file in the folder; None if there is none.
+
+        Raises:
+            ValueError: it has more than so many bytes.
+        """
+        path = self._path(name)
+        with self._asked("read"):
+            try:
+                content = cast(bytes, self._fs.cat_file(path, start=0, end=most + 1))
+            except FileNotFoundError:
+                return None
+            except OSError:
+                if self._fs.size(path) != 0:  # an empty one has no first byte
+                    raise
+                content = b""
+        if len(content) > most:
+            raise ValueError(f"it has more than {most:,} bytes")
+        return content
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a small file, whole."""
+        with self._asked("written"):
+            self._fs.pipe_file(self._path(name), content)
+
+    def write_new(self, name: str, content: bytes) -> bool:
+        """Put a small file if there is none of that name. Where a store knows no such condition, it is looked up.
+
+        Returns:
+            False if there is one with another content.
+        """
+        path = self._path(name)
+        with self._asked("written"):
+            try:
+                self._fs.pipe_file(path, content, mode="create")
+                return True
+            except FileExistsError:
+                return self.read(name, len(content)) == content  # of a put that was repeated, as its answer was lost
+            except (TypeError, ValueError, NotImplementedError):
+                pass
+            except OSError as error:
+                if error.errno != errno.ENOSYS:
+                    raise
+            if self._fs.exists(path):
+                return self.read(name, len(content)) == content
+            self._fs.pipe_file(path, content)
+            return True
+
+    def put(self, folder: Path, names: Sequence[str]) -> None:
+        """Put files of a local folder, in any order, each of them whole."""
+        with self._asked("written"):
+            if not self._fs.async_impl:  # it has folders; of a bucket that is not there, s3fs would make one
+                for parent in {PurePosixPath(name).parent.as_posix() for name in names}:
+                    self._fs.makedirs(self._path("" if parent == "." else parent), exist_ok=True)
+            self._fs.put([str(folder / name) for name in names], [self._path(name) for name in names])
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove files of the folder."""
+        with self._asked("written"):
+            if names:
+                self._fs.rm([self._path(name) for name in names])
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of all files in the folder, by their paths from there, in order; empty if there is nothing.
+
+        Raises:
+            DigitsmithError: it cannot be listed, or a name leads out of the folder.
+        """
+        root, sizes = self._path(), dict[str, int]()
+        with self._asked("read"):
+            self._fs.invalidate_cache()
+            for path, entry in self._fs.find(root, detail=True).items():
+                if path.startswith(f"{root}/") and not path.endswith("/"):
+                    sizes[path[len(root) + 1 :]] = int(entry["size"])
+        for name in sizes:
+            if {"", ".", ".."} & {*name.split("/")} or {"\\", ":", "\0"} & {*name}:
+                raise self.kind(f"{self.address} holds {name!r:.100}, which can be no file of a folder: remove it.")
+        return dict(sorted(sizes.items()))
+
+    def names(self) -> list[str]:
+        """Names of the files and folders that are directly in the folder; of a file, its own."""
+        with self._asked("read"):
+            self._fs.invalidate_cache()
+            try:
+                found = self._fs.ls(self._path(), detail=False)
+            except FileNotFoundError:
+                return []
+        return [name for path in found if (name := path.rstrip("/").rpartition("/")[2])]
+
+    def file_size(self) -> int | None:
+        """Bytes of the file that this is; None if it is none."""
+        with self._asked("read"):
+            self._fs.invalidate_cache()
+            try:
+                entry = self._fs.info(self._path())
+            except FileNotFoundError:
+                return None
+        return int(entry["size"]) if entry["type"] == "file" else None
+
+    def sha256(self, name: str) -> str:
+        """The hash of a file in the folder, which is read piece by piece."""
+        digest = hashlib.sha256()
+        with self._asked("read"), self._fs.open(self._path(name), "rb", block_size=_BLOCK) as file:
+            while piece := file.read(_BLOCK):
+                digest.update(piece)
+        return digest.hexdigest()
+
+    def fetch(self, names: Sequence[str], folder: Path) -> None:
+        """Get files of the folder, or the one that this is (an empty name), into a local folder."""
+        places = [folder / name if name else folder for name in names]
+        for parent in {place.parent for place in places}:
+            parent.mkdir(parents=True, exist_ok=True)
+        with self._asked("read"):
+            self._fs.get([self._path(name) for name in names], [str(place) for place in places])
+
+    @cached_property
+    def _fs(self) -> Any:
+        scheme = self.address.partition("://")[0].lower()
+        try:
+            import fsspec
+        except ImportError as error:
+            raise DependencyError(f"{scheme}:// needs fsspec: {install('remote')}.") from error
+        try:
+            fsspec.get_filesystem_class(scheme)
+        except ImportError as error:
+            mend = install("remote") if scheme in _EXTRA else reason(error)
+            raise DependencyError(f"{scheme}:// needs another library: {mend}.") from error
+        except ValueError as error:
+            raise self.kind(
+                f"{scheme}:// is no kind of address that is known: use s3://, gs://, or another of fsspec's."
+            ) from error
+        with self._asked("read"):
+            return fsspec.url_to_fs(self.address)[0]
+
+    def _path(self, name: str = "") -> str:
+        root = str(self._fs._strip_protocol(self.address)).rstrip("/")
+        return f"{root}/{name}" if name else root
+
+    @contextlib.contextmanager
+    def _asked(self, what: str) -> Iterator[None]:
+        """Whatever a library raises becomes an error of one line, in which there is no secret."""
+        try:
+            yield
+        except DigitsmithError:
+            raise
+        except Exception as error:
+            said = reason(error)
+            shown = _SECRETS.sub("…", said)
+            message = f"{self.address} cannot be {what} ({shown}): {_mend(error, what)}."
+            raise self.kind(message) from (error if shown == said else None)
+
+
+def _mend(error: Exception, what: str) -> str:
+    """What to do about an error of a library."""
+    name = type(error).__name__
+    if isinstance(error, PermissionError) or "Credential" in name or "Profile" in name or "Auth" in name:
+        return (
+            "see whether the credentials in the environment, or in the library's own files, are right, and may do that"
+        )
+    if isinstance(error, FileNotFoundError):
+        return "see whether there is such a bucket, or make it first"
+    if isinstance(error, NotImplementedError):
+        return f"what is of this kind is not {what}: choose another place"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space"
+    return "try again when the server answers and has room"
