@@ -24,8 +24,8 @@ from digitsmith.records.dataset import DatasetRecord, GenerationRecord, ShardRec
 from digitsmith.shards.content import content_of
 from digitsmith.shards.folder import begun
 from digitsmith.shards.partition import Partition, Shard, partition
-from digitsmith.shards.processes import TRIES, in_processes
 from digitsmith.shards.places import place_of
+from digitsmith.shards.processes import TRIES, in_processes
 from digitsmith.shards.ranks import rank_of
 from digitsmith.shards.verify import verify
 from digitsmith.shards.work import Job, Made

@@ -101,5 +101,9 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def short_name(source: str) -> str:
     """What a data set is called, for the names of what is made of it: `scans` for `../scans`, `scans.npz:test`."""
+    from digitsmith.stores import is_address
+
+    if is_address(source):
+        return re.sub(r":(train|test)$", "", source).rstrip("/").rpartition("/")[2] or "data"
     path = Path(source.partition(":")[0]).resolve()
     return (path.stem if path.is_file() else path.name) or "data"

@@ -124,7 +124,8 @@ def write(
     assert made is not None
     typer.echo(f"{made.count:,} images of numbers in {folder}")
     typer.echo(f"  {inside(folder, 'preview.png')}  the first of them, with the boxes of their characters")
+    first = inside(folder, record.shards[0].name) if record.shards else folder
     for name in made.annotations:
         file, about = MADE[name]
-        typer.echo(f"  {inside(folder, file)}  {about.format(folder=folder)}")
+        typer.echo(f"  {inside(first, file)}  {about.format(folder=first)}")
     typer.echo(f"\nNext, numbers to validate with: the same command with another folder and --seed {made.seed + 1}.")

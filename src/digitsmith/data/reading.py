@@ -6,6 +6,8 @@ the rest.
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from digitsmith.errors import DataError
@@ -18,6 +20,18 @@ Column = Literal["image_column", "label_column"]
 
 UNREADABLE = "unreadable image"
 """What images that cannot be read are called among what is ignored."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of what is at an address, for as long as it is read."""
+
+    address: str
+    path: Path
+
+    def named(self, text: str) -> str:
+        """A text that speaks of the address, where it spoke of the copy."""
+        return text.replace(str(self.path), self.address)
 
 
 class Reading:
@@ -33,10 +47,15 @@ class Reading:
         examples: the name of the first file of each size.
         ignored: how many files of each kind are left out, such as "no image".
         ink: what was found, or asked for; empty for colour.
+        copy: what is read in the place of an address; None of a name or path.
     """
 
     def __init__(
-        self, options: ReadOptions | None = None, progress: Progress | None = None, before: "Reading | None" = None
+        self,
+        options: ReadOptions | None = None,
+        progress: Progress | None = None,
+        before: "Reading | None" = None,
+        copy: Copy | None = None,
     ) -> None:
         """A reading; of two splits, the second is told of the first, so that nothing is said twice."""
         self.options = options or ReadOptions()
@@ -49,6 +68,7 @@ class Reading:
         self.examples: dict[tuple[int, int], str] = {}
         self.ignored: Counter[str] = Counter()
         self.ink: Literal["", "dark", "bright"] = ""
+        self.copy = copy
         self._said: set[str] = before._said if before else set()
         self._looked_up: set[Column] = set()
 
@@ -76,6 +96,7 @@ class Reading:
 
     def note(self, text: str) -> None:
         """Say a sentence that the user should read, once."""
+        text = self.copy.named(text) if self.copy else text
         if text not in self.notes:
             self.notes.append(text)
         if text not in self._said:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from digitsmith.data import formats
 from digitsmith.data.assemble import fit
+from digitsmith.data.copies import copied
 from digitsmith.data.dataset import Dataset, check_image_size
 from digitsmith.data.downloads.cache import data_home, fetch
 from digitsmith.data.downloads.catalogue import REMOTES, TITLES
@@ -85,9 +86,9 @@ def load_dataset(
     """Load one split of a data set.
 
     Args:
-        source: a name from `digitsmith data`, or a path: class folders, images beside a table of labels, or files
-            such as IDX, .npz, .mat, .h5, .parquet, tar shards and tables of pixels. Either may end in `:train` or
-            `:test` to choose the split.
+        source: a name from `digitsmith data`, or a path or address (`s3://…`): class folders, images beside a table of
+            labels, or files such as IDX, .npz, .mat, .h5, .parquet, tar shards and tables of pixels. Any may end in
+            `:train` or `:test` to choose the split.
         split: which split, if the source does not say.
         resize: scale the images to this height and width, 8 to 128 pixels.
         ink: of grey images, whether ink is `dark` on bright paper, so that they are inverted, or `bright`; `auto`: it
@@ -161,6 +162,13 @@ def read_like(record: DataRecord) -> ReadOptions:
 
 def read_source(source: Source, reading: Reading) -> Dataset:
     """Load a split; `reading` says how, and is told what is found."""
+    if reading.copy is None:
+        with copied(source.name, reading.progress) as reading.copy:
+            return _read_here(source, reading)
+    return _read_here(source, reading)
+
+
+def _read_here(source: Source, reading: Reading) -> Dataset:
     data = _load(source, reading)
     reading.require_columns_looked_up(source.name)
     check_image_size(data, source.name)
@@ -182,6 +190,8 @@ def check_resize(resize: tuple[int, int]) -> None:
 
 def _load(source: Source, reading: Reading) -> Dataset:
     name, split, progress = source.name, source.split, reading.progress
+    if reading.copy:
+        return formats.read(reading.copy.path, split, reading)
     if name == "digits" or name in REMOTES:
         if _is_other_folder(name):
             progress.note(f"{name} is the data set of that name, not the folder here: write ./{name} for the folder.")

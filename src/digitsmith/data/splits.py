@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from digitsmith.data.copies import copied
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.formats import SPLITS, Split
-from digitsmith.data.reading import Reading, listed
+from digitsmith.data.reading import Copy, Reading, listed
 from digitsmith.data.sources import Source, read_source
 from digitsmith.errors import DataError, MissingSplitError
 from digitsmith.progress import Progress
@@ -45,11 +46,16 @@ def read_splits(source: Source, options: ReadOptions, progress: Progress) -> Spl
         DataError: it cannot be read, or its splits are of different ink, channels or classes.
         DownloadError: a named data set that could not be fetched.
     """
+    with copied(source.name, progress) as copy:
+        return _read_both(source, options, progress, copy)
+
+
+def _read_both(source: Source, options: ReadOptions, progress: Progress, copy: Copy | None) -> Splits:
     images: dict[Split, Dataset] = {}
     readings: dict[Split, Reading] = {}
     reading: Reading | None = None
     for split in (source.split, *(other for other in SPLITS if other != source.split)):
-        reading = Reading(options, progress, reading)
+        reading = Reading(options, progress, reading, copy)
         try:
             images[split] = read_source(Source(source.name, split), reading)
             readings[split] = reading

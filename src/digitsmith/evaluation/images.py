@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.data.copies import record_at
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.downloads.catalogue import TITLES
-from digitsmith.data.formats import read_record
 from digitsmith.data.images.framing import SIDE
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import Source, frame_of, read_source
@@ -20,6 +20,7 @@ from digitsmith.models.digitnet import as_digits
 from digitsmith.models.generator import Model, load, shipped
 from digitsmith.progress import Progress
 from digitsmith.records.base import ReadOptions
+from digitsmith.stores import is_address
 from digitsmith.untrusted import exists
 
 DEFAULT = Source("mnist")
@@ -107,9 +108,9 @@ def open_subject(
 
 def _frame_like(source: Source, reference: str | Path | None) -> ReadOptions:
     """How a data set is read to be framed as a named one is; what a model made, or has a name, is as it is."""
-    if source.name in TITLES or not exists(source.name):
+    if source.name in TITLES or not (is_address(source.name) or exists(source.name)):
         return ReadOptions()
-    record = read_record(Path(source.name))
+    record = record_at(source.name)
     frame = frame_of(Source.parse(str(reference or DEFAULT.name)).name)
     if frame is None or (record and record.generated):
         return ReadOptions()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from digitsmith.data import formats
+from digitsmith.data.copies import record_at
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.data.sources import Source, read_like
@@ -17,6 +17,7 @@ from digitsmith.models.generator import Model
 from digitsmith.progress import Progress
 from digitsmith.records.base import ReadOptions
 from digitsmith.records.evaluation import Part, ReferenceRecord
+from digitsmith.stores import is_address
 from digitsmith.untrusted import exists
 
 
@@ -83,9 +84,9 @@ def _maker(subject: Subject) -> str:
 def _data_of_files(name: str) -> Source | None:
     """What the model was trained on that made a folder of images, or the folder that a file is in."""
     path = Source.parse(name).name
-    if path in TITLES or not exists(path):
+    if path in TITLES or not (is_address(path) or exists(path)):
         return None
-    record = formats.read_record(Path(path))
+    record = record_at(path)
     trained_on = record.generated.trained_on if record and record.generated else ""
     return Source.parse(trained_on) if trained_on else None
 

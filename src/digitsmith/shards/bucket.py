@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from digitsmith.data import limits
+from digitsmith.data.copies import record_in
 from digitsmith.data.formats import PLANNED, RECORD, read_record
-from digitsmith.errors import DataError, DigitsmithError, OutputError
+from digitsmith.errors import DigitsmithError, OutputError
 from digitsmith.records.dataset import ContentRecord, DatasetRecord
 from digitsmith.shards.content import counted, summed
 from digitsmith.stores import Store
-from digitsmith.untrusted import reading
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,7 @@ class Bucket:
 
     def record(self) -> DatasetRecord | None:
         """What its `dataset.json` says; None if there is none."""
-        content = self.read(RECORD)
-        with reading(f"{self}/{RECORD}", DataError, "correct it, or remove it"):
-            return None if content is None else DatasetRecord.model_validate_json(content)
+        return record_in(self.store)
 
     def content(self) -> ContentRecord:
         """What its files hold; all are read."""
