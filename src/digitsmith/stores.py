@@ -141,16 +141,21 @@ class Store:
                 self._fs.pipe_file(path, content, mode="create")
                 return True
             except FileExistsError:
-                return self.read(name, len(content)) == content  # of a put that was repeated, as its answer was lost
+                return self._holds(name, content)  # of a put that was repeated, as its answer was lost
             except (TypeError, ValueError, NotImplementedError):
                 pass
             except OSError as error:
                 if error.errno != errno.ENOSYS:
                     raise
             if self._fs.exists(path):
-                return self.read(name, len(content)) == content
+                return self._holds(name, content)
             self._fs.pipe_file(path, content)
             return True
+
+    def _holds(self, name: str, content: bytes) -> bool:
+        with contextlib.suppress(ValueError):
+            return self.read(name, len(content)) == content
+        return False
 
     def put(self, folder: Path, names: Sequence[str]) -> None:
         """Put files of a local folder, in any order, each of them whole."""
