@@ -8,7 +8,7 @@ BIN := .venv/bin
 # time.
 SMALL := --set 'generator.widths=[64,32]' --set 'discriminator.widths=[32,64,64]'
 
-.PHONY: quickstart test check docs format bench build numbers model digitnet reader detector vendor people clean
+.PHONY: quickstart test check remote docs format bench build numbers model digitnet reader detector vendor people clean
 
 quickstart: .venv/.train
 	rm -rf quickstart
@@ -41,6 +41,10 @@ check: .venv/.dev
 	$(MAKE) test
 	$(BIN)/python tools/kills.py 10
 	$(BIN)/python tools/rank_kills.py 1
+
+# Shards in a bucket of an S3 server on this machine, which fails, is full, or refuses: a minute. Installs s3fs and moto.
+remote: .venv/.remote
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m remote tests/test_stores.py
 
 # The documentation site, without a connection: open build/site/index.html.
 docs: .venv/.dev
@@ -98,6 +102,10 @@ clean:
 .venv/.train: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,studio]'
+	@touch $@
+
+.venv/.remote: .venv/.dev
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[remote]' 'moto[server]>=5'
 	@touch $@
 
 .venv/.dev: pyproject.toml constraints.txt

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from digitsmith.errors import DependencyError, DigitsmithError, install, reason
 
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
 _AUTHORITY = re.compile(r"(?P<user>[^@]*@)?(\[[^\]@]*\]|[^:@]*)(:[0-9]*)?")
 _EXTRA = ("s3", "s3a", "gs", "gcs")
 """Whose libraries the extra `remote` has."""
@@ -56,7 +56,7 @@ def _checked(address: str, kind: type[DigitsmithError]) -> str:
     if scheme in ("http", "https"):
         raise kind(f"folders cannot be listed at {scheme}://: download the files, and give the path of their folder.")
     parts = rest.split("/")
-    if "::" in rest or "?" in rest or not rest.isprintable() or {".", ".."} & {*parts} or not any(parts):
+    if "::" in address or "?" in rest or not rest.isprintable() or {".", ".."} & {*parts} or not any(parts):
         raise kind(f"{address:.100} is no address of one place, such as s3://bucket/folder: correct it.")
     return address.rstrip("/")
 
@@ -116,8 +116,8 @@ class Store:
                 content = cast(bytes, self._fs.cat_file(path, start=0, end=most + 1))
             except FileNotFoundError:
                 return None
-            except OSError:
-                if self._fs.size(path) != 0:  # an empty one has no first byte
+            except OSError as error:
+                if error.errno != errno.EINVAL or self._fs.size(path) != 0:  # an empty one has no first byte
                     raise
                 content = b""
         if len(content) > most:
