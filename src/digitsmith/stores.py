@@ -255,7 +255,7 @@ class Store:
         except DigitsmithError:
             raise
         except Exception as error:
-            said = reason(error)
+            said = reason(error).rstrip(".")
             shown = _SECRETS.sub("…", said)
             message = f"{self.address} cannot be {what} ({shown}): {_mend(error, what)}."
             raise self.kind(message) from (error if shown == said else None)

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 def data(
     source: Annotated[
         str | None,
-        typer.Argument(help="A folder or file of images, or a named data set.", metavar="SOURCE", show_default=False),
+        typer.Argument(
+            help="A folder or file of images, its address (s3://bucket/made), or a named data set.",
+            metavar="SOURCE",
+            show_default=False,
+        ),
     ] = None,
     sheet: Annotated[
         Path | None,

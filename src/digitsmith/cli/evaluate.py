@@ -16,7 +16,8 @@ def evaluate(
     subject: Annotated[
         str,
         typer.Argument(
-            help="A model (shipped name, run folder or .onnx file), or a data set (name or path).", metavar="SUBJECT"
+            help="A model (shipped name, run folder or .onnx file), or a data set (name, path or address).",
+            metavar="SUBJECT",
         ),
     ],
     reference: Annotated[

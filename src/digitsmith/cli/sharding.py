@@ -55,7 +55,7 @@ _OPTIONS: Options = {
             str | None,
             typer.Option(
                 help="Make shards on a Ray cluster: its address, auto for the one that this machine belongs to, or "
-                "local for one that is started here. All its machines share the folder.",
+                "local for one that is started here. All its machines share the folder, or reach its address.",
                 metavar="ADDRESS",
                 rich_help_panel=_PANEL,
             ),

@@ -28,8 +28,8 @@ def train(
     data: Annotated[
         str | None,
         typer.Option(
-            help="The training images: a name from `digitsmith data`, or a path. Default: the data of the run that is "
-            "resumed, or whose config.toml is the preset; else digits.",
+            help="The training images: a name from `digitsmith data`, or a path or address. Default: the data of "
+            "the run that is resumed, or whose config.toml is the preset; else digits.",
             metavar="SOURCE",
         ),
     ] = None,
