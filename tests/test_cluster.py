@@ -237,17 +237,21 @@ def test_ctrl_c_ends_it_and_what_is_finished_is_kept(cluster: Cluster, whole: di
     assert {name: stamps(Path("made"))[name] for name in before} == before
 
 
+def raylets_here() -> set[int]:
+    return {one.pid for one in psutil.Process().children(recursive=True) if one.name() == "raylet"}
+
+
 def test_a_cluster_of_its_own(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     options = {"count": 600, "model": model, "shards": 3}
     notes = Notes()
-    before = signal.getsignal(signal.SIGTERM)
+    before, raylets = signal.getsignal(signal.SIGTERM), raylets_here()
     made = digitsmith.generate("made", ray="local", workers=1, progress=notes, **options)
-    assert notes.texts[1].startswith("Ray: 1 node, 1 cores")
+    assert notes.texts[1].startswith("Ray: 1 node, 1 core;")
     assert signal.getsignal(signal.SIGTERM) == before
     assert contents(made) == contents(digitsmith.generate("here", progress=False, **options))
-    assert not [one for one in psutil.Process().children(recursive=True) if "raylet" in one.name()]
+    assert raylets_here() == raylets
 
 
 def test_nodes_with_another_digitsmith_are_refused(cluster: Cluster, model: Model, tmp_path: Path) -> None:

@@ -28,6 +28,12 @@ _RETRIES = 10  # of a task whose process or node died
 _LEAST = 16  # tasks that wait for a core, so that a cluster which can grow does
 _PATIENCE = 60.0  # seconds without a finished shard, after which one may ask why
 _STORE = 100 * 2**20  # bytes of the object store of a cluster of our own, beside what is put there
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # else a cluster of our own would tell its makers that it is used
+    "RAY_agent_register_timeout_ms": "120000",  # it starts on a busy machine, too
+    "RAY_NUM_REDIS_GET_RETRIES": "2",  # of connecting to what answers, but is no cluster: each takes 40 seconds
+    "RAY_BACKEND_LOG_LEVEL": "error",
+}
 _COMPARED = ("digitsmith", "onnxruntime", "numpy")
 
 _opened: dict[str, Job] = {}  # in a worker process: the job that it is at, by its hash
@@ -55,8 +61,8 @@ def on_cluster(
     with _connected(ray, address, workers, len(content)):
         _compare_versions(ray, progress)
         nodes = [node for node in ray.nodes() if node["Alive"]]
-        named = f"{len(nodes):,} node{'s' * (len(nodes) > 1)}, {_cores(ray):,} cores"
-        progress.note(f"Ray: {named}; started, or found, in {time.monotonic() - start:.1f} s.")
+        of = f"{len(nodes):,} node{'s' * (len(nodes) != 1)}, {_cores(ray):,} core{'s' * (_cores(ray) != 1)}"
+        progress.note(f"Ray: {of}; started, or found, in {time.monotonic() - start:.1f} s.")
         stored, key = ray.put(content), hashlib.sha256(content).hexdigest()
         task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_make)
         todo, running, last = iter(shards), dict[Any, Shard](), time.monotonic()
@@ -104,9 +110,9 @@ def _taken(ray: ModuleType, done: Any, shard: Shard) -> Made | DigitsmithError:
 
 
 def _ray() -> ModuleType:
-    """Ray itself, which else would say that it is used to a server of its makers."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")  # it starts on a busy machine, too
+    """Ray itself."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     try:
         import ray
         import ray.exceptions
@@ -199,13 +205,11 @@ def _compare_versions(ray: ModuleType, progress: Progress) -> None:
     here = versions(_COMPARED)
     probe = ray.remote(num_cpus=0, max_retries=0)(versions)
     nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-    asked = {
-        node["NodeManagerAddress"]: probe.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(_COMPARED)
+    asked = [
+        probe.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(_COMPARED)
         for node in nodes
-    }
-    for node, answer in asked.items():
+    ]
+    for node, answer in zip((node["NodeManagerAddress"] for node in nodes), asked, strict=True):
         try:
             there = ray.get(answer)
         except ray.exceptions.RayError:  # it died meanwhile

@@ -106,7 +106,8 @@ def run(work: Work, place: Place, how: Sharding, progress: Progress) -> None:
     parts = how.parts(work.count, work.block)
     with begun(place, work, parts, resume=how.resume, ranks=how.rank is not None) as (job, plan):
         size = sum(shard.bytes for shard in plan.shards)
-        progress.note(f"{len(parts):,} shards of {len(parts[0]):,} images, about {_size(size)} in all, in {place}")
+        of = f"{len(parts):,} shard{'s' * (len(parts) > 1)} of {len(parts[0]):,} images"
+        progress.note(f"{of}, about {_size(size)} in all, in {place}")
         mine = [*parts][how.rank[0] :: how.rank[1]] if how.rank else [*parts]
         made = _follow(job, mine, _made(job, mine, how, progress), progress)
         if how.rank is None or _add_others(job, parts, made):
