@@ -8,7 +8,7 @@ BIN := .venv/bin
 # time.
 SMALL := --set 'generator.widths=[64,32]' --set 'discriminator.widths=[32,64,64]'
 
-.PHONY: quickstart test check remote docs format bench build numbers model digitnet reader detector vendor people clean
+.PHONY: quickstart test check remote cluster docs format bench build numbers model digitnet reader detector vendor people clean
 
 quickstart: .venv/.train
 	rm -rf quickstart
@@ -45,6 +45,10 @@ check: .venv/.dev
 # Shards in a bucket of an S3 server on this machine, which fails, is full, or refuses: a minute. Installs s3fs and moto.
 remote: .venv/.remote
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m remote tests/test_stores.py
+
+# Ray clusters on this machine, whose nodes, processes and drivers are killed: a minute or two. Installs Ray.
+cluster: .venv/.ray
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m cluster tests/test_cluster.py
 
 # The documentation site, without a connection: open build/site/index.html.
 docs: .venv/.dev
@@ -106,6 +110,10 @@ clean:
 
 .venv/.remote: .venv/.dev
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[remote]' 'moto[server]>=5'
+	@touch $@
+
+.venv/.ray: .venv/.dev
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	@touch $@
 
 .venv/.dev: pyproject.toml constraints.txt

@@ -1,0 +1,98 @@
+"""What dividing work costs: shards here, in processes and on Ray beside one plain run, and the driver's memory.
+
+    python benchmarks/scale.py [--count N] [--rounds N] [--workers N] [--plan N] [--only NAME]
+
+`rate` makes digits plainly, as shards in this process, in processes, and with `--ray local`, in turns, each in a fresh
+process and folder. What a start takes is measured with one digit of each, and taken off. `write` does the same with
+numbers on paper. `driver` makes a plan of many shards of a tiny model on Ray, and shows the peak of the driver's
+memory. Where Ray is missing (`pip install '.[ray]'`), its rows are left out.
+"""
+
+import argparse
+import importlib.util
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from memory import peak
+
+HAS_RAY = importlib.util.find_spec("ray") is not None
+
+
+def ways(workers: int, shards: int) -> dict[str, list[str]]:
+    """Options, by what they are called."""
+    found = {
+        "plain": [],
+        f"{shards} shards, this process": ["--shards", str(shards)],
+        f"{shards} shards, {workers} processes": ["--shards", str(shards), "--workers", str(workers)],
+    }
+    if HAS_RAY:
+        found[f"{shards} shards, Ray, {workers} tasks"] = [
+            "--shards", str(shards), "--ray", "local", "--workers", str(workers),
+        ]  # fmt: skip
+    return found
+
+
+def compare(command: list[str], count: int, workers: int, rounds: int) -> None:
+    """Time all ways in turns, and show their rates after the start beside the plain one's."""
+    options = ways(workers, max(workers, -(-count // 8192)))
+    starts = {name: peak(*command, "--count", "1", *_few(words))[1] for name, words in options.items()}
+    taken: dict[str, list[float]] = {name: [] for name in options}
+    for _ in range(rounds):
+        for name, words in options.items():
+            taken[name].append(peak(*command, "--count", str(count), *words)[1])
+    plain = statistics.median(taken["plain"]) - starts["plain"]
+    for name, times in taken.items():
+        seconds = statistics.median(times) - starts[name]
+        print(
+            f"{command[0]} {count:,}, {name}: {count / seconds:,.0f} a second after a start of {starts[name]:.1f} s, "
+            f"{plain / seconds:.2f} of the plain rate (rounds {', '.join(f'{time:.1f} s' for time in times)})",
+            flush=True,
+        )
+
+
+def _few(words: list[str]) -> list[str]:
+    """The same for one image."""
+    return ["1" if before == "--shards" else word for before, word in zip(["", *words], words, strict=False)]
+
+
+def driver(shards: int) -> None:
+    """Carry out a plan of many shards, and show what the driver took."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+    from digitsmith.generation.generate import generate
+    from tiny_models import a_model
+
+    model = a_model()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        generate(Path(folder) / "made", shards, model=model, shards=shards, ray="local", progress=False)
+        seconds = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"a plan of {shards:,} shards: the driver peaks at {after:,.0f} MB ({before:,.0f} MB before), {seconds:.0f} s"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--plan", type=int, default=10_000, help="shards of the plan whose driver is looked at")
+    parser.add_argument("--only", choices=["rate", "write", "driver"])
+    arguments = parser.parse_args()
+    if arguments.only in (None, "rate"):
+        compare(["generate", "made"], arguments.count, arguments.workers, arguments.rounds)
+    if arguments.only in (None, "write"):
+        command = ["write", "made", "--pattern", "#{5}"]
+        compare(command, arguments.count // 25, arguments.workers, arguments.rounds)
+    if arguments.only in (None, "driver") and HAS_RAY:
+        driver(arguments.plan)
+
+
+if __name__ == "__main__":
+    main()
