@@ -32,7 +32,6 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # else a cluster of our own would tell its makers that it is used
     "RAY_agent_register_timeout_ms": "120000",  # it starts on a busy machine, too
     "RAY_NUM_REDIS_GET_RETRIES": "2",  # of connecting to what answers, but is no cluster: each takes 40 seconds
-    "RAY_BACKEND_LOG_LEVEL": "error",
 }
 _COMPARED = ("digitsmith", "onnxruntime", "numpy")
 
