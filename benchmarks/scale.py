@@ -59,8 +59,8 @@ def _few(words: list[str]) -> list[str]:
     return ["1" if before == "--shards" else word for before, word in zip(["", *words], words, strict=False)]
 
 
-def driver(shards: int) -> None:
-    """Carry out a plan of many shards, and show what the driver took."""
+def driver(shards: int) -> float:
+    """Carry out a plan of shards of one digit, and show what the driver took; its seconds."""
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
     from digitsmith.generation.generate import generate
     from tiny_models import a_model
@@ -75,6 +75,7 @@ def driver(shards: int) -> None:
     print(
         f"a plan of {shards:,} shards: the driver peaks at {after:,.0f} MB ({before:,.0f} MB before), {seconds:.0f} s"
     )
+    return seconds
 
 
 def main() -> None:
