@@ -94,7 +94,7 @@ def test_a_training_is_started_watched_stopped_resumed_and_killed(page: Any, tmp
         assert picture(page, "#first") != before
         assert re.search(r"Epoch \d+ of 60 · [\d,]+ images/s", page.locator("#epoch-value").text_content())
         page.get_by_role("button", name="Stop", exact=True).click()
-        paused = page.get_by_text("Paused after")
+        paused = page.get_by_text("Paused in epoch")
         paused.wait_for()
         done = int(re.findall(r"\d+", paused.text_content())[0])
         run = Run(tmp_path / "runs" / "run-1")
@@ -103,7 +103,7 @@ def test_a_training_is_started_watched_stopped_resumed_and_killed(page: Any, tmp
         page.get_by_text("Training. epoch").wait_for()
         page.wait_for_function("done => Number(document.getElementById('epoch').max) > done", arg=done)
         kill_trainings(one)
-        page.get_by_text("Its training was killed after").wait_for()
+        page.get_by_text("Its training was killed in epoch").wait_for()
         page.get_by_text("ended from outside (SIGKILL)").wait_for()
         page.get_by_role("button", name="Resume", exact=True).click()
         page.get_by_text("Training. epoch").wait_for()

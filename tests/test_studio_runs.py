@@ -80,7 +80,7 @@ def settled(one: Running, key: str) -> dict[str, Any]:
 def test_runs_are_told_as_they_are(shelf: Shelf) -> None:
     runs = told(shelf)
     assert set(runs) == {"whole", "killed"}
-    assert (runs["whole"].state, runs["whole"].resumable, runs["whole"].done) == ("finished", False, 2)
+    assert (runs["whole"].state, runs["whole"].resumable, runs["whole"].epoch) == ("finished", False, 2)
     assert (runs["killed"].state, runs["killed"].resumable) == ("killed", True)
     killed = Run(Path(runs["killed"].name))
     with training_folder.locked(killed.folder):  # someone trains there

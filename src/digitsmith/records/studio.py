@@ -53,7 +53,7 @@ class RunSummary(Record):
     problem: str = Field(default="", description="Why it cannot be read, or how its training failed.")
     about: str = Field(default="", description="Networks and data, in a few words.")
     epochs: Count = Field(default=0, description="That are planned.")
-    done: Count = 0
+    epoch: Count = Field(default=0, description="That has begun, of which there is a line of metrics.")
     resumable: bool = Field(default=False, description="Its training can go on.")
     ours: bool = Field(default=False, description="It is trained by this studio, which can stop it.")
     measurable: bool = Field(default=False, description="It can be evaluated.")

@@ -180,7 +180,7 @@ def _read_summary(key: str, path: Path, _stamp: Stamp) -> RunSummary:
         state=state,
         about=f"{config.networks.architecture}, {kind}; {record.data.title}, {record.data.images:,} images",
         epochs=config.optimizer.epochs or 0,
-        done=lines[-1].epoch if lines else 0,
+        epoch=lines[-1].epoch if lines else 0,
         resumable=_can_resume(record),
         measurable=can_be_measured(run),
         evaluated=run.evaluation.is_file(),

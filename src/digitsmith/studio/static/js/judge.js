@@ -67,12 +67,12 @@ function empty({ key, name }) {
 }
 
 function filled(row, run) {
-  const { key, about, state, done, epochs, job, measurable, evaluated, problem } = run;
+  const { key, about, state, epoch, epochs, job, measurable, evaluated, problem } = run;
   row.querySelector("input").checked = chosen.has(key);
   write(row.querySelector("th .hint"), about || problem);
   const states = {
-    starting: "starting", training: `training, epoch ${done} of ${epochs}`, stopped: `paused, ${done} of ${epochs} epochs`,
-    killed: `killed, ${done} of ${epochs} epochs`, finished: `finished, ${done} epochs`, diverged: "diverged", failed: "did not start",
+    starting: "starting", training: `training, epoch ${epoch} of ${epochs}`, stopped: `paused, epoch ${epoch} of ${epochs}`,
+    killed: `killed, epoch ${epoch} of ${epochs}`, finished: `finished, ${epoch} epochs`, diverged: "diverged", failed: "did not start",
     damaged: "cannot be read",
   };
   write(row.cells[2], states[state]);

@@ -101,15 +101,15 @@ function describe() {
   $("story").hidden = !feed.stories.has(view.key);
 }
 
-function said({ state, done, epochs, job, ours, resumable }) {
-  const after = `after ${done} of ${epochs} epochs`;
+function said({ state, epoch, epochs, job, ours, resumable }) {
+  const where = epoch ? `in epoch ${epoch} of ${epochs}` : "before its first epoch";
   return {
     starting: `Starting${job?.doing ? `: ${job.doing}` : " …"}`,
     training: ours ? `Training. ${job?.doing.replace(/^training: /, "") ?? ""}` : "Training, started elsewhere.",
-    stopped: `Paused ${after}.${resumable ? " It goes on where it stopped." : ""}`,
-    killed: `Its training was killed ${after}.${resumable ? " It goes on from its last checkpoint." : ""}`,
-    finished: `Finished: ${done} epochs.`,
-    diverged: `Diverged ${after}: a loss was no finite number any more. Try lower learning rates.`,
+    stopped: `Paused ${where}.${resumable ? " It goes on where it stopped." : ""}`,
+    killed: `Its training was killed ${where}.${resumable ? " It goes on from its last checkpoint." : ""}`,
+    finished: `Finished: ${epoch} epochs.`,
+    diverged: `Diverged ${where}: a loss was no finite number any more. Try lower learning rates.`,
     failed: "It did not start.",
     damaged: "It cannot be read.",
   }[state];
