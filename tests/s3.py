@@ -1,4 +1,7 @@
-"""An S3 server on this machine (moto's), and before it one that fails as servers and networks do."""
+"""An S3 server on this machine (moto's), and before it one that fails as servers and networks do.
+
+The libraries are imported where they are used: they are in no other environment than that of `make remote`.
+"""
 
 import contextlib
 import http.client
@@ -9,9 +12,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 Failure = int | Literal["drop", "cut"] | None
 """The status of an answer; no answer at all; the first half of an answer; none."""
@@ -105,6 +106,8 @@ class Server:
 
     def client(self):
         """Of the library that the bucket's makers have written."""
+        import boto3
+
         return boto3.client("s3", endpoint_url=self.url)
 
     def contents(self, prefix: str) -> dict[str, bytes]:
@@ -136,6 +139,8 @@ def _ask(port: int, method: str, path: str, body: bytes, headers: dict[str, str]
 @contextlib.contextmanager
 def moto() -> Iterator[int]:
     """Start the server itself; its port."""
+    from moto.server import ThreadedMotoServer
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

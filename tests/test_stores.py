@@ -10,25 +10,23 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 import digitsmith
+import s3
 from conftest import refused
 from digitsmith.data import formats
 from digitsmith.errors import DataError, OutputError
 from digitsmith.models.generator import Model
 from digitsmith.shards.places import place_of
 from digitsmith.shards.verify import verify
+from s3 import Server
 from test_cli import Runner, run
 from test_shards import NAMES, OF, Stop
 from test_write import contents
 from tiny_models import a_model
-
-if TYPE_CHECKING:
-    from s3 import Server
 
 __all__ = ["run"]
 pytestmark = pytest.mark.remote
@@ -37,16 +35,12 @@ MADE = "s3://bucket/made"
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[int]:
-    import s3
-
     with s3.moto() as port:
         yield port
 
 
 @pytest.fixture
-def server(moto: int, monkeypatch: pytest.MonkeyPatch) -> Iterator["Server"]:
-    import s3
-
+def server(moto: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with s3.served(moto, monkeypatch) as server:
         yield server
 
@@ -64,7 +58,7 @@ def generate(where: str, **options: object) -> str | Path:
 
 
 @pytest.mark.parametrize("format", formats.FORMATS)
-def test_a_bucket_holds_the_same_bytes_as_a_folder(server: "Server", model: Model, format: formats.Format) -> None:
+def test_a_bucket_holds_the_same_bytes_as_a_folder(server: Server, model: Model, format: formats.Format) -> None:
     options = {"model": model, "format": format, "count": 1000 if format != "png" else 50}
     here = contents(generate("here", **options))
     assert generate(f"{MADE}/", **options) == MADE
@@ -76,7 +70,7 @@ def test_a_bucket_holds_the_same_bytes_as_a_folder(server: "Server", model: Mode
     assert not list(Path().glob("s3*"))
 
 
-def test_processes_ranks_and_numbers_on_paper_go_there_too(server: "Server", model: Model) -> None:
+def test_processes_ranks_and_numbers_on_paper_go_there_too(server: Server, model: Model) -> None:
     here = contents(generate("here", model=model))
     generate("s3://bucket/processes", model=model, workers=2)
     assert server.contents("processes") == here
@@ -93,7 +87,7 @@ def test_processes_ranks_and_numbers_on_paper_go_there_too(server: "Server", mod
     assert server.contents("numbers") == contents(digitsmith.write("numbers", shards=1, **numbers))
 
 
-def test_a_record_is_put_after_all_that_it_speaks_of(server: "Server", model: Model) -> None:
+def test_a_record_is_put_after_all_that_it_speaks_of(server: Server, model: Model) -> None:
     generate(MADE, model=model, format="webdataset")
     puts = [path.removeprefix("/bucket/made/") for method, path in server.seen if method == "PUT"][1:]
     assert puts[0] == "shards.json"
@@ -104,7 +98,7 @@ def test_a_record_is_put_after_all_that_it_speaks_of(server: "Server", model: Mo
         assert files[-1] == f"{shard}/dataset.json"
 
 
-def test_webdataset_reads_shards_over_http(server: "Server", model: Model) -> None:
+def test_webdataset_reads_shards_over_http(server: Server, model: Model) -> None:
     import webdataset
 
     generate(MADE, model=model, format="webdataset")
@@ -116,7 +110,7 @@ def test_webdataset_reads_shards_over_http(server: "Server", model: Model) -> No
     assert [label for _, label in samples] == data.labels.tolist()
 
 
-def test_pyarrow_reads_parquet_from_the_bucket(server: "Server", model: Model) -> None:
+def test_pyarrow_reads_parquet_from_the_bucket(server: Server, model: Model) -> None:
     import pyarrow.dataset
     import pyarrow.fs
 
@@ -127,7 +121,7 @@ def test_pyarrow_reads_parquet_from_the_bucket(server: "Server", model: Model) -
     assert table["label"].to_pylist() == [i % 10 for i in range(1000)]
 
 
-def test_commands_take_addresses(server: "Server", run: Runner) -> None:
+def test_commands_take_addresses(server: Server, run: Runner) -> None:
     done = run("generate", MADE, "--count", "300", "--shards", "2", "--seed", "3")
     assert done.code == 0, done.stderr
     assert f"300 images of 28x28, labels 0 1 2 3 4 5 6 7 8 9, in {MADE}\n  {MADE}/preview.png  the" in done.stdout
@@ -152,7 +146,7 @@ def test_commands_take_addresses(server: "Server", run: Runner) -> None:
     )
 
 
-def test_a_single_file_and_a_folder_of_yours_are_read(server: "Server", digits: formats.Dataset) -> None:
+def test_a_single_file_and_a_folder_of_yours_are_read(server: Server, digits: formats.Dataset) -> None:
     formats.write(digits.take(slice(60)), Path("mine"), "png")
     client = server.client()
     for name, content in contents(Path("mine")).items():
@@ -169,7 +163,7 @@ def test_a_single_file_and_a_folder_of_yours_are_read(server: "Server", digits: 
 # Going on.
 
 
-def test_what_was_interrupted_goes_on_and_makes_nothing_again(server: "Server", model: Model) -> None:
+def test_what_was_interrupted_goes_on_and_makes_nothing_again(server: Server, model: Model) -> None:
     with pytest.raises(KeyboardInterrupt):
         generate(MADE, model=model, progress=Stop(after=2))
     before = server.made("made")
@@ -184,7 +178,7 @@ def test_what_was_interrupted_goes_on_and_makes_nothing_again(server: "Server", 
     assert server.contents("made") == contents(generate("here", model=model))
 
 
-def test_a_driver_that_is_killed_goes_on(server: "Server", model: Model) -> None:
+def test_a_driver_that_is_killed_goes_on(server: Server, model: Model) -> None:
     command = [sys.executable, "-m", "digitsmith.cli", "generate", MADE, "--count", "4096", "--shards", "8"]
     with subprocess.Popen([*command, "--workers", "1"], stderr=subprocess.PIPE) as driver:
         while len(server.made("made")) < 2 and driver.poll() is None:
@@ -201,7 +195,7 @@ def test_a_driver_that_is_killed_goes_on(server: "Server", model: Model) -> None
     assert verify(MADE, progress=False).images == 4096
 
 
-def test_missing_and_shortened_shards_are_made_again_and_changed_ones_are_seen(server: "Server", model: Model) -> None:
+def test_missing_and_shortened_shards_are_made_again_and_changed_ones_are_seen(server: Server, model: Model) -> None:
     generate(MADE, model=model)
     whole, client = server.contents("made"), server.client()
     images = f"made/{NAMES[1]}/train-images-idx3-ubyte"
@@ -219,7 +213,7 @@ def test_missing_and_shortened_shards_are_made_again_and_changed_ones_are_seen(s
     assert server.contents("made") == whole
 
 
-def test_of_two_who_begin_at_once_the_second_is_refused(server: "Server", model: Model) -> None:
+def test_of_two_who_begin_at_once_the_second_is_refused(server: Server, model: Model) -> None:
     place = place_of(MADE)
     assert place.save_new("shards.json", b"one plan")
     assert place.save_new("shards.json", b"one plan")  # the answer to the first was lost
@@ -231,9 +225,7 @@ def test_of_two_who_begin_at_once_the_second_is_refused(server: "Server", model:
 
 
 @pytest.mark.parametrize("workers", [None, 2])
-def test_of_ten_requests_one_fails(server: "Server", model: Model, workers: int | None) -> None:
-    import s3
-
+def test_of_ten_requests_one_fails(server: Server, model: Model, workers: int | None) -> None:
     server.rule = s3.every_tenth
     generate(MADE, model=model, shards=12, format="webdataset", workers=workers)
     assert verify(MADE, progress=False).shards == 12
@@ -242,9 +234,7 @@ def test_of_ten_requests_one_fails(server: "Server", model: Model, workers: int 
     assert server.contents("made") == contents(generate("here", model=model, shards=12, format="webdataset"))
 
 
-def test_a_full_server_loses_nothing_that_is_finished(server: "Server", model: Model, run: Runner) -> None:
-    import s3
-
+def test_a_full_server_loses_nothing_that_is_finished(server: Server, model: Model, run: Runner) -> None:
     server.rule = lambda _, method, path: 507 if method == "PUT" and NAMES[2] in path else None
     with refused(OutputError, rf"{MADE}/{NAMES[2]} cannot be written \(.*\): .* 2 of 4 shards are finished: resume"):
         generate(MADE, model=model)
@@ -254,9 +244,7 @@ def test_a_full_server_loses_nothing_that_is_finished(server: "Server", model: M
     assert verify(MADE, progress=False).shards == 4
 
 
-def test_a_server_that_takes_only_the_first_files_leaves_no_record(server: "Server", model: Model) -> None:
-    import s3
-
+def test_a_server_that_takes_only_the_first_files_leaves_no_record(server: Server, model: Model) -> None:
     server.rule = lambda _, method, path: 403 if method == "PUT" and "train-labels" in path else None
     with refused(OutputError, "cannot be written .*see whether the credentials"):
         generate(MADE, model=model)
@@ -267,7 +255,7 @@ def test_a_server_that_takes_only_the_first_files_leaves_no_record(server: "Serv
 
 
 def test_what_is_refused_is_one_line_without_secrets(
-    server: "Server", moto: int, run: Runner, monkeypatch: pytest.MonkeyPatch
+    server: Server, moto: int, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import requests
     import s3fs
@@ -305,14 +293,14 @@ def test_what_is_refused_is_one_line_without_secrets(
     assert not server.contents("made")
 
 
-def test_names_that_lead_elsewhere_are_not_followed(server: "Server") -> None:
+def test_names_that_lead_elsewhere_are_not_followed(server: Server) -> None:
     server.client().put_object(Bucket="bucket", Key="made/../../evil.png", Body=b"x")
     with refused(DataError, "s3://bucket/made holds '../../evil.png', which can be no file of a folder: remove it"):
         digitsmith.load_dataset(MADE, progress=False)
 
 
 def test_a_temporary_folder_is_left_by_nobody(
-    server: "Server", model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import tempfile
 
