@@ -3,8 +3,8 @@
     python benchmarks/scale.py [--count N] [--rounds N] [--workers N] [--plan N] [--only NAME]
 
 `rate` makes digits plainly, as shards in this process, in processes, and with `--ray local`, in turns, each in a fresh
-process and folder. What a start takes is measured with one digit of each, and taken off. `write` does the same with
-numbers on paper. `driver` makes a plan of many shards of a tiny model on Ray, and shows the peak of the driver's
+process and folder. What a start takes is measured with one digit for each worker, and taken off. `write` does the
+same with numbers on paper. `driver` makes a plan of many shards of a tiny model on Ray, and shows the peak of the driver's
 memory. Where Ray is missing (`pip install '.[ray]'`), its rows are left out.
 """
 
@@ -39,7 +39,12 @@ def ways(workers: int, shards: int) -> dict[str, list[str]]:
 def compare(command: list[str], count: int, workers: int, rounds: int) -> None:
     """Time all ways in turns, and show their rates after the start beside the plain one's."""
     options = ways(workers, max(workers, -(-count // 8192)))
-    starts = {name: peak(*command, "--count", "1", *_few(words))[1] for name, words in options.items()}
+    starts = {
+        name: statistics.median(
+            peak(*command, "--count", str(workers), *_few(words, workers))[1] for _ in range(rounds)
+        )
+        for name, words in options.items()
+    }
     taken: dict[str, list[float]] = {name: [] for name in options}
     for _ in range(rounds):
         for name, words in options.items():
@@ -54,9 +59,9 @@ def compare(command: list[str], count: int, workers: int, rounds: int) -> None:
         )
 
 
-def _few(words: list[str]) -> list[str]:
-    """The same for one image."""
-    return ["1" if before == "--shards" else word for before, word in zip(["", *words], words, strict=False)]
+def _few(words: list[str], workers: int) -> list[str]:
+    """The same with one shard for each worker."""
+    return [str(workers) if before == "--shards" else word for before, word in zip(["", *words], words, strict=False)]
 
 
 def driver(shards: int) -> float:

@@ -1,6 +1,6 @@
 """How fast the studio is, in a real Chromium: first digits, a hundred, the slider; and a thousand requests at once.
 
-python benchmarks/studio.py [--picture docs/images/studio.png]
+python benchmarks/studio.py [--picture docs/images/studio.png] [--learn RUN docs/images/studio-learn.png]
 
 Needs the extras studio and dev, and a Chromium. Other work on the machine makes all of it slower: the load is said.
 """
@@ -46,6 +46,7 @@ SLIDE = """() => new Promise((done) => {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--picture", type=Path, help="take a picture of the page Make, too")
+    parser.add_argument("--learn", nargs=2, metavar=("RUN", "PATH"), help="and of the page Learn, with a run")
     arguments = parser.parse_args()
     print(f"load of this machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with browsing() as browser, running() as studio:
@@ -67,6 +68,13 @@ def main() -> None:
         if arguments.picture:
             page.screenshot(path=arguments.picture)
         context.close()
+        if arguments.learn:
+            run, path = arguments.learn
+            with running(run) as learning:
+                page = browser.new_page(viewport={"width": 1280, "height": 1200})
+                page.goto(f"{learning.address}learn.html")
+                page.locator("#first[data-epoch]").wait_for()
+                page.screenshot(path=path)
     with running() as studio:
         before = memory(studio)
         durations = sorted(asyncio.run(requests(studio.port, 1000)))

@@ -3,6 +3,7 @@
 import pickle
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 import digitsmith
 from conftest import refused
+from digitsmith.data.copies import record_at
 from digitsmith.errors import ConfigError, DataError, DependencyError, DigitsmithError, OutputError
 from digitsmith.evaluation.images import open_subject
 from digitsmith.evaluation.reference import choose_reference
@@ -76,6 +78,83 @@ def test_it_goes_on_where_it_was_stopped(model: Model) -> None:
     assert there() == contents(generate("here", model=model))
 
 
+def test_of_two_who_make_the_same_shard_neither_removes_what_the_other_puts(model: Model) -> None:
+    """Another program looks at a shard between the moments at which its files and its record are put."""
+    put = Store.write
+
+    def late(store: Store, name: str, content: bytes) -> None:
+        if name == "dataset.json":
+            assert not (place_of(store.address)).remove()
+        put(store, name, content)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "write", late)
+        generate(model=model)
+    assert verify(MADE, progress=False).shards == 4
+
+
+def test_what_others_left_in_the_place_of_a_shard_is_removed_and_nothing_else(model: Model) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        generate(model=model, progress=Stop(after=2))
+    memory = fsspec.filesystem("memory")
+    for name in ("odd", "[r]ecord", "*"):
+        memory.pipe_file(f"/made/{NAMES[3]}/{name}", b"x")
+    generate(model=model, resume=True)
+    assert there() == contents(generate("here", model=model))
+
+
+def test_a_second_program_leaves_the_plan_of_the_first(model: Model) -> None:
+    with begun(place_of(MADE), Deadly(at=9, times=0), partition(6, 2), resume=False):
+        with begun(place_of(MADE), Deadly(at=9, times=0), partition(6, 2), resume=True):
+            pass
+        assert list(there()) == ["shards.json"]
+    assert not there()
+
+
+def test_a_file_is_read_with_what_lies_beside_it(model: Model) -> None:
+    generate(model=model)
+    images = f"{MADE}/{NAMES[0]}/train-images-idx3-ubyte"
+    assert digitsmith.load_dataset(images, progress=False).labels is not None
+    assert record_at(images) == record_at(f"{MADE}/{NAMES[0]}")
+
+
+def test_a_record_of_others_is_no_error_or_one(model: Model) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file("/other/dataset.json", b'{"labels": [["a.png", 1]]}')  # StyleGAN's
+    assert record_at("memory://other") is None
+    memory.pipe_file("/large/dataset.json", b" " * (2**25 + 1))
+    with refused(DataError, "memory://large/dataset.json cannot be read"):
+        record_at("memory://large")
+
+
+def test_an_address_is_no_path() -> None:
+    for where in (Path("s3://bucket/made"), "s3:/bucket/made"):
+        with refused(OutputError, "s3:/bucket/made looks like an address"):
+            digitsmith.generate(where, 9, progress=False)
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("x" * 175 + " http://me:hidden-of-many-letters@host"),
+        OSError(5, "Authorization: Bearer hidden"),
+        ValueError("passwd=hidden, and more"),
+        ValueError("password: 'two hidden words'"),
+        ValueError("first line\nhttp://me:hidden@host"),
+        OSError(5, "I/O error", "http://me:hidden@host"),
+    ],
+)
+def test_what_a_library_says_is_shown_without_secrets(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "find", fails)
+    with pytest.raises(DataError) as caught:
+        Store.at(MADE, DataError).sizes()
+    assert "hidden" not in "".join(traceback.format_exception(caught.value))
+
+
 def test_where_nothing_is_made_nothing_is_left() -> None:
     with begun(place_of(MADE), Deadly(at=9, times=0), partition(6, 2), resume=False):
         assert list(there()) == ["shards.json"]
@@ -101,6 +180,11 @@ def test_at_an_address_all_is_in_shards(model: Model) -> None:
         ("s3://AKIA:sec/ret@bucket/made", "an address of s3:// has a name or a password before an @: leave it out"),
         ("sftp://me:secret@host/made", "an address of sftp:// has a name or a password before an @: leave it out"),
         ("hf://secret@datasets/made", "an address of hf:// has a name or a password before an @: leave it out"),
+        ("s3://AKIA:12/secret@bucket/made", "an address of s3:// has a name or a password before an @: leave it out"),
+        ("az://container/made?sig=secret", "az://container/made is no address of one place"),
+        ("memory://made*", r"memory://made\* is no address of one place"),
+        ("memory://made[1]", r"memory://made\[1\] is no address of one place"),
+        ("memory://made//x", "memory://made//x is no address of one place"),
         ("s5://bucket/made", "s5:// is no kind of address that is known: use s3://, gs://"),
         ("https://host/made?X-Amz-Signature=secret", "folders cannot be listed at https://: download the files"),
         ("file:///made", "file:///made is on this machine: give the path itself"),

@@ -105,8 +105,11 @@ def blaming(parameter: str) -> Iterator[None]:
         raise
 
 
-def reason(error: BaseException) -> str:
-    """What an error of another library says, in one line; of a record, where it is wrong and how."""
+def reason(error: BaseException, *, hidden: re.Pattern[str] | None = None) -> str:
+    """What an error of another library says, in one line; of a record, where it is wrong and how.
+
+    What fits `hidden` is left out.
+    """
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -115,7 +118,8 @@ def reason(error: BaseException) -> str:
         said = error.strerror
     else:
         said = str(error)
-    return printable((said.splitlines() or [type(error).__name__])[0][:200])
+    line = (said.splitlines() or [type(error).__name__])[0]
+    return printable((hidden.sub("…", line) if hidden else line)[:200])
 
 
 def _shortened(message: str, most: int = 1500) -> str:

@@ -8,9 +8,12 @@ import contextlib
 import errno
 import hashlib
 import re
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from glob import has_magic
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
@@ -25,10 +28,13 @@ _NAMED = ("abfs", "abfss", "sftp", "ssh")
 """In whose addresses a name may stand before an @."""
 
 _SECRETS = re.compile(
-    r"(?<=//)[^/\s]*@|(?<=\?)[^\s\"']+|[\w-]*(key|token|secret|signature|password|credential)[\w-]*[\"']?\s*[=:]\s*\S+",
+    r"(?<=//)[^/\s]*@|(?<=\?)[^\s\"']+|bearer\s.*|"
+    r"([\w-]*(key|token|secret|signature|passw|pwd|credential|authori[sz]ation)[\w-]*|\bsig)[\"']?\s*[=:].*",
     re.IGNORECASE,
 )
+_REFUSED = re.compile("auth|credential|denied|forbidden|profile|token", re.IGNORECASE)
 _BLOCK = 2**23  # bytes that are read at a time
+_TRIES = 5  # to put a file that another puts at the same moment
 
 
 def is_address(text: object) -> bool:
@@ -39,6 +45,8 @@ def is_address(text: object) -> bool:
 def _checked(address: str, kind: type[DigitsmithError]) -> str:
     """An address without the slash at its end. One that may hold a secret is refused: addresses are shown and kept.
 
+    So is one with a character of patterns, which libraries would take for one.
+
     Raises:
         DigitsmithError: of `kind`.
     """
@@ -46,7 +54,8 @@ def _checked(address: str, kind: type[DigitsmithError]) -> str:
     scheme = scheme.lower()
     authority = _AUTHORITY.fullmatch(rest.partition("/")[0])
     user = authority["user"] if authority else None
-    if ("@" in rest and authority is None) or (user and (":" in user or scheme not in _NAMED)):
+    bucket = scheme in _EXTRA and ":" in rest.partition("/")[0]  # no port: a key that has a colon
+    if ("@" in rest and (authority is None or bucket)) or (user and (":" in user or scheme not in _NAMED)):
         raise kind(
             f"an address of {scheme}:// has a name or a password before an @: leave it out, as addresses are shown and "
             f"kept. Credentials belong into the environment, or a file of the library for {scheme}://."
@@ -55,10 +64,17 @@ def _checked(address: str, kind: type[DigitsmithError]) -> str:
         raise kind(f"{address:.100} is on this machine: give the path itself.")
     if scheme in ("http", "https"):
         raise kind(f"folders cannot be listed at {scheme}://: download the files, and give the path of their folder.")
-    parts = rest.split("/")
-    if "::" in address or "?" in rest or not rest.isprintable() or {".", ".."} & {*parts} or not any(parts):
-        raise kind(f"{address:.100} is no address of one place, such as s3://bucket/folder: correct it.")
-    return address.rstrip("/")
+    parts = rest.rstrip("/").split("/")
+    if (
+        "::" in address
+        or not rest.isprintable()
+        or {*"*?[]"} & {*rest}
+        or {"", ".", ".."} & {*parts[1:]}
+        or not any(parts)
+    ):
+        shown = address.partition("?")[0]  # after which there may be a secret
+        raise kind(f"{shown:.100} is no address of one place, such as s3://bucket/folder: correct it.")
+    return f"{scheme}://{'/'.join(parts)}"
 
 
 @dataclass(frozen=True)
@@ -100,9 +116,14 @@ class Store:
         return self.address.rpartition("/")[2]
 
     @property
+    def parent(self) -> "Store":
+        """The folder that this is in."""
+        return Store(self.address.rpartition("/")[0], self.kind)
+
+    @property
     def of_one_process(self) -> bool:
         """Whether no other process sees what is put there."""
-        return self.address.lower().startswith("memory:")
+        return self.address.startswith("memory:")
 
     def read(self, name: str, most: int) -> bytes | None:
         """The content of a file in the folder; None if there is none.
@@ -137,16 +158,20 @@ class Store:
         """
         path = self._path(name)
         with self._asked("written"):
-            try:
-                self._fs.pipe_file(path, content, mode="create")
-                return True
-            except FileExistsError:
-                return self._holds(name, content)  # of a put that was repeated, as its answer was lost
-            except (TypeError, ValueError, NotImplementedError):
-                pass
-            except OSError as error:
-                if error.errno != errno.ENOSYS:
-                    raise
+            for left in reversed(range(_TRIES)):
+                try:
+                    self._fs.pipe_file(path, content, mode="create")
+                    return True
+                except FileExistsError:
+                    return self._holds(name, content)  # of a put that was repeated, as its answer was lost
+                except (TypeError, ValueError, NotImplementedError):
+                    break
+                except OSError as error:
+                    if error.errno == errno.ENOSYS:
+                        break
+                    if "conflict" not in str(error).lower() or not left:  # two that are put at the same moment
+                        raise
+                    time.sleep(0.2)
             if self._fs.exists(path):
                 return self._holds(name, content)
             self._fs.pipe_file(path, content)
@@ -157,19 +182,28 @@ class Store:
             return self.read(name, len(content)) == content
         return False
 
+    def make_folder(self) -> None:
+        """Make it where there are folders. There are none in buckets; of one that is not there, s3fs would make one."""
+        with self._asked("written"):
+            if not self._fs.async_impl:
+                self._fs.makedirs(self._path(), exist_ok=True)
+
     def put(self, folder: Path, names: Sequence[str]) -> None:
         """Put files of a local folder, in any order, each of them whole."""
         with self._asked("written"):
-            if not self._fs.async_impl:  # it has folders; of a bucket that is not there, s3fs would make one
+            if not self._fs.async_impl:
                 for parent in {PurePosixPath(name).parent.as_posix() for name in names}:
                     self._fs.makedirs(self._path("" if parent == "." else parent), exist_ok=True)
             self._fs.put([str(folder / name) for name in names], [self._path(name) for name in names])
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove files of the folder."""
+        patterns = [name for name in names if has_magic(name)]  # `rm` would remove whatever they fit
         with self._asked("written"):
-            if names:
-                self._fs.rm([self._path(name) for name in names])
+            if others := [self._path(name) for name in names if name not in patterns]:
+                self._fs.rm(others)
+            for name in patterns:
+                self._fs.rm_file(self._path(name))
 
     def sizes(self) -> dict[str, int]:
         """Bytes of all files in the folder, by their paths from there, in order; empty if there is nothing.
@@ -183,8 +217,9 @@ class Store:
             for path, entry in self._fs.find(root, detail=True).items():
                 if path.startswith(f"{root}/") and not path.endswith("/"):
                     sizes[path[len(root) + 1 :]] = int(entry["size"])
+        unfit = {"\\", "\0", *(":" if sys.platform == "win32" else "")}
         for name in sizes:
-            if {"", ".", ".."} & {*name.split("/")} or {"\\", ":", "\0"} & {*name}:
+            if {"", ".", ".."} & {*name.split("/")} or unfit & {*name}:
                 raise self.kind(f"{self.address} holds {name!r:.100}, which can be no file of a folder: remove it.")
         return dict(sorted(sizes.items()))
 
@@ -192,11 +227,14 @@ class Store:
         """Names of the files and folders that are directly in the folder; of a file, its own."""
         with self._asked("read"):
             self._fs.invalidate_cache()
+            root = self._path()
             try:
-                found = self._fs.ls(self._path(), detail=False)
+                found = [path.rstrip("/") for path in self._fs.ls(root, detail=False) if path != f"{root}/"]
             except FileNotFoundError:
                 return []
-        return [name for path in found if (name := path.rstrip("/").rpartition("/")[2])]
+            if found == [root] and self._fs.info(root)["type"] != "file":  # a console's mark of a folder
+                return []
+        return [name for path in found if (name := path.rpartition("/")[2])]
 
     def file_size(self) -> int | None:
         """Bytes of the file that this is; None if it is none."""
@@ -219,14 +257,14 @@ class Store:
     def fetch(self, names: Sequence[str], folder: Path) -> None:
         """Get files of the folder, or the one that this is (an empty name), into a local folder."""
         places = [folder / name if name else folder for name in names]
-        for parent in {place.parent for place in places}:
-            parent.mkdir(parents=True, exist_ok=True)
         with self._asked("read"):
+            for parent in {place.parent for place in places}:
+                parent.mkdir(parents=True, exist_ok=True)
             self._fs.get([self._path(name) for name in names], [str(place) for place in places])
 
     @cached_property
     def _fs(self) -> Any:
-        scheme = self.address.partition("://")[0].lower()
+        scheme = self.address.partition("://")[0]
         try:
             import fsspec
         except ImportError as error:
@@ -255,23 +293,20 @@ class Store:
         except DigitsmithError:
             raise
         except Exception as error:
-            said = reason(error).rstrip(".")
-            shown = _SECRETS.sub("…", said)
-            message = f"{self.address} cannot be {what} ({shown}): {_mend(error, what)}."
-            raise self.kind(message) from (error if shown == said else None)
+            said = reason(error, hidden=_SECRETS).rstrip(".")
+            raise self.kind(f"{self.address} cannot be {what} ({said}): {_mend(error, what)}.") from None
 
 
 def _mend(error: Exception, what: str) -> str:
     """What to do about an error of a library."""
-    name = type(error).__name__
-    if isinstance(error, PermissionError) or "Credential" in name or "Profile" in name or "Auth" in name:
-        return (
-            "see whether the credentials in the environment, or in the library's own files, are right, and may do that"
-        )
     if isinstance(error, FileNotFoundError):
         return "see whether there is such a bucket, or make it first"
     if isinstance(error, NotImplementedError):
         return f"what is of this kind is not {what}: choose another place"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "free some space"
+    if isinstance(error, PermissionError) or _REFUSED.search(f"{type(error).__name__} {error}"):
+        return (
+            "see whether the credentials in the environment, or in the library's own files, are right, and may do that"
+        )
     return "try again when the server answers and has room"

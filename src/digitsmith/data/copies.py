@@ -1,18 +1,18 @@
 """Data sets at an address are copied to this machine, for as long as they are read."""
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from digitsmith.data import limits
-from digitsmith.data.formats import PLANNED, RECORD, read_record
+from digitsmith.data.formats import PLANNED, RECORD, read_record, reading_record, record_of
+from digitsmith.data.formats.idx import is_idx
 from digitsmith.data.reading import Copy
 from digitsmith.errors import DataError, DigitsmithError
+from digitsmith.files import temporary_folder
 from digitsmith.progress import Progress
 from digitsmith.records.dataset import DatasetRecord
 from digitsmith.stores import Store, is_address
-from digitsmith.untrusted import reading
 
 WORK = "fetching files"
 """The name of the work, for its progress."""
@@ -32,8 +32,8 @@ def copied(name: str, progress: Progress) -> Iterator[Copy | None]:
         yield None
         return
     store = Store.at(name, DataError)
-    with tempfile.TemporaryDirectory(prefix="digitsmith-") as temporary:
-        copy = Copy(store.address, Path(temporary) / store.name)
+    with temporary_folder() as temporary:
+        copy = Copy(store.address, temporary / store.name)
         try:
             _fetch(store, copy.path, progress)
             yield copy
@@ -43,12 +43,15 @@ def copied(name: str, progress: Progress) -> Iterator[Copy | None]:
 
 
 def record_at(name: str) -> DatasetRecord | None:
-    """What the `dataset.json` in a folder says, by its path or address; None if there is none.
+    """What the `dataset.json` in a folder, or beside a file, says, by its path or address; None if there is none.
 
     Raises:
         DataError: it is no `DatasetRecord`, or cannot be read.
     """
-    return record_in(Store.at(name, DataError)) if is_address(name) else read_record(Path(name))
+    if not is_address(name):
+        return read_record(Path(name))
+    store = Store.at(name, DataError)
+    return record_in(store if store.file_size() is None else store.parent)
 
 
 def record_in(store: Store) -> DatasetRecord | None:
@@ -57,13 +60,15 @@ def record_in(store: Store) -> DatasetRecord | None:
     Raises:
         DataError: it is no `DatasetRecord`.
     """
-    content = store.read(RECORD, limits.MAX_RECORD)
-    with reading(f"{store}/{RECORD}", DataError, "correct it, or remove it to go without class names"):
-        return None if content is None else DatasetRecord.model_validate_json(content)
+    with reading_record(f"{store}/{RECORD}"):
+        content = store.read(RECORD, limits.MAX_RECORD)
+        return None if content is None else record_of(content)
 
 
 def _fetch(store: Store, place: Path, progress: Progress) -> None:
     size = store.file_size()
+    if size is not None:
+        _fetch_beside(store, place)
     sizes = store.sizes() if size is None else {"": size}
     if not sizes:
         raise DataError(f"there is no file or folder {store}.")
@@ -78,6 +83,16 @@ def _fetch(store: Store, place: Path, progress: Progress) -> None:
         store.fetch(part, place)
         done += sum(sizes[name] for name in part)
         progress.update(WORK, done, total)
+
+
+def _fetch_beside(file: Store, place: Path) -> None:
+    """Get what a file is not read without: the folder's `dataset.json`, and of IDX files the others."""
+    folder = file.parent
+    names = [name for name in folder.names() if name == RECORD or (is_idx(file.name) and is_idx(name))]
+    for name in {*names} - {file.name}:
+        size = (folder / name).file_size()
+        if size is not None and size <= limits.MAX_BYTES:
+            folder.fetch([name], place.parent)
 
 
 def _parts(sizes: dict[str, int]) -> Iterator[Sequence[str]]:

@@ -46,7 +46,7 @@ def generate(
     them as one data set, and `verify` checks them.
 
     Args:
-        folder: where to write; it must not hold anything.
+        folder: where to write, a path or an address (`s3://…`, as text); it must not hold anything.
         count: how many images, over all shards.
         model: a model, or what `load` takes; the shipped one by default.
         labels: the classes to make, as indices or names; all by default. They take turns: image i is of class
@@ -63,7 +63,7 @@ def generate(
         shards: into how many to divide the images; where nothing is said, into shards of some thousand images.
         workers: how many processes of this machine make shards; on a cluster, how many tasks at a time.
         ray: the Ray cluster whose tasks make shards: its address, `auto` for the one that this machine belongs to, or
-            `local` for one that is started here and ended. All its machines share the folder.
+            `local` for one that is started here and ended. All its machines share the folder, or reach its address.
         rank: (i, n), counted from 0: this process is one of n that make shards of the same folder at the same time, as
             under `torchrun` or Slurm. The one that ends last completes the folder.
         resume: go on with a folder in which shards are finished, which are checked and kept.
@@ -76,6 +76,7 @@ def generate(
         ModelError: no such model, labels that it does not have, or images that never reach `min_confidence`.
         ConfigError: an argument out of range, or that does not fit the others.
         OutputError: the folder holds something already, or cannot be written.
+        DependencyError: a library that is needed, for an address or Ray, is not installed.
         WorkerError: processes that make shards are killed again and again; no such cluster, or one that differs.
 
     Examples:

@@ -99,7 +99,7 @@ def write(
     `preview.png`, the first of them with the box of each character.
 
     Args:
-        folder: where to write; it must not hold anything.
+        folder: where to write, a path or an address (`s3://…`, as text); it must not hold anything.
         text: what to write each time.
         pattern: what to draw each number from: `#` is any digit, `[1-9]` one of these, `{2,5}` repeats, and other
             characters stand for themselves: `#####-####`.

@@ -2,11 +2,12 @@
 
 In a bucket there are no folders, no renaming and no locks; but each object is there whole, or not at all. So a shard is
 made whole in a temporary folder of this machine. Its files are put and looked up, and its `dataset.json` is put last.
+Another program may make the same shard at the same time: the files of both have the same names and bytes, so neither
+removes those of the other.
 """
 
 import contextlib
 import hashlib
-import tempfile
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from digitsmith.data import limits
 from digitsmith.data.copies import record_in
 from digitsmith.data.formats import PLANNED, RECORD, read_record
 from digitsmith.errors import DigitsmithError, OutputError
+from digitsmith.files import temporary_folder
 from digitsmith.records.dataset import ContentRecord, DatasetRecord
 from digitsmith.shards.content import counted, summed
 from digitsmith.stores import Store
@@ -31,11 +33,6 @@ class Bucket:
 
     def __str__(self) -> str:
         return str(self.store)
-
-    @property
-    def name(self) -> str:
-        """The last part of its address."""
-        return self.store.name
 
     def __truediv__(self, name: str) -> "Bucket":
         return Bucket(self.store / name)
@@ -85,8 +82,9 @@ class Bucket:
             raise OutputError(f"{self} exists and is not empty: choose another place, or remove it first.")
 
     def begin(self) -> bool:
-        """Nothing is to be made."""
-        return False
+        """Make the folder, where there are folders; whether nobody has laid a plan in it."""
+        self.store.make_folder()
+        return not self.has(PLANNED)
 
     def held(self, busy: Callable[[], object], *, shared: bool) -> AbstractContextManager[None]:
         """Nothing is held: a store has no locks that end with the program which holds them."""
@@ -106,13 +104,15 @@ class Bucket:
         Raises:
             OutputError: they cannot be put, or are not there afterwards.
         """
-        with tempfile.TemporaryDirectory(prefix="digitsmith-") as temporary:
-            folder = Path(temporary) / self.name
+        with temporary_folder() as temporary:
+            folder = temporary / self.store.name
             make(folder)
             record = read_record(folder)
             assert record is not None
             assert record.content is not None
-            self.store.put(folder, [path for path in _paths_in(folder) if path != RECORD])
+            paths = _paths_in(folder)
+            self.store.put(folder, [path for path in paths if path != RECORD])
+            self.store.remove([path for path in self.store.sizes() if path not in paths])
             if not self.keeps(record.content):
                 raise OutputError(
                     f"{self} does not hold what was put there: see whether others write to it, and resume."
@@ -120,11 +120,10 @@ class Bucket:
             self.save(RECORD, (folder / RECORD).read_bytes())
 
     def remove(self) -> bool:
-        """Remove all files in it, the record first; what has none was put by one who was killed, and is no loss."""
-        names = self.store.sizes()
-        self.store.remove([RECORD] if RECORD in names else [])
-        self.store.remove([name for name in names if name != RECORD])
-        return RECORD in names
+        """Remove its record; whether there was one. All else is put again, or removed when that is done."""
+        there = self.has(RECORD)
+        self.delete(RECORD)
+        return there
 
     def delete(self, name: str) -> None:
         """Remove a file from it, if it is there."""
@@ -135,9 +134,9 @@ class Bucket:
         """Nothing is left: what others put has the names that it was to have."""
 
     def tidy(self, *, new: bool) -> None:
-        """Remove the plan, if there is nothing else."""
+        """Remove the plan, if this program has laid it, and there is nothing else."""
         with contextlib.suppress(DigitsmithError):
-            if self.store.names() == [PLANNED]:
+            if new and self.store.names() == [PLANNED]:
                 self.store.remove([PLANNED])
 
     def __reduce__(self) -> tuple[Any, ...]:

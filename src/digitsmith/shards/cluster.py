@@ -18,7 +18,7 @@ from collections.abc import Generator, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
-from digitsmith.errors import DependencyError, DigitsmithError, WorkerError, install, reason
+from digitsmith.errors import DependencyError, DigitsmithError, OutputError, WorkerError, install, reason
 from digitsmith.models.running import cores
 from digitsmith.progress import Progress
 from digitsmith.shards.partition import Shard
@@ -91,7 +91,10 @@ def _make(stored: list[Any], key: str, shard: Shard) -> Made | DigitsmithError:
             _opened[key] = pickle.loads(ray.get(stored[0]))
         except ImportError as error:
             return WorkerError(f"{socket.gethostname()} lacks {error.name}: install there what is installed here.")
-    return _opened[key].do(shard, 1)
+    made = _opened[key].do(shard, 1)
+    if isinstance(made, DependencyError | OutputError):
+        made.message = f"on {socket.gethostname()}: {made.message}"
+    return made
 
 
 def _taken(ray: ModuleType, done: Any, shard: Shard) -> Made | DigitsmithError:
@@ -158,7 +161,7 @@ def _require_answer(address: str) -> None:
         )
     try:
         socket.create_connection((found[1], int(found[2])), timeout=10).close()
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         raise WorkerError(
             f"no cluster answers at {address:.100} ({reason(error)}): start one with `ray start`, or give the "
             f"address of one that runs.",

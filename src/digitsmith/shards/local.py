@@ -25,11 +25,6 @@ class Folder:
     def __str__(self) -> str:
         return str(self.path)
 
-    @property
-    def name(self) -> str:
-        """The last part of its path."""
-        return self.path.name
-
     def __truediv__(self, name: str) -> "Folder":
         return Folder(self.path / name)
 

@@ -15,10 +15,6 @@ from digitsmith.stores import Store, is_address
 class Place(Protocol):
     """A folder, of shards or of one shard."""
 
-    @property
-    def name(self) -> str:
-        """The last part of its path."""
-
     def __truediv__(self, name: str) -> "Place":
         """A folder in it."""
 
@@ -50,7 +46,7 @@ class Place(Protocol):
         """Refuse it if there is anything in it."""
 
     def begin(self) -> bool:
-        """Make the folder; whether it is new."""
+        """Make the folder; whether it is new, or nobody has laid a plan in it."""
 
     def held(self, busy: Callable[[], object], *, shared: bool) -> AbstractContextManager[None]:
         """Hold it against others that would fill it, as far as can be; see `files.locked`."""
@@ -65,7 +61,7 @@ class Place(Protocol):
         """Have a shard made by what makes a folder of this machine: it is here whole, or without a record."""
 
     def remove(self) -> bool:
-        """Remove what is in its place; whether it was, or seemed, finished."""
+        """Remove what says that it is finished, and what is in the way of making it again; whether there was any."""
 
     def delete(self, name: str) -> None:
         """Remove a file from it, if it is there."""

@@ -116,7 +116,7 @@ def run(work: Work, place: Place, how: Sharding, progress: Progress) -> None:
 
 def _check_bucket(place: Bucket, how: Sharding) -> None:
     """Refuse what makes no sense at an address."""
-    if how.shard is not None:
+    if how.shard not in (None, (1, 1)):
         raise ConfigError(
             f"at {place} all parts are made, each as a shard: leave it out, or make the part in a folder.",
             parameter="shard",

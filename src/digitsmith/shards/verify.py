@@ -62,7 +62,7 @@ def verify(folder: str | Path, *, progress: Progress | bool = True) -> Verified:
         wrong = _wrong(place, record, progress)
     if wrong:
         mend = "resume, and these are made again" if record.shards else "make it again"
-        if isinstance(place, Bucket):  # where resuming does not read what it finds
+        if record.shards and isinstance(place, Bucket):  # where resuming does not read what it finds
             mend = "remove these, and resume"
         raise DataError(f"{place} is not what its {RECORD} says ({listed(wrong)}): {mend}.")
     made = record.generated or record.numbers

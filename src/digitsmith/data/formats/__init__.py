@@ -29,7 +29,7 @@ from digitsmith.data.folders import SPLITS as SPLITS
 from digitsmith.data.folders import Place, is_image, places, walk
 from digitsmith.data.folders import Split as Split
 from digitsmith.data.reading import Reading, listed
-from digitsmith.data.tables.text import is_stylegan
+from digitsmith.data.tables.text import starts_stylegan
 from digitsmith.errors import ConfigError, DataError, MissingSplitError, OutputError
 from digitsmith.files import is_unfinished, staged_folder
 from digitsmith.records.base import Channels, check_class_names
@@ -253,10 +253,18 @@ def read_record(path: Path) -> DatasetRecord | None:
     file = (path.parent if path.is_file() else path) / RECORD
     if not file.exists():
         return None
-    with reading(file, DataError, "correct it, or remove it to go without class names"):
-        if is_stylegan(file):
-            return None
-        return DatasetRecord.model_validate_json(read_bytes(file, limits.MAX_RECORD))
+    with reading_record(file):
+        return record_of(read_bytes(file, limits.MAX_RECORD))
+
+
+def reading_record(what: object) -> AbstractContextManager[None]:
+    """Turn whatever is raised while a `dataset.json` is read into a `DataError` that names it."""
+    return reading(what, DataError, "correct it, or remove it to go without class names")
+
+
+def record_of(content: bytes) -> DatasetRecord | None:
+    """What a `dataset.json` says; None if it is StyleGAN's."""
+    return None if starts_stylegan(content) else DatasetRecord.model_validate_json(content)
 
 
 def as_classes(names: Sequence[object]) -> tuple[str, ...]:

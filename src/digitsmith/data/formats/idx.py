@@ -102,6 +102,11 @@ def _read(path: Path, file: IO[bytes], dimensions: int, count: int | None) -> ND
     return np.frombuffer(content, dtype).reshape(shape)
 
 
+def is_idx(name: str) -> bool:
+    """Whether a file of that name holds images, or their labels."""
+    return bool(_IMAGES.search(name) or _LABELS.search(name))
+
+
 def holds(place: Place) -> bool:
     """Whether there are IDX images of this split."""
     return bool(_images(place))

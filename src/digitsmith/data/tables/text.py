@@ -124,9 +124,14 @@ def is_stylegan(path: Path) -> bool:
     """Whether a `dataset.json` is no record of ours but StyleGAN's, `{"labels": [["00000/img00000000.png", 5], …]}`."""
     try:
         with path.open("rb") as file:
-            return re.match(rb"\s*\{\s*\"labels\"\s*:", file.read(256)) is not None
+            return starts_stylegan(file.read(256))
     except OSError:
         return False
+
+
+def starts_stylegan(content: bytes) -> bool:
+    """The same of its content, or the beginning of that."""
+    return re.match(rb"\s*\{\s*\"labels\"\s*:", content) is not None
 
 
 def _find_mark(lines: Sequence[str], by_space: bool) -> str:
