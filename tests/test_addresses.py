@@ -13,6 +13,7 @@ import pytest
 
 import digitsmith
 from conftest import refused
+from digitsmith.addresses import is_address
 from digitsmith.data.copies import record_at
 from digitsmith.errors import ConfigError, DataError, DependencyError, DigitsmithError, OutputError
 from digitsmith.evaluation.images import open_subject
@@ -23,7 +24,7 @@ from digitsmith.shards.folder import begun
 from digitsmith.shards.partition import partition
 from digitsmith.shards.places import Place, place_of
 from digitsmith.shards.verify import verify
-from digitsmith.stores import Store, is_address
+from digitsmith.stores import Store
 from test_cli import Runner, run
 from test_shards import NAMES, OF, Deadly, Stop
 from test_write import contents

@@ -12,15 +12,14 @@ import secrets
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from digitsmith import interrupts
+from digitsmith.addresses import require_path
 from digitsmith.errors import OutputError
 
 _WHOLE = " Nothing was left half-written."
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _STAGED = re.compile(r"\.(?P<name>.*)\.[0-9a-f]{16}\.(partial|(?P<whole>whole))", re.DOTALL)
 
 
@@ -51,19 +50,6 @@ def writing(what: Path, whole: str = "") -> Iterator[None]:
         raise OutputError(f"cannot write {what}: {error.strerror}; {mend}.{whole}") from error
 
 
-@contextlib.contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """Give a folder that is removed when the block ends.
-
-    Raises:
-        OutputError: there is no place for one.
-    """
-    with writing(Path("a temporary folder")):
-        folder = tempfile.TemporaryDirectory(prefix="digitsmith-")
-    with folder as name:
-        yield Path(name)
-
-
 def require_file_place(path: Path) -> None:
     """Refuse, before any work is done, a path at which no file can be written."""
     with writing(path):  # a path may be too long, or lead through folders that are not to be looked into
@@ -79,9 +65,7 @@ def require_file_place(path: Path) -> None:
 
 def _require_folders(path: Path) -> Path:
     """Refuse a path that leads through a file, or is an address; the nearest folder on its way that exists."""
-    first = next(iter(path.parts), "")
-    if _SCHEME.fullmatch(first) and not Path(first).exists():
-        raise OutputError(f"{path} looks like an address, which cannot be used here, or not as a Path: give a path.")
+    require_path(path)
     nearest = next(place for place in path.absolute().parents if place.exists())
     if not nearest.is_dir():
         raise OutputError(f"{path} leads through {nearest.name}, which is a file: choose another place.")

@@ -9,6 +9,7 @@ import errno
 import hashlib
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,15 +18,9 @@ from glob import has_magic
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
+from digitsmith.addresses import EXTRA, checked
 from digitsmith.errors import DependencyError, DigitsmithError, install, reason
-
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
-_AUTHORITY = re.compile(r"(?P<user>[^@]*@)?(\[[^\]@]*\]|[^:@]*)(:[0-9]*)?")
-_EXTRA = ("s3", "s3a", "gs", "gcs")
-"""Whose libraries the extra `remote` has."""
-
-_NAMED = ("abfs", "abfss", "sftp", "ssh")
-"""In whose addresses a name may stand before an @."""
+from digitsmith.files import writing
 
 _SECRETS = re.compile(
     r"(?<=//)[^/\s]*@|(?<=\?)[^\s\"']+|bearer\s.*|"
@@ -37,44 +32,17 @@ _BLOCK = 2**23  # bytes that are read at a time
 _TRIES = 5  # to put a file that another puts at the same moment
 
 
-def is_address(text: object) -> bool:
-    """Whether that is an address, and neither a name nor a path."""
-    return isinstance(text, str) and _ADDRESS.match(text) is not None
-
-
-def _checked(address: str, kind: type[DigitsmithError]) -> str:
-    """An address without the slash at its end. One that may hold a secret is refused: addresses are shown and kept.
-
-    So is one with a character of patterns, which libraries would take for one.
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder that is removed when the block ends.
 
     Raises:
-        DigitsmithError: of `kind`.
+        OutputError: there is no place for one.
     """
-    scheme, _, rest = address.partition("://")
-    scheme = scheme.lower()
-    authority = _AUTHORITY.fullmatch(rest.partition("/")[0])
-    user = authority["user"] if authority else None
-    bucket = scheme in _EXTRA and ":" in rest.partition("/")[0]  # no port: a key that has a colon
-    if ("@" in rest and (authority is None or bucket)) or (user and (":" in user or scheme not in _NAMED)):
-        raise kind(
-            f"an address of {scheme}:// has a name or a password before an @: leave it out, as addresses are shown and "
-            f"kept. Credentials belong into the environment, or a file of the library for {scheme}://."
-        )
-    if scheme in ("file", "local"):
-        raise kind(f"{address:.100} is on this machine: give the path itself.")
-    if scheme in ("http", "https"):
-        raise kind(f"folders cannot be listed at {scheme}://: download the files, and give the path of their folder.")
-    parts = rest.rstrip("/").split("/")
-    if (
-        "::" in address
-        or not rest.isprintable()
-        or {*"*?[]"} & {*rest}
-        or {"", ".", ".."} & {*parts[1:]}
-        or not any(parts)
-    ):
-        shown = address.partition("?")[0]  # after which there may be a secret
-        raise kind(f"{shown:.100} is no address of one place, such as s3://bucket/folder: correct it.")
-    return f"{scheme}://{'/'.join(parts)}"
+    with writing(Path("a temporary folder")):
+        folder = tempfile.TemporaryDirectory(prefix="digitsmith-")
+    with folder as name:
+        yield Path(name)
 
 
 @dataclass(frozen=True)
@@ -97,7 +65,7 @@ class Store:
             DigitsmithError: of `kind`: it is no address, or of a kind that nobody knows.
             DependencyError: the library for it is not installed.
         """
-        store = cls(_checked(address, kind), kind)
+        store = cls(checked(address, kind), kind)
         _ = store._fs
         return store
 
@@ -272,7 +240,7 @@ class Store:
         try:
             fsspec.get_filesystem_class(scheme)
         except ImportError as error:
-            mend = install("remote") if scheme in _EXTRA else reason(error)
+            mend = install("remote") if scheme in EXTRA else reason(error)
             raise DependencyError(f"{scheme}:// needs another library: {mend}.") from error
         except ValueError as error:
             raise self.kind(

@@ -101,7 +101,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def short_name(source: str) -> str:
     """What a data set is called, for the names of what is made of it: `scans` for `../scans`, `scans.npz:test`."""
-    from digitsmith.stores import is_address
+    from digitsmith.addresses import is_address
 
     if is_address(source):
         return re.sub(r":(train|test)$", "", source).rstrip("/").rpartition("/")[2] or "data"

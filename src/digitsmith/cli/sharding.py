@@ -112,7 +112,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 def inside(folder: str, name: str) -> str:
     """The path, or address, of a file in a folder."""
-    from digitsmith.stores import is_address
+    from digitsmith.addresses import is_address
 
     return f"{folder.rstrip('/')}/{name}" if is_address(folder) else str(Path(folder, name))
 

@@ -4,15 +4,15 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from digitsmith.addresses import is_address
 from digitsmith.data import limits
 from digitsmith.data.formats import PLANNED, RECORD, read_record, reading_record, record_of
 from digitsmith.data.formats.idx import is_idx
 from digitsmith.data.reading import Copy
 from digitsmith.errors import DataError, DigitsmithError
-from digitsmith.files import temporary_folder
 from digitsmith.progress import Progress
 from digitsmith.records.dataset import DatasetRecord
-from digitsmith.stores import Store, is_address
+from digitsmith.stores import Store, temporary_folder
 
 WORK = "fetching files"
 """The name of the work, for its progress."""

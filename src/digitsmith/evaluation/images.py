@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.addresses import is_address
 from digitsmith.data.copies import record_at
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.downloads.catalogue import TITLES
@@ -20,7 +21,6 @@ from digitsmith.models.digitnet import as_digits
 from digitsmith.models.generator import Model, load, shipped
 from digitsmith.progress import Progress
 from digitsmith.records.base import ReadOptions
-from digitsmith.stores import is_address
 from digitsmith.untrusted import exists
 
 DEFAULT = Source("mnist")

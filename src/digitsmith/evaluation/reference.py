@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from digitsmith.addresses import is_address
 from digitsmith.data.copies import record_at
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.downloads.catalogue import TITLES
@@ -17,7 +18,6 @@ from digitsmith.models.generator import Model
 from digitsmith.progress import Progress
 from digitsmith.records.base import ReadOptions
 from digitsmith.records.evaluation import Part, ReferenceRecord
-from digitsmith.stores import is_address
 from digitsmith.untrusted import exists
 
 

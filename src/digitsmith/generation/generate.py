@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from digitsmith.addresses import is_address
 from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.data.formats import Format, Split, check_split, format_module
 from digitsmith.errors import ConfigError
@@ -14,7 +15,6 @@ from digitsmith.progress import Progress, listening
 from digitsmith.records.dataset import FilesRecord
 from digitsmith.shards.places import place_of
 from digitsmith.shards.run import Sharding, run
-from digitsmith.stores import is_address
 
 
 def generate(

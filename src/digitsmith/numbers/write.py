@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from digitsmith.addresses import is_address
 from digitsmith.config.style import USUAL, Style, style_of
 from digitsmith.errors import ConfigError
 from digitsmith.models.generator import Model, load
@@ -22,7 +23,6 @@ from digitsmith.progress import Progress, listening
 from digitsmith.records.dataset import NumbersRecord
 from digitsmith.shards.places import place_of
 from digitsmith.shards.run import Sharding, run
-from digitsmith.stores import is_address
 
 _LOOKED_AT = 1000  # texts, before anything is written
 

@@ -19,10 +19,9 @@ from digitsmith.data import limits
 from digitsmith.data.copies import record_in
 from digitsmith.data.formats import PLANNED, RECORD, read_record
 from digitsmith.errors import DigitsmithError, OutputError
-from digitsmith.files import temporary_folder
 from digitsmith.records.dataset import ContentRecord, DatasetRecord
 from digitsmith.shards.content import counted, summed
-from digitsmith.stores import Store
+from digitsmith.stores import Store, temporary_folder
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 import contextlib
 import hashlib
+import tempfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from digitsmith.data.formats import PLANNED, RECORD
 from digitsmith.data.reading import listed
 from digitsmith.errors import DataError, OutputError
-from digitsmith.files import temporary_folder
 from digitsmith.models.running import cores
 from digitsmith.progress import Silent
 from digitsmith.records.dataset import DatasetRecord, ShardRecord
@@ -89,9 +90,9 @@ def begun(
 def _bytes_each(work: Work) -> float:
     """Bytes that an image takes, as far as a few of them tell."""
     sample = Shard(0, 1, 0, min(_SAMPLE, work.count))
-    with temporary_folder() as place:
-        work.make(sample, place / "sample", cores(), Silent())
-        return content_of(place / "sample").bytes / len(sample)
+    with tempfile.TemporaryDirectory() as place:
+        work.make(sample, Path(place) / "sample", cores(), Silent())
+        return content_of(Path(place) / "sample").bytes / len(sample)
 
 
 def found_in(place: Place) -> DatasetRecord | None:

@@ -5,11 +5,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from digitsmith.addresses import is_address
 from digitsmith.errors import DigitsmithError, OutputError
 from digitsmith.records.dataset import ContentRecord, DatasetRecord
 from digitsmith.shards.bucket import Bucket
 from digitsmith.shards.local import Folder
-from digitsmith.stores import Store, is_address
+from digitsmith.stores import Store
 
 
 class Place(Protocol):
