@@ -63,8 +63,7 @@ class Bucket:
 
     def keeps(self, content: ContentRecord) -> bool:
         """Whether there are as many files, of as many bytes, as were put. They are not read again."""
-        sizes = [size for path, size in self.store.sizes().items() if counted(path)]
-        return (len(sizes), sum(sizes)) == (content.files, content.bytes)
+        return _fit(self.store.sizes(), content)
 
     def count(self, shards: Collection[str]) -> int:
         """How many of some shards in it are finished."""
@@ -109,10 +108,11 @@ class Bucket:
             record = read_record(folder)
             assert record is not None
             assert record.content is not None
-            paths = _paths_in(folder)
-            self.store.put(folder, [path for path in paths if path != RECORD])
-            self.store.remove([path for path in self.store.sizes() if path not in paths])
-            if not self.keeps(record.content):
+            paths = {*_paths_in(folder)}
+            self.store.put(folder, sorted(paths - {RECORD}))
+            there = self.store.sizes()
+            self.store.remove([path for path in there if path not in paths])
+            if not _fit({path: there[path] for path in paths & {*there}}, record.content):
                 raise OutputError(
                     f"{self} does not hold what was put there: see whether others write to it, and resume."
                 )
@@ -120,8 +120,8 @@ class Bucket:
 
     def remove(self) -> bool:
         """Remove its record; whether there was one. All else is put again, or removed when that is done."""
-        there = self.has(RECORD)
-        self.delete(RECORD)
+        if there := self.has(RECORD):
+            self.store.remove([RECORD])
         return there
 
     def delete(self, name: str) -> None:
@@ -150,6 +150,12 @@ class Bucket:
     def planned(self) -> str:
         """SHA-256 of the plan in it, as this process has first seen it; empty if there is none."""
         return self._seen
+
+
+def _fit(sizes: dict[str, int], content: ContentRecord) -> bool:
+    """Whether files of these sizes are as many, of as many bytes, as a record says."""
+    held = [size for path, size in sizes.items() if counted(path)]
+    return (len(held), sum(held)) == (content.files, content.bytes)
 
 
 def _paths_in(folder: Path) -> list[str]:
