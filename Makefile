@@ -46,8 +46,8 @@ check: .venv/.dev
 remote: .venv/.remote
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m remote tests/test_stores.py
 
-# Ray clusters on this machine, whose nodes, processes and drivers are killed: a minute or two. Installs Ray.
-cluster: .venv/.ray
+# Ray clusters on this machine, whose nodes, processes and drivers are killed: a minute or two. Installs Ray and s3fs.
+cluster: .venv/.ray .venv/.remote
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m cluster tests/test_cluster.py
 
 # The documentation site, without a connection: open build/site/index.html.

@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 import digitsmith
+import s3
 from conftest import refused
 from digitsmith.errors import WorkerError
 from digitsmith.models.generator import Model
@@ -249,16 +250,20 @@ def raylets_here() -> set[int]:
     return {one.pid for one in psutil.Process().children(recursive=True) if one.name() == "raylet"}
 
 
-def test_a_cluster_of_its_own(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_of_its_own_makes_shards_in_a_bucket(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     options = {"count": 600, "model": model, "shards": 3}
     notes = Notes()
     before, raylets = signal.getsignal(signal.SIGTERM), raylets_here()
-    made = digitsmith.generate("made", ray="local", workers=1, progress=notes, **options)
+    with s3.moto() as port, s3.served(port, monkeypatch) as server:
+        server.rule = s3.every_tenth
+        digitsmith.generate("s3://bucket/made", ray="local", workers=1, progress=notes, **options)
+        server.rule = s3.well
+        made = server.contents("made")
     assert notes.texts[1].startswith("Ray: 1 node, 1 core;")
     assert signal.getsignal(signal.SIGTERM) == before
-    assert contents(made) == contents(digitsmith.generate("here", progress=False, **options))
+    assert made == contents(digitsmith.generate("here", progress=False, **options))
     assert raylets_here() == raylets
 
 
