@@ -31,9 +31,13 @@ export function inkOf(element) {
 
 function pixels(image, width, height, channels, [red, green, blue]) {
   const drawn = new ImageData(width, height);
-  for (let i = 0; i < width * height; i++) {
-    if (channels === 3) drawn.data.set([image[3 * i], image[3 * i + 1], image[3 * i + 2], 255], 4 * i);
-    else drawn.data.set([red, green, blue, image[i]], 4 * i);
+  const { data } = drawn;
+  const colour = channels === 3;
+  for (let i = 0, at = 0; i < width * height; i++) {
+    data[at++] = colour ? image[3 * i] : red;
+    data[at++] = colour ? image[3 * i + 1] : green;
+    data[at++] = colour ? image[3 * i + 2] : blue;
+    data[at++] = colour ? 255 : image[i];
   }
   return drawn;
 }
