@@ -231,7 +231,7 @@ def test_another_size_than_the_pairs_is_refused(digits: Dataset, run, micro_resi
 
 
 def test_the_name_of_a_column_is_refused_where_there_are_none(digits: Dataset) -> None:
-    for format, layout in (("png", "class folders"), ("idx", "IDX.*"), ("webdataset", "WebDataset, 1 shard")):
+    for format, layout in (("png", "class folders"), ("idx", "IDX.*"), ("webdataset", "WebDataset, 1 file")):
         formats.write(digits.take(slice(40)), Path(format), format)
         message = rf"digit: labels are in no column of {format} \({layout}\): leave this out"
         with refused(DataError, message, "label_column"):

@@ -76,7 +76,7 @@ def read(place: Place, reading: Reading) -> Dataset:
             f"{path}: images have no label (.cls) next to them, but lie in folders, {listed(sorted(folders), 3)}: "
             f"unpack the archive if these are the classes, or add labels."
         )
-    reading.layout = f"WebDataset, {len(shards)} shard{'s' * (len(shards) > 1)}"
+    reading.layout = f"WebDataset, {len(shards)} file{'s' * (len(shards) > 1)}"
     for what, count in left.items():
         reading.ignored[what] += count
         reading.note(f"{path}: {what} left out: {count:,}.")
