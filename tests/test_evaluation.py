@@ -91,6 +91,8 @@ def test_unseen_real_digits_are_as_good_as_real_ones(mnist: RealImages, test_spl
     result = judge(test_split, mnist)
     assert result.measure("frechet_ratio").value == pytest.approx(1, abs=0.2)
     assert set(verdicts(result).values()) == {"good"}
+    assert {"hard_ratio", "frechet_infinity", "independent_hard_ratio"} <= {*verdicts(result)}
+    assert result.measure("independent_frechet_ratio").value == pytest.approx(1, abs=0.2)
     assert not result.collapse.collapsed
     for key in ("recognisable", "agreement", "copies", "precision", "recall", "coverage"):
         measure = result.measure(key)
@@ -236,7 +238,10 @@ def test_with_no_mnist_at_hand_all_but_memorisation_is_measured() -> None:
     result = digitsmith.evaluate("mnist", count=500)
     assert {"frechet_ratio", "recognisable", "agreement", "recall", "near_duplicates"} <= set(verdicts(result))
     assert "copies" not in verdicts(result)
-    assert "downloaded" in result.skipped["memorisation"]
+    for skipped in ("memorisation", "independent"):
+        assert "downloaded" in result.skipped[skipped]
+        assert not [measure for measure in result.measures if measure.group == skipped]
+    assert "hard_ratio" in verdicts(result)  # there are 10,000 images of the training split
     assert result.protocol.images == 500
 
 
@@ -340,7 +345,7 @@ def test_images_of_other_things_are_compared_but_not_classified() -> None:
     reference = predict_real(RealData(first, second, record("letters"), record("more letters")), Silent())
     result = judge(letters.take(slice(0, 300, 2)), reference, 150)
     assert "digits only" in result.skipped["readability"]
-    assert {measure.group for measure in result.measures} == {"fidelity", "diversity", "memorisation"}
+    assert {measure.group for measure in result.measures} == {"fidelity", "diversity", "memorisation", "independent"}
 
 
 @pytest.mark.usefixtures("no_mnist")

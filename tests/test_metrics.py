@@ -28,6 +28,7 @@ from digitsmith.evaluation.metrics import (
     copies,
     density_coverage,
     edit_distance,
+    frechet_at_infinity,
     frechet_distance,
     kernel_distance,
     moments,
@@ -138,6 +139,18 @@ def test_frechet_distance_is_that_of_torchmetrics() -> None:
 # A singular covariance is what few images or a dead feature give. The root of the product then has no accurate numeric
 # oracle (SciPy warns, or returns parts of 1e-8 for zeros), but the distances below are known.
 SINGULAR = 1e-6  # of the summed variances: a zero eigenvalue of 1e-16 has a root of 1e-8, once for each dimension
+
+
+def test_frechet_at_infinity_has_no_part_of_chance() -> None:
+    """Of two normal distributions whose distance is known, as the mean of a feature differs; the means of 20 draws."""
+    random = np.random.default_rng(0)
+    for exact in (0.0, 1.0):
+        draws = random.normal(size=(20, 2, 1000, 16))
+        draws[:, 1, :, 0] += exact
+        usual = np.mean([frechet_distance(moments(a), moments(b)) for a, b in draws])
+        assert usual > exact + 0.06
+        assert np.mean([frechet_at_infinity(a, b) for a, b in draws]) == pytest.approx(exact, abs=0.03)
+    assert frechet_at_infinity(*random.normal(size=(2, 80, 16))) is None
 
 
 def test_frechet_distance_of_fewer_images_than_features() -> None:

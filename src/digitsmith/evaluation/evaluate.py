@@ -4,26 +4,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
-from digitsmith.data.labels import DIGITS
-from digitsmith.errors import DataError, blaming
+from digitsmith.errors import blaming
 from digitsmith.evaluation import notes
-from digitsmith.evaluation.extractors import FeatureExtractor, FeatureSpace, feature_extractor, features_of
-from digitsmith.evaluation.images import Subject, draw_images, most_alike, open_subject
+from digitsmith.evaluation.extractors import FeatureSpace, feature_extractor, features_of
+from digitsmith.evaluation.images import open_subject
+from digitsmith.evaluation.independent import Autoencoder
 from digitsmith.evaluation.measures.collapse import find_collapse
 from digitsmith.evaluation.measures.diversity import DigitStatistics, digit_diversity, diversity, near_duplicates
 from digitsmith.evaluation.measures.fidelity import fidelity
+from digitsmith.evaluation.measures.independent import independent
 from digitsmith.evaluation.measures.memorisation import memorisation
 from digitsmith.evaluation.measures.readability import label_agreement, recognisability
 from digitsmith.evaluation.measures.verdicts import near_real
+from digitsmith.evaluation.neighbours import Features
 from digitsmith.evaluation.pictures import closest_pairs, contact_sheets
-from digitsmith.evaluation.real import RealImages, load_real_images, pixel_distances, restrict
-from digitsmith.evaluation.reference import choose_reference, on_choice, require_same_kind
+from digitsmith.evaluation.real import load_real_images, pixel_distances, restrict
+from digitsmith.evaluation.reference import choose_reference, on_choice
 from digitsmith.evaluation.samples import FeatureSets, Sample, Sets, digit_labels, digits_in
-from digitsmith.generation.batches import make_dataset
-from digitsmith.generation.request import Request
+from digitsmith.evaluation.task import Task, images_of, require_all_digits, task_of, weights_of
 from digitsmith.models.digitnet import digit_net
 from digitsmith.models.generator import Model
 from digitsmith.models.noise import check_seed, whole
@@ -83,50 +83,27 @@ def evaluate(
             real = restrict(real, opened.digits)
         weights = None if inception_weights is None else Path(inception_weights)
         extractor = feature_extractor(features, weights, real.scale, listener)
-        task = _task(count, opened, real, extractor, seed)
+        task = task_of(count, opened, real, extractor, seed)
         if labels is not None:
-            _require_all_digits(task)
-        return evaluate_images(_images(task, listener), task, listener)
-
-
-_ENOUGH = 0.75  # of the images: where fewer can be drawn at the frequencies of others, all are compared as they come
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """What is compared with what, and how.
-
-    Attributes:
-        subject: what is evaluated.
-        real: what it is compared with.
-        extractor: of the features.
-        count: how many images of each kind.
-        seed: of those that are generated or drawn.
-        wanted: int64[count], the digits of the held-out images, which those of the subject are, too; None if they are
-            as they come.
-    """
-
-    subject: Subject
-    real: RealImages
-    extractor: FeatureExtractor
-    count: int
-    seed: int = 0
-    wanted: NDArray[np.int64] | None = None
+            require_all_digits(task)
+        return evaluate_images(images_of(task, listener), task, listener)
 
 
 def evaluate_images(images: Dataset, task: Task, progress: Progress) -> Evaluation:
     """Measure exactly `task.count` images of the task's subject against as many real ones."""
     real, subject, n = task.real, task.subject, task.count
     predictions = digit_net().predict(images.images, real.scale, progress=progress, work="classifying the images")
-    generated = Sample(images.images, predictions, digit_labels(images), _weights(task))
+    generated = Sample(images.images, predictions, digit_labels(images), weights_of(task))
     samples = Sets(generated, real.reference.sample(n), real.held_out.sample(n))
+    others = real.reference.others(n, real.scale, progress)
     features = FeatureSets(*(features_of(sample, task.extractor, progress) for sample in samples))
     progress.update("measuring", 0, 1)
-    found = _measure(samples, features)
+    found = _measure(samples, features, None if others is None else features_of(others, task.extractor, progress))
     progress.update("measuring", 1, 1)
     pictures = contact_sheets(samples.generated, real.reference)
     copied, skipped, pairs = _look_for_copies(samples, task, progress)
-    measures = (*found.measures, *copied)
+    measured, unmeasured = _in_other_features(samples, others, task, progress)
+    measures = (*found.measures, *copied, *measured)
     return Evaluation(
         subject=subject.name,
         subject_kind=subject.kind,
@@ -147,7 +124,7 @@ def evaluate_images(images: Dataset, task: Task, progress: Progress) -> Evaluati
         collapse=found.collapse,
         classes=found.statistics.rows() if found.statistics else (),
         confusion=found.confusion,
-        skipped=found.skipped | skipped,
+        skipped=found.skipped | skipped | unmeasured,
         notes=(
             *real.notes,
             *notes.on_images(samples, subject, real),
@@ -169,13 +146,13 @@ class _Findings:
     skipped: dict[str, str]
 
 
-def _measure(samples: Sets[Sample], features: FeatureSets) -> _Findings:
+def _measure(samples: Sets[Sample], features: FeatureSets, others: Features | None) -> _Findings:
     are_digits = samples.reference.labels is not None and samples.held_out.labels is not None
     predictions = samples.map(lambda of: of.predictions) if are_digits else None
     statistics = DigitStatistics.of(samples) if are_digits else None
     confusion, skipped = None, {}
     repeated, duplicated = near_duplicates(features, predictions)
-    found = [*fidelity(features), *diversity(features), repeated]
+    found = [*fidelity(features, others), *diversity(features), repeated]
     if predictions is None or statistics is None:
         skipped["readability"] = (
             "Readability was not measured: the real images carry no labels that name digits, and the digit-net "
@@ -225,66 +202,15 @@ def _look_for_copies(
     return [], {"memorisation": reason}, pictures
 
 
-def _task(count: int, subject: Subject, real: RealImages, extractor: FeatureExtractor, seed: int) -> Task:
-    """With as many images of each kind as were asked for, or as there are.
-
-    Of digits with other frequencies, the distance would be one of frequencies, too. So those of the held-out images are
-    asked for, or drawn, as these set the real-data values: with those of the reference, images would be nearer to it
-    than real ones can be.
-    """
-    there = {f"{split.record.title} has": len(split) for split in (real.reference, real.held_out)}
-    if isinstance(subject.content, Dataset):
-        there["the images to evaluate are"] = len(subject.content)
-    n, least, known = min(count, *there.values()), extractor.dimensions + 1, real.held_out.labels
-    if n < least:
-        short = [f"{what} {number:,}" for what, number in there.items() if number < least]
-        raise DataError(
-            f"at least {least} images are needed of each kind, one more than the features have dimensions; "
-            f"{' and '.join(short) or f'{count:,} were asked for'}. Use more images (a data set without a test split "
-            f"needs {2 * least}), or compare with another data set.",
-            parameter="" if short else "count",
-        )
-    task = Task(subject, real, extractor, n, seed)
-    if known is None or subject.digits is None or not (known >= 0).any():
-        return task
-    if not isinstance(subject.content, Dataset):
-        return replace(task, wanted=np.resize(known[known >= 0], n))
-    most = most_alike(subject.content, known)
-    return task if most < max(least, _ENOUGH * n) else replace(task, count=min(n, most), wanted=known)
-
-
-def _images(task: Task, progress: Progress) -> Dataset:
-    """Let a model generate the images, or draw them from a data set."""
-    subject, real, n = task.subject, task.real, task.count
-    if isinstance(subject.content, Dataset):
-        images = draw_images(subject.content, n, task.seed, task.wanted)
-    else:
-        wanted: list[int | str] | None = None if task.wanted is None else [DIGITS[digit] for digit in task.wanted]
-        images, _ = make_dataset(subject.content, Request(n, wanted, seed=task.seed), progress)
-    require_same_kind(images, subject.name, (real.image_size, real.channels), real.reference.record.title)
-    return images
-
-
-def _weights(task: Task) -> NDArray[np.float64] | None:
-    """How many images of a data set each one stands for that was drawn by its digit: float64[count]."""
-    if task.wanted is None or not isinstance(task.subject.content, Dataset):
-        return None
-    labels = digit_labels(task.subject.content)
-    assert labels is not None
-    wanted = task.wanted[: task.count]
-    there, drawn = (np.bincount(of, minlength=len(DIGITS)) for of in (labels, wanted))
-    weights: NDArray[np.float64] = there[wanted] / drawn[wanted]
-    return weights
-
-
-def _require_all_digits(task: Task) -> None:
-    """Refuse real images of which there are too few to say how those of each digit vary."""
-    for split in (task.real.reference, task.real.held_out):
-        there = np.arange(len(DIGITS)) if split.labels is None else digits_in(split.labels)
-        counts = np.bincount(split.predictions[: task.count].digits, minlength=len(DIGITS))[there]
-        if counts.min() < 2:
-            raise DataError(
-                f"of {split.record.title}, fewer than two of the {task.count:,} images that are used are classified as "
-                f"its digit {DIGITS[there[counts.argmin()]]}: choose real images with more of each.",
-                parameter="reference",
-            )
+def _in_other_features(
+    samples: Sets[Sample], others: Sample | None, task: Task, progress: Progress
+) -> tuple[list[Measure], dict[str, str]]:
+    """The measures in features that nothing is tuned to, or else why there are none."""
+    if any(sample.images is None for sample in samples):
+        return [], {
+            "independent": "Nothing was measured in the features of the autoencoder, which nothing is tuned to: they "
+            "are taken of the real images themselves, and MNIST is not on this computer. It can be downloaded (11 MB)."
+        }
+    extractor = Autoencoder(task.real.scale)
+    features = FeatureSets(*(features_of(sample, extractor, progress) for sample in samples))
+    return independent(features, None if others is None else features_of(others, extractor, progress)), {}

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from digitsmith.evaluation.neighbours import Features, nearest, products, radii, require, slack, squared_distances
 
+_PARTS = 5  # in which sets are taken at most, to see how the Fréchet distance falls with their size
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -53,6 +55,30 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     difference = a.mean - b.mean
     distance = difference @ difference + np.trace(a.covariance) + np.trace(b.covariance) - 2 * cross
     return max(float(distance), 0.0)
+
+
+def frechet_at_infinity(real: Features, generated: Features) -> float | None:
+    """What the Fréchet distance of two sets tends to with their size (Chong & Forsyth 2020, arXiv:1911.07023, eq. 6).
+
+    The distance of n images each is that plus a multiple of 1 / n, nearly: a line is fitted to it over 1 / n. The sets
+    are in random order; they are taken whole, in halves, and so on to fifths, and the mean is taken of the distances of
+    parts of a size. (The paper takes 15 parts that overlap, with twice the chance error for as many distances.)
+
+    Returns:
+        The value of the line at 0; None if a fifth has no more images than the features have dimensions.
+    """
+    n = min(len(real), len(generated))
+    if n // _PARTS <= real.shape[1]:
+        return None
+    sizes = np.array([n // parts for parts in range(1, _PARTS + 1)])
+    distances = [
+        np.mean([
+            frechet_distance(moments(real[start : start + size]), moments(generated[start : start + size]))
+            for start in range(0, n - size + 1, size)
+        ])
+        for size in sizes
+    ]  # fmt: skip
+    return float(np.polyfit(1 / sizes, distances, 1)[1])
 
 
 def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -67,6 +67,21 @@ class RealSplit:
             None if self.labels is None else self.labels[:n],
         )
 
+    def others(self, n: int, scale: float, progress: Progress) -> Sample | None:
+        """As many images that are not among the first n; None if there are not so many, or not on this computer."""
+        if len(self) >= 2 * n:
+            return Sample(
+                None if self.images is None else self.images[self.places[n : 2 * n]],
+                self.predictions[n : 2 * n],
+                None if self.labels is None else self.labels[n : 2 * n],
+            )
+        if self.images is None or self.record.digits or len(self.images) < len(self) + n:
+            return None
+        rest = np.setdiff1d(np.arange(len(self.images)), self.places)
+        images = self.images[np.random.default_rng(1).permutation(rest)[:n]]
+        work = f"classifying others of {self.record.title}"
+        return Sample(images, digit_net().predict(images, scale, progress=progress, work=work), None)
+
 
 @dataclass(frozen=True, eq=False)
 class RealImages:

@@ -79,8 +79,7 @@ class DigitNet:
         """
         features, probabilities = [], []
         for start in range(0, len(images), _BATCH):
-            framed = _framed(to_ink(images[start : start + _BATCH]), scale)
-            batch = to_unit(to_planes(framed).astype(np.float32))
+            batch = as_input(images[start : start + _BATCH], scale)
             penultimate, logits = self._session.run(["features", "logits"], {"image": batch})
             exponentials = np.exp(logits - logits.max(1, keepdims=True))
             features.append(penultimate)
@@ -88,6 +87,11 @@ class DigitNet:
             if progress:
                 progress.update(work, start + len(batch), len(images))
         return Predictions(np.concatenate(features), np.concatenate(probabilities))
+
+
+def as_input(images: NDArray[np.uint8], scale: float = 1.0) -> NDArray[np.float32]:
+    """What the digit-net sees of images, as for `DigitNet.predict`: float32[n, 1, 28, 28] in [-1, 1]."""
+    return to_unit(to_planes(_framed(to_ink(images), scale)).astype(np.float32))
 
 
 def usual_scale(images: NDArray[np.uint8]) -> float:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from digitsmith.records.base import Address, Count, Record, Seed, Versions
 
 Verdict = Literal["good", "weak", "fails"]
-Group = Literal["fidelity", "diversity", "readability", "memorisation"]
+Group = Literal["fidelity", "diversity", "readability", "memorisation", "independent"]
 Part = Literal["whole", "first half", "second half"]
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -10,6 +10,10 @@ GROUPS: dict[Group, tuple[str, str]] = {
     "diversity": ("Diversity", "How much of what real images are do they cover?"),
     "readability": ("Readability and labels", "Can they be recognised, and as what they are labelled?"),
     "memorisation": ("Memorisation", "Are training images repeated?"),
+    "independent": (
+        "In features that nothing is tuned to",
+        "What does an autoencoder say, which knows no classes and had no part in any choice?",
+    ),
 }
 """Title and question of each group of measures, in the order in which they are shown."""
 

@@ -19,20 +19,26 @@ CLOSE = 0.01
 
 def diversity(features: FeatureSets) -> list[Measure]:
     """How much of the distribution of real images is covered."""
-    (_, recall), (_, real_recall) = features.precision_recall
-    (_, coverage), (_, real_coverage) = features.density_coverage
-    return [
-        Measure(
-            key="recall", group="diversity", title="Recall", value=recall, real=real_recall, better="up", unit="%",
-            verdict=at_least(recall, 0.9 * real_recall, 0.7 * real_recall),
-            meaning="Share of real images that lie among generated ones: what the generator can produce.",
-        ),
-        Measure(
-            key="coverage", group="diversity", title="Coverage", value=coverage, real=real_coverage, better="up",
-            unit="%", verdict=at_least(coverage, 0.95 * real_coverage, 0.75 * real_coverage),
-            meaning="Share of real images with a generated one close by: what the generator did produce.",
-        ),
-    ]  # fmt: skip
+    return [recall(features), _coverage(features)]
+
+
+def recall(features: FeatureSets) -> Measure:
+    """Which share of real images generated ones are near to."""
+    (_, value), (_, real) = features.precision_recall
+    return Measure(
+        key="recall", group="diversity", title="Recall", value=value, real=real, better="up", unit="%",
+        verdict=at_least(value, 0.9 * real, 0.7 * real),
+        meaning="Share of real images that lie among generated ones: what the generator can produce.",
+    )  # fmt: skip
+
+
+def _coverage(features: FeatureSets) -> Measure:
+    (_, value), (_, real) = features.density_coverage
+    return Measure(
+        key="coverage", group="diversity", title="Coverage", value=value, real=real, better="up", unit="%",
+        verdict=at_least(value, 0.95 * real, 0.75 * real),
+        meaning="Share of real images with a generated one close by: what the generator did produce.",
+    )  # fmt: skip
 
 
 def near_duplicates(features: FeatureSets, predictions: Sets[Predictions] | None) -> tuple[Measure, NDArray[np.bool_]]:

@@ -5,21 +5,39 @@ import numpy as np
 from digitsmith.errors import DataError
 from digitsmith.evaluation import metrics
 from digitsmith.evaluation.measures.verdicts import ENOUGH, at_least, at_most
+from digitsmith.evaluation.neighbours import Features
 from digitsmith.evaluation.real import MOST
 from digitsmith.evaluation.samples import FeatureSets
 from digitsmith.records.evaluation import Measure
 
 
-def fidelity(features: FeatureSets) -> list[Measure]:
+def fidelity(features: FeatureSets, others: Features | None) -> list[Measure]:
     """How close the distribution of generated images is to that of real ones.
+
+    Args:
+        features: of the images.
+        others: of as many other images of the reference's split, if there are so many.
 
     Raises:
         DataError: held-out images that are those of the reference.
     """
-    return [*_frechet(features), _kid(features), *_neighbourhoods(features), _two_sample(features)]
+    return [
+        *frechet(features),
+        *hard_ratio(features, others),
+        *_at_infinity(features),
+        _kid(features),
+        precision(features),
+        _density(features),
+        two_sample(features),
+    ]
 
 
-def _frechet(features: FeatureSets) -> list[Measure]:
+def frechet(features: FeatureSets) -> list[Measure]:
+    """The Fréchet distance, and its ratio to that of held-out images.
+
+    Raises:
+        DataError: held-out images that are those of the reference.
+    """
     moments = features.moments
     distance, floor = (
         metrics.frechet_distance(moments.reference, other) for other in (moments.generated, moments.held_out)
@@ -48,6 +66,41 @@ def _frechet(features: FeatureSets) -> list[Measure]:
     ]  # fmt: skip
 
 
+def hard_ratio(features: FeatureSets, others: Features | None) -> list[Measure]:
+    """The Fréchet distance over that of other images of the reference's split; nothing without such images."""
+    if others is None:
+        return []
+    moments = features.moments
+    generated, held_out, floor = (
+        metrics.frechet_distance(moments.reference, of)
+        for of in (moments.generated, moments.held_out, metrics.moments(others))
+    )
+    ratio = generated / floor
+    return [
+        Measure(
+            key="hard_ratio", group="fidelity", title="Ratio to other training images", unit="x", value=ratio,
+            real=held_out / floor, better="down", verdict=at_most(_scaled_to_most(ratio, len(others)), 3, 30),
+            meaning="The same distance, over that of other real images of the same split, by the same writers: a "
+            "harder floor. 1.0: as close as more of the training images.",
+        )
+    ]  # fmt: skip
+
+
+def _at_infinity(features: FeatureSets) -> list[Measure]:
+    """The Fréchet distance that infinitely many images would have; nothing where there are too few to tell."""
+    value, real = features.against_reference(metrics.frechet_at_infinity)
+    if value is None or real is None:
+        return []
+    return [
+        Measure(
+            key="frechet_infinity", group="fidelity", title="Fréchet distance, infinitely many", value=value, real=real,
+            better="down", verdict=at_most(value, 3 * real, 30 * real),
+            meaning="What the distance tends to with more and more images. That of few is mostly one of chance, which "
+            "hides what is left.",
+        )
+    ]  # fmt: skip
+
+
 def _scaled_to_most(ratio: float, n: int) -> float:
     """What a ratio at n images would be at `MOST`, where verdicts are given.
 
@@ -68,25 +121,28 @@ def _kid(features: FeatureSets) -> Measure:
     )  # fmt: skip
 
 
-def _neighbourhoods(features: FeatureSets) -> list[Measure]:
-    (precision, _), (real_precision, _) = features.precision_recall
-    (density, _), (real_density, _) = features.density_coverage
-    return [
-        Measure(
-            key="precision", group="fidelity", title="Precision", value=precision, real=real_precision, better="up",
-            unit="%", verdict=at_least(precision, 0.95 * real_precision, 0.75 * real_precision),
-            meaning="Share of generated images that lie among real ones.",
-        ),
-        Measure(
-            key="density", group="fidelity", title="Density", value=density, real=real_density, better="up",
-            verdict=at_least(density, 0.9 * real_density, 0.6 * real_density),
-            meaning="How densely real images surround a generated one. Above the real value: generated images keep to "
-            "what is typical.",
-        ),
-    ]  # fmt: skip
+def precision(features: FeatureSets) -> Measure:
+    """Which share of generated images real ones are near to."""
+    (value, _), (real, _) = features.precision_recall
+    return Measure(
+        key="precision", group="fidelity", title="Precision", value=value, real=real, better="up", unit="%",
+        verdict=at_least(value, 0.95 * real, 0.75 * real),
+        meaning="Share of generated images that lie among real ones.",
+    )  # fmt: skip
 
 
-def _two_sample(features: FeatureSets) -> Measure:
+def _density(features: FeatureSets) -> Measure:
+    (value, _), (real, _) = features.density_coverage
+    return Measure(
+        key="density", group="fidelity", title="Density", value=value, real=real, better="up",
+        verdict=at_least(value, 0.9 * real, 0.6 * real),
+        meaning="How densely real images surround a generated one. Above the real value: generated images keep to "
+        "what is typical.",
+    )  # fmt: skip
+
+
+def two_sample(features: FeatureSets) -> Measure:
+    """How well a nearest neighbour tells generated from real images."""
     value, real = features.against_reference(metrics.two_sample_accuracy)
     return Measure(
         key="two_sample", group="fidelity", title="1-NN two-sample accuracy", value=value, real=real, better="near",
