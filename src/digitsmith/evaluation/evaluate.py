@@ -117,6 +117,7 @@ def evaluate_images(images: Dataset, task: Task, progress: Progress) -> Evaluati
             features=task.extractor.name,
             features_sha256=task.extractor.sha256,
             digitnet_sha256=digit_net().sha256,
+            independent_sha256=Autoencoder().sha256 if measured else "",
             scale=round(real.scale, 3),
             versions=Versions.here("numpy", "onnxruntime", *(["torch"] if task.extractor.name == "inception" else [])),
         ),
@@ -208,8 +209,9 @@ def _in_other_features(
     """The measures in features that nothing is tuned to, or else why there are none."""
     if any(sample.images is None for sample in samples):
         return [], {
-            "independent": "Nothing was measured in the features of the autoencoder, which nothing is tuned to: they "
-            "are taken of the real images themselves, and MNIST is not on this computer. It can be downloaded (11 MB)."
+            "independent": "Nothing was measured in the features of the autoencoder, which nothing is tuned to"
+            f"{', nor the ratio to other training images' if others is None else ''}: that takes the real images "
+            "themselves, and MNIST is not on this computer. It can be downloaded (11 MB)."
         }
     extractor = Autoencoder(task.real.scale)
     features = FeatureSets(*(features_of(sample, extractor, progress) for sample in samples))

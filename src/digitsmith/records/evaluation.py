@@ -75,6 +75,9 @@ class Protocol(Record):
     features: str = Field(description="Name of the feature extractor.")
     features_sha256: str = Field(description="Of the extractor's weights.")
     digitnet_sha256: str = Field(description="Of the digit-net, which classifies the images.")
+    independent_sha256: str = Field(
+        default="", description="Of the autoencoder; empty where nothing was measured in its features."
+    )
     scale: float = Field(description="By which images are enlarged before the digit-net sees them.")
     versions: Versions
 

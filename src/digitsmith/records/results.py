@@ -59,6 +59,7 @@ def require_comparable(results: Sequence[Evaluation]) -> None:
             for what, before, after in (
                 ("features", first.protocol.features_sha256, result.protocol.features_sha256),
                 ("digit-net", first.protocol.digitnet_sha256, result.protocol.digitnet_sha256),
+                ("autoencoder", *_unlike_if_both(first, result)),
                 ("reference", *_unlike(first, result, "reference")),
                 ("held-out images", *_unlike(first, result, "held_out")),
                 ("images", first.protocol.images, result.protocol.images),
@@ -71,6 +72,12 @@ def require_comparable(results: Sequence[Evaluation]) -> None:
                 + "\n  ".join(different)
                 + "\nEvaluate both again, in the same way."
             )
+
+
+def _unlike_if_both(a: Evaluation, b: Evaluation) -> tuple[str, str]:
+    """The autoencoders of two results; the same twice where one has none."""
+    one, other = (result.protocol.independent_sha256 for result in (a, b))
+    return one or other, other or one
 
 
 def _unlike(first: Evaluation, second: Evaluation, which: Literal["reference", "held_out"]) -> tuple[str, str]:
