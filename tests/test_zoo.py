@@ -99,7 +99,9 @@ def test_what_the_record_says_was_measured_can_be_measured(
     assert result.protocol.digitnet_sha256 == of_mnist.protocol.evaluation.digitnet_sha256
     assert not result.collapse.collapsed
     known = {measure.key: measure.title for measure in of_mnist.measures}
-    assert {measure.key: measure.title for measure in result.measures}.items() <= known.items()
+    newer = {"frechet_infinity"}  # than the record, which `make model` writes again
+    measured = {measure.key: measure.title for measure in result.measures if measure.key not in newer}
+    assert measured.items() <= known.items()
     said = {m.key: (m.values[0], m.real) for m in of_mnist.measures}
     for key, tolerance in (("frechet_ratio", 0.2), ("agreement", 0.003), ("recall", 0.01), ("coverage", 0.01)):
         measure = result.measure(key)

@@ -65,10 +65,11 @@ def frechet_at_infinity(real: Features, generated: Features) -> float | None:
     parts of a size. (The paper takes 15 parts that overlap, with twice the chance error for as many distances.)
 
     Returns:
-        The value of the line at 0; None if a fifth has no more images than the features have dimensions.
+        The value of the line at 0; None if a fifth has fewer images than eight times as many as the
+        features have dimensions: the line would say little.
     """
     n = min(len(real), len(generated))
-    if n // _PARTS <= real.shape[1]:
+    if n // _PARTS < 8 * real.shape[1]:
         return None
     sizes = np.array([n // parts for parts in range(1, _PARTS + 1)])
     distances = [
