@@ -22,8 +22,8 @@ from digitsmith.evaluation.neighbours import Features
 from digitsmith.evaluation.pictures import closest_pairs, contact_sheets
 from digitsmith.evaluation.real import load_real_images, pixel_distances, restrict
 from digitsmith.evaluation.reference import choose_reference, on_choice
-from digitsmith.evaluation.samples import FeatureSets, Sample, Sets, digit_labels, digits_in
-from digitsmith.evaluation.task import Task, images_of, require_all_digits, task_of, weights_of
+from digitsmith.evaluation.samples import FeatureSets, Sample, Sets, digits_in
+from digitsmith.evaluation.task import Task, images_of, require_all_digits, samples_of, task_of
 from digitsmith.models.digitnet import digit_net
 from digitsmith.models.generator import Model
 from digitsmith.models.noise import check_seed, whole
@@ -51,7 +51,7 @@ def evaluate(
         reference: the real images to compare with, as for `load_dataset`: one split, whose other split is held out. By
             default what the model was trained on, or the one that made the data set, as far as that is recorded; else
             `mnist`, which needs no download but for the measures of memorisation.
-        count: how many images of each kind; fewer where there are not so many.
+        count: how many images of each kind; fewer where there are not so many, or not of each digit.
         seed: of the images that a model generates, or of the choice from a data set.
         features: the feature extractor: the shipped `digitnet`, or `inception` (Inception v3, which sees grey images
             repeated as red, green and blue: the Fréchet distance is then the FID; needs the extra `inception`).
@@ -93,9 +93,8 @@ def evaluate_images(images: Dataset, task: Task, progress: Progress) -> Evaluati
     """Measure exactly `task.count` images of the task's subject against as many real ones."""
     real, subject, n = task.real, task.subject, task.count
     predictions = digit_net().predict(images.images, real.scale, progress=progress, work="classifying the images")
-    generated = Sample(images.images, predictions, digit_labels(images), weights_of(task))
-    samples = Sets(generated, real.reference.sample(n), real.held_out.sample(n))
-    others = real.reference.others(n, real.scale, progress)
+    samples = samples_of(images, predictions, task)
+    others = real.reference.others(real.reference.choose(n, task.wanted), task.wanted, real.scale, progress)
     features = FeatureSets(*(features_of(sample, task.extractor, progress) for sample in samples))
     progress.update("measuring", 0, 1)
     found = _measure(samples, features, None if others is None else features_of(others, task.extractor, progress))
@@ -113,7 +112,8 @@ def evaluate_images(images: Dataset, task: Task, progress: Progress) -> Evaluati
         protocol=Protocol(
             images=n,
             seed=task.seed,
-            matched=task.wanted is not None,
+            mix="as they come" if task.wanted is None else "reference",
+            matched=task.matched,
             features=task.extractor.name,
             features_sha256=task.extractor.sha256,
             digitnet_sha256=digit_net().sha256,
@@ -128,6 +128,7 @@ def evaluate_images(images: Dataset, task: Task, progress: Progress) -> Evaluati
         skipped=found.skipped | skipped | unmeasured,
         notes=(
             *real.notes,
+            *notes.on_mix(samples, task),
             *notes.on_images(samples, subject, real),
             *notes.on_ranks(features.moments),
             *notes.on_trust(measures, n),
@@ -189,7 +190,7 @@ def _look_for_copies(
     distances, places = pixel_distances(images, training, "comparing with training images", progress)
     known = task.real.held_out_distances
     if known is not None:
-        held_out_distances = known[: task.count]
+        held_out_distances = known[task.real.held_out.choose(task.count, task.wanted)]
     else:
         work = "comparing held-out with training images"
         held_out_distances, _ = pixel_distances(held_out, training, work, progress)
@@ -206,7 +207,7 @@ def _look_for_copies(
 def _in_other_features(
     samples: Sets[Sample], others: Sample | None, task: Task, progress: Progress
 ) -> tuple[list[Measure], dict[str, str]]:
-    """The measures in features that nothing is tuned to, or else why there are none."""
+    """The measures in features that nothing is tuned to, and why measures are missing, if any are."""
     if any(sample.images is None for sample in samples):
         return [], {
             "independent": "Nothing was measured in the features of the autoencoder, which nothing is tuned to"
@@ -215,4 +216,9 @@ def _in_other_features(
         }
     extractor = Autoencoder(task.real.scale)
     features = FeatureSets(*(features_of(sample, extractor, progress) for sample in samples))
-    return independent(features, None if others is None else features_of(others, extractor, progress)), {}
+    if others is not None:
+        return independent(features, features_of(others, extractor, progress)), {}
+    return independent(features, None), {
+        "hard_ratio": f"The ratio to other training images was not measured: {task.real.reference.record.title} has "
+        f"not twice {task.count:,} images."
+    }

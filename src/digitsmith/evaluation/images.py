@@ -16,6 +16,7 @@ from digitsmith.data.images.framing import SIDE
 from digitsmith.data.reading import Reading
 from digitsmith.data.sources import Source, frame_of, read_source
 from digitsmith.errors import DataError, blaming
+from digitsmith.evaluation.mix import draw
 from digitsmith.evaluation.samples import digit_labels, digits_in
 from digitsmith.models.digitnet import as_digits
 from digitsmith.models.generator import Model, load, shipped
@@ -118,25 +119,9 @@ def _frame_like(source: Source, reference: str | Path | None) -> ReadOptions:
 
 
 def draw_images(data: Dataset, n: int, seed: int, wanted: NDArray[np.int64] | None = None) -> Dataset:
-    """n random images of a data set; if it is said which digits are wanted, int64[n] or more, of these."""
+    """n random images of a data set, which has so many: of these digits, int64[n], if it is said which are wanted."""
     order = np.random.default_rng([seed, 1]).permutation(len(data))  # not those that a reference draws
     labels = digit_labels(data)
-    if wanted is None or labels is None:
-        return data.take(order[:n])
-    places = np.empty(n, np.int64)
-    for digit in np.unique(wanted[:n]):
-        at = np.flatnonzero(wanted[:n] == digit)
-        places[at] = order[labels[order] == digit][: len(at)]
+    places = draw(order, None if labels is None else labels[order], n, wanted)
+    assert places is not None
     return data.take(places)
-
-
-def most_alike(data: Dataset, wanted: NDArray[np.int64]) -> int:
-    """The most images of a data set that can be drawn with the first so many wanted digits.
-
-    0 if its digits, or the wanted ones, are not all labelled, or if it has other digits.
-    """
-    labels = digit_labels(data)
-    if labels is None or labels.min() < 0 or wanted.min() < 0 or not np.isin(labels, wanted).all():
-        return 0
-    used_up = [np.flatnonzero(wanted == digit)[(labels == digit).sum() :] for digit in np.unique(wanted)]
-    return int(min([len(wanted), *(places[0] for places in used_up if len(places))]))

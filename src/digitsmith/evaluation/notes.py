@@ -7,29 +7,45 @@ from digitsmith.evaluation.measures.verdicts import ENOUGH, near_real
 from digitsmith.evaluation.metrics import Moments, total_variation
 from digitsmith.evaluation.real import MOST, RealImages
 from digitsmith.evaluation.samples import Sample, Sets
+from digitsmith.evaluation.task import Task
 from digitsmith.records.evaluation import Measure
 
 _OTHER_MIX = 0.02  # share of images; two random choices of 10,000 differ by less
+
+
+def on_mix(samples: Sets[Sample], task: Task) -> list[str]:
+    """On the frequencies of digits, at which images are compared."""
+    notes, generated, n = [], samples.generated, task.count
+    if n < task.at_most:
+        notes.append(
+            f"{n:,} images of each kind are compared, not {task.at_most:,}: there are no more with the frequencies of "
+            f"digits of {task.real.reference.record.title}."
+        )
+    if generated.labels is None and samples.reference.labels is not None:
+        notes.append(
+            "These images are compared as they come, with their own frequencies of digits, which is part of their "
+            "distance: nothing says which digit each is meant to be."
+        )
+    elif task.subject.kind == "data" and generated.labelled and samples.reference.labelled:
+        mixed = total_variation(generated.label_shares, samples.reference.label_shares)
+        if mixed > _OTHER_MIX:
+            notes.append(
+                f"The digits have other frequencies than in the reference (total variation {mixed:.0%}). "
+                + (
+                    f"The {n:,} that are compared were drawn with the frequencies of those; the class imbalance is "
+                    f"that of all."
+                    if task.matched
+                    else "There are too few of some digits to draw the same frequencies, or other digits, or some have "
+                    "no label: that changes the distances, up or down."
+                )
+            )
+    return notes
 
 
 def on_images(samples: Sets[Sample], subject: Subject, real: RealImages) -> list[str]:
     """On what the images are."""
     notes = []
     images, labels = samples.generated.images, samples.generated.labels
-    if subject.kind == "data" and samples.generated.labelled and samples.held_out.labelled:
-        mixed = total_variation(samples.generated.label_shares, samples.held_out.label_shares)
-        if mixed > _OTHER_MIX:
-            drawn = samples.generated.weights is not None
-            notes.append(
-                f"The digits have other frequencies than in the held-out images (total variation {mixed:.0%}). "
-                + (
-                    f"The {len(samples.generated.predictions):,} that are compared were drawn with the frequencies of "
-                    f"those; the class imbalance is that of all."
-                    if drawn
-                    else "There are too few of some digits to draw the same frequencies, or other digits, or some have "
-                    "no label: that changes the distances, up or down."
-                )
-            )
     if labels is not None and (unlabelled := int((labels < 0).sum())):
         notes.append(
             f"{unlabelled:,} of the {len(labels):,} images are not labelled: label agreement is that of the others."

@@ -20,6 +20,7 @@ from digitsmith.data.images.framing import SIDE
 from digitsmith.data.labels import DIGITS
 from digitsmith.data.sources import Source
 from digitsmith.evaluation.images import DEFAULT
+from digitsmith.evaluation.mix import draw, weights_of
 from digitsmith.evaluation.neighbours import nearest
 from digitsmith.evaluation.reference import RealData, load_real
 from digitsmith.evaluation.samples import Sample, digit_labels
@@ -48,6 +49,7 @@ class RealSplit:
             digits.
         places: int64[n], where they are in the split.
         images: the whole split; None where it is not on this computer.
+        all_labels: int64[m], labels of the whole split; None without labels or images.
     """
 
     record: ReferenceRecord
@@ -55,31 +57,43 @@ class RealSplit:
     labels: NDArray[np.int64] | None
     places: NDArray[np.int64]
     images: NDArray[np.uint8] | None
+    all_labels: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.predictions)
 
-    def sample(self, n: int) -> Sample:
-        """The first n images."""
+    def choose(self, n: int, wanted: NDArray[np.int64] | None) -> NDArray[np.int64]:
+        """The places of n images, of which there are so many: the first, or the first of the wanted digits."""
+        chosen = draw(np.arange(len(self)), self.labels, n, wanted)
+        assert chosen is not None
+        return chosen
+
+    def sample(self, chosen: NDArray[np.int64], wanted: NDArray[np.int64] | None = None) -> Sample:
+        """These images, which were chosen for these digits."""
         return Sample(
-            None if self.images is None else self.images[self.places[:n]],
-            self.predictions[:n],
-            None if self.labels is None else self.labels[:n],
+            None if self.images is None else self.images[self.places[chosen]],
+            self.predictions[chosen],
+            None if self.labels is None else self.labels[chosen],
+            None if wanted is None or self.labels is None else weights_of(wanted, self.labels),
         )
 
-    def others(self, n: int, scale: float, progress: Progress) -> Sample | None:
-        """As many images that are not among the first n; None if there are not so many, or not on this computer."""
-        if len(self) >= 2 * n:
-            return Sample(
-                None if self.images is None else self.images[self.places[n : 2 * n]],
-                self.predictions[n : 2 * n],
-                None if self.labels is None else self.labels[n : 2 * n],
-            )
-        if self.images is None or self.record.digits or len(self.images) < len(self) + n:
+    def others(
+        self, chosen: NDArray[np.int64], wanted: NDArray[np.int64] | None, scale: float, progress: Progress
+    ) -> Sample | None:
+        """As many other images, of the same digits; None if there are not so many, or not on this computer."""
+        n = len(chosen)
+        known = np.setdiff1d(np.arange(len(self)), chosen)
+        drawn = draw(known, None if self.labels is None else self.labels[known], n, wanted)
+        if drawn is not None:
+            return self.sample(drawn)
+        if self.images is None or (self.record.digits and wanted is None):
             return None
-        rest = np.setdiff1d(np.arange(len(self.images)), self.places)
-        images = self.images[np.random.default_rng(1).permutation(rest)[:n]]
+        rest = np.random.default_rng(1).permutation(np.setdiff1d(np.arange(len(self.images)), self.places[chosen]))
+        drawn = draw(rest, None if self.all_labels is None else self.all_labels[rest], n, wanted)
+        if drawn is None:
+            return None
         work = f"classifying others of {self.record.title}"
+        images = self.images[drawn]
         return Sample(images, digit_net().predict(images, scale, progress=progress, work=work), None)
 
 
@@ -154,8 +168,8 @@ def load_real_images(source: Source, read: ReadOptions, *, fetch: bool = False, 
     data = load_real(source, read, progress)
     return replace(
         known,
-        reference=replace(known.reference, images=data.reference.images),
-        held_out=replace(known.held_out, images=data.held_out.images),
+        reference=replace(known.reference, images=data.reference.images, all_labels=digit_labels(data.reference)),
+        held_out=replace(known.held_out, images=data.held_out.images, all_labels=digit_labels(data.held_out)),
     )
 
 
@@ -168,7 +182,8 @@ def predict_real(data: RealData, progress: Progress, net: DigitNet | None = None
         labels = digit_labels(part)
         work = f"classifying {record.title}"
         predictions = net.predict(part.images[places], scale, progress=progress, work=work)
-        return RealSplit(record, predictions, None if labels is None else labels[places], places, part.images)
+        known = None if labels is None else labels[places]
+        return RealSplit(record, predictions, known, places, part.images, labels)
 
     return RealImages(
         split(data.reference, data.record),
@@ -231,7 +246,7 @@ def shipped_arrays(net: DigitNet) -> dict[str, Any]:
     """What `_load_shipped` takes from the file that comes with the package, by a digit-net: float16 where it can be."""
     real = predict_real(load_real(DEFAULT, ReadOptions(), Silent()), Silent(), net)
     reference, held_out = real.reference, real.held_out
-    images, training = held_out.sample(len(held_out)).images, reference.images
+    images, training = held_out.sample(np.arange(len(held_out))).images, reference.images
     assert images is not None
     assert training is not None
     distances, _ = pixel_distances(images, training, "distances in pixels", Silent())

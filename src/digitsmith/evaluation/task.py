@@ -9,15 +9,17 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.labels import DIGITS
 from digitsmith.errors import DataError
 from digitsmith.evaluation.extractors import FeatureExtractor
-from digitsmith.evaluation.images import Subject, draw_images, most_alike
+from digitsmith.evaluation.images import Subject, draw_images
+from digitsmith.evaluation.mix import counts_of, digits_at, most_at, weights_of
 from digitsmith.evaluation.real import RealImages
 from digitsmith.evaluation.reference import require_same_kind
-from digitsmith.evaluation.samples import digit_labels, digits_in
+from digitsmith.evaluation.samples import Sample, Sets, digit_labels, digits_in
 from digitsmith.generation.batches import make_dataset
 from digitsmith.generation.request import Request
+from digitsmith.models.digitnet import Predictions
 from digitsmith.progress import Progress
 
-_ENOUGH = 0.75  # of the images: where fewer can be drawn at the frequencies of others, all are compared as they come
+_ENOUGH = 0.5  # of the images: of a data set that has fewer at the reference's mix, all are compared as they come
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +32,10 @@ class Task:
         extractor: of the features.
         count: how many images of each kind.
         seed: of those that are generated or drawn.
-        wanted: int64[count], the digits of the held-out images, which those of the subject are, too; None if they are
-            as they come.
+        wanted: int64[count], the digit of each real image, with the frequencies of the reference; None if real images
+            are as they come.
+        matched: whether the images of the subject are of these digits too, or are as they come.
+        at_most: how many images of each kind there would be if their digits did not matter; `count` by default.
     """
 
     subject: Subject
@@ -40,19 +44,20 @@ class Task:
     count: int
     seed: int = 0
     wanted: NDArray[np.int64] | None = None
+    matched: bool = False
+    at_most: int = 0
 
 
 def task_of(count: int, subject: Subject, real: RealImages, extractor: FeatureExtractor, seed: int) -> Task:
     """With as many images of each kind as were asked for, or as there are.
 
-    Of digits with other frequencies, the distance would be one of frequencies, too. So those of the held-out images are
-    asked for, or drawn, as these set the real-data values: with those of the reference, images would be nearer to it
-    than real ones can be.
+    Real images are drawn at the reference's mix of digits (`mix`), and so are those of the subject, if it is labelled
+    or can be asked for digits. The mix of others is part of what they get wrong: they are taken as they come.
     """
     there = {f"{split.record.title} has": len(split) for split in (real.reference, real.held_out)}
     if isinstance(subject.content, Dataset):
         there["the images to evaluate are"] = len(subject.content)
-    n, least, known = min(count, *there.values()), extractor.dimensions + 1, real.held_out.labels
+    n, least = min(count, *there.values()), extractor.dimensions + 1
     if n < least:
         short = [f"{what} {number:,}" for what, number in there.items() if number < least]
         raise DataError(
@@ -61,44 +66,60 @@ def task_of(count: int, subject: Subject, real: RealImages, extractor: FeatureEx
             f"needs {2 * least}), or compare with another data set.",
             parameter="" if short else "count",
         )
-    task = Task(subject, real, extractor, n, seed)
-    if known is None or subject.digits is None or not (known >= 0).any():
+    task = Task(subject, real, extractor, n, seed, at_most=n)
+    if real.reference.labels is None or real.held_out.labels is None:
         return task
-    if not isinstance(subject.content, Dataset):
-        return replace(task, wanted=np.resize(known[known >= 0], n))
-    most = most_alike(subject.content, known)
-    return task if most < max(least, _ENOUGH * n) else replace(task, count=min(n, most), wanted=known)
+    mix, held_out = counts_of(real.reference.labels), counts_of(real.held_out.labels)
+    most = most_at(mix, n, mix, held_out) if mix.any() else 0
+    if most < least:
+        return task
+    of_subject = _most_of(subject, mix, most)
+    matched = of_subject >= max(least, _ENOUGH * most)
+    most = of_subject if matched else most
+    return replace(task, count=most, wanted=digits_at(mix, most), matched=matched)
+
+
+def _most_of(subject: Subject, mix: NDArray[np.int64], most: int) -> int:
+    """How many images of a subject there are at a mix; 0 without labels for all, or with digits that are not in it."""
+    if subject.digits is None or not isinstance(subject.content, Dataset):
+        return 0 if subject.digits is None else most
+    labels = digit_labels(subject.content)
+    if labels is None or labels.min() < 0 or not mix[labels].all():
+        return 0
+    return most_at(mix, most, counts_of(labels))
 
 
 def images_of(task: Task, progress: Progress) -> Dataset:
     """Let a model generate the images, or draw them from a data set."""
     subject, real, n = task.subject, task.real, task.count
+    wanted = task.wanted if task.matched else None
     if isinstance(subject.content, Dataset):
-        images = draw_images(subject.content, n, task.seed, task.wanted)
+        images = draw_images(subject.content, n, task.seed, wanted)
     else:
-        wanted: list[int | str] | None = None if task.wanted is None else [DIGITS[digit] for digit in task.wanted]
-        images, _ = make_dataset(subject.content, Request(n, wanted, seed=task.seed), progress)
+        labels: list[int | str] | None = None if wanted is None else [DIGITS[digit] for digit in wanted]
+        images, _ = make_dataset(subject.content, Request(n, labels, seed=task.seed), progress)
     require_same_kind(images, subject.name, (real.image_size, real.channels), real.reference.record.title)
     return images
 
 
-def weights_of(task: Task) -> NDArray[np.float64] | None:
-    """How many images of a data set each one stands for that was drawn by its digit: float64[count]."""
-    if task.wanted is None or not isinstance(task.subject.content, Dataset):
-        return None
-    labels = digit_labels(task.subject.content)
-    assert labels is not None
-    wanted = task.wanted[: task.count]
-    there, drawn = (np.bincount(of, minlength=len(DIGITS)) for of in (labels, wanted))
-    weights: NDArray[np.float64] = there[wanted] / drawn[wanted]
-    return weights
+def samples_of(images: Dataset, predictions: Predictions, task: Task) -> Sets[Sample]:
+    """The images of a task's subject, beside as many of the reference and held-out ones."""
+    labels, weights = digit_labels(images), None
+    if task.matched and task.wanted is not None and isinstance(task.subject.content, Dataset):
+        all_labels = digit_labels(task.subject.content)
+        assert all_labels is not None
+        weights = weights_of(task.wanted, all_labels)
+    splits = task.real.reference, task.real.held_out
+    real = (split.sample(split.choose(task.count, task.wanted), task.wanted) for split in splits)
+    return Sets(Sample(images.images, predictions, labels, weights), *real)
 
 
 def require_all_digits(task: Task) -> None:
     """Refuse real images of which there are too few to say how those of each digit vary."""
     for split in (task.real.reference, task.real.held_out):
         there = np.arange(len(DIGITS)) if split.labels is None else digits_in(split.labels)
-        counts = np.bincount(split.predictions[: task.count].digits, minlength=len(DIGITS))[there]
+        chosen = split.predictions[split.choose(task.count, task.wanted)]
+        counts = np.bincount(chosen.digits, minlength=len(DIGITS))[there]
         if counts.min() < 2:
             raise DataError(
                 f"of {split.record.title}, fewer than two of the {task.count:,} images that are used are classified as "

@@ -68,9 +68,14 @@ class Protocol(Record):
 
     images: Annotated[Count, Field(ge=1)] = Field(description="Of each kind: evaluated, reference and held-out ones.")
     seed: Seed
+    mix: Literal["reference", "as they come", "held-out"] = Field(
+        default="held-out",
+        description="How frequent the digits are among real images: all as among the reference; or all as they come. "
+        "By the former protocol, whose records do not say it, the held-out images set it.",
+    )
     matched: bool = Field(
         default=False,
-        description="Whether digits were drawn, or asked for, with the frequencies of the held-out images.",
+        description="Whether the digits of the evaluated images were drawn, or asked for, with the same frequencies.",
     )
     features: str = Field(description="Name of the feature extractor.")
     features_sha256: str = Field(description="Of the extractor's weights.")

@@ -50,7 +50,7 @@ def require_comparable(results: Sequence[Evaluation]) -> None:
     """Refuse to lay results side by side that were measured differently.
 
     Raises:
-        ResultError: other features, real images or number of images.
+        ResultError: other features, real images, mix of digits or number of images.
     """
     for result in results[1:]:
         first = results[0]
@@ -62,6 +62,7 @@ def require_comparable(results: Sequence[Evaluation]) -> None:
                 ("autoencoder", *_unlike_if_both(first, result)),
                 ("reference", *_unlike(first, result, "reference")),
                 ("held-out images", *_unlike(first, result, "held_out")),
+                ("mix of digits", first.protocol.mix, result.protocol.mix),
                 ("images", first.protocol.images, result.protocol.images),
             )
             if before != after

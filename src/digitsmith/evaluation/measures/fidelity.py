@@ -75,11 +75,12 @@ def hard_ratio(features: FeatureSets, others: Features | None) -> list[Measure]:
         metrics.frechet_distance(moments.reference, of)
         for of in (moments.generated, moments.held_out, metrics.moments(others))
     )
-    ratio = generated / floor
+    ratio, real = generated / floor, held_out / floor
+    scaled, of_real = (_scaled_to_most(of, len(others)) for of in (ratio, real))
     return [
         Measure(
             key="hard_ratio", group="fidelity", title="Ratio to other training images", unit="x", value=ratio,
-            real=held_out / floor, better="down", verdict=at_most(_scaled_to_most(ratio, len(others)), 3, 30),
+            real=real, better="down", verdict=at_most(scaled, max(3, of_real), 30),
             meaning="The same distance, over that of other real images of the same split, by the same writers: a "
             "harder floor. 1.0: as close as more of the training images.",
         )
