@@ -16,6 +16,8 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError
 from digitsmith.progress import Silent
 from digitsmith.records.run import Run
+from digitsmith.report.commands import command as command_line
+from digitsmith.report.commands import launched
 from digitsmith.training import mixing
 from digitsmith.training.classifier_training import Extras
 from digitsmith.training.following import follow
@@ -220,6 +222,14 @@ def test_variables_that_make_no_sense_are_refused(
     with refused(ConfigError, match):
         digitsmith.train("cgan", "digits", changes=MICRO)
     assert not Path("runs").exists()
+
+
+def test_what_is_to_be_started_again_is_started_by_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    again = command_line("train", resume=True, out="runs/x")
+    assert launched(again) == again
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert launched(again) == "torchrun --nproc-per-node 2 -m digitsmith train --resume --out runs/x"
 
 
 def test_one_rank_is_a_training_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:

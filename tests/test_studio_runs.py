@@ -14,7 +14,7 @@ import pytest
 import digitsmith
 from conftest import refused
 from digitsmith.config.loading import describe_keys, load_config
-from digitsmith.errors import ConfigError, DependencyError, OutputError, RunError
+from digitsmith.errors import ConfigError, DataError, DependencyError, OutputError, RunError
 from digitsmith.records.run import Run
 from digitsmith.records.studio import RunStory, Wish
 from digitsmith.studio import workshop
@@ -137,6 +137,8 @@ def test_what_cannot_be_started_is_one_sentence(shelf: Shelf, monkeypatch: pytes
 
     with refused(ConfigError, "epochs = 0", "changes"):
         workshop.train(shelf, wish(changes={"optimizer.epochs": 0}))
+    with refused(DataError, "there is no folder nowhere: a path starts where the studio was started"):
+        workshop.train(shelf, wish(data="nowhere"))
     with refused(OutputError, "exists: choose another name"):
         workshop.train(shelf, wish(name="whole"))
     for name in ("../out", ".hidden", "a/b", "", "x" * 65):
@@ -238,3 +240,5 @@ def test_a_full_disk_is_said_in_the_trainings_own_words(tmp_path: Path) -> None:
         run = settled(one, started["key"])
         assert "cannot write runs/new" in run["problem"]
         assert "File too large" in run["problem"]
+        shutil.rmtree(tmp_path / "runs" / "new")
+        assert ask(one.port, "/runs.json")[1]["runs"] == []  # gone, not one that did not start

@@ -87,8 +87,11 @@ def studio(
             err=True,
         )
 
-    def tell(address: str) -> None:
-        typer.echo(f"The studio: {address}\nCtrl-C ends it.")
+    def tell(address: str, elsewhere: str) -> None:
+        typer.echo(f"The studio: {address}")
+        if elsewhere:
+            typer.echo(f"On other machines: {elsewhere}  (or with this machine's IP address)")
+        typer.echo("Ctrl-C ends it.")
 
     stopped = serve(gathered, host=host, port=port, open_browser=not no_browser, told=tell)
     if stopped:

@@ -8,7 +8,7 @@ import typer
 import digitsmith
 from digitsmith.cli.reading import Read, reads
 from digitsmith.errors import ConfigError
-from digitsmith.report.commands import can_be_measured, command
+from digitsmith.report.commands import can_be_measured, command, launched
 
 if TYPE_CHECKING:
     from digitsmith import Outcome
@@ -145,7 +145,7 @@ def train(
         trains = outcome.epochs or outcome.run.checkpoint.exists()  # the first one is made before the first step
         when = f"after {_epochs(outcome.epochs)}" if trains else "while the reader learned"
         typer.echo(f"\nStopped {when}; the state is saved. To continue:")
-        typer.echo(f"  {command('train', resume=True, out=out)}")
+        typer.echo(f"  {launched(command('train', resume=True, out=out))}")
         raise typer.Exit(130)
     _summarise(outcome)
 

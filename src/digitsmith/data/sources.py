@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from digitsmith.addresses import is_address
 from digitsmith.data import formats
 from digitsmith.data.assemble import fit
 from digitsmith.data.copies import copied
@@ -173,6 +174,11 @@ def _read_here(source: Source, reading: Reading) -> Dataset:
     reading.require_columns_looked_up(source.name)
     check_image_size(data, source.name)
     return data
+
+
+def is_there(source: Source) -> bool:
+    """Whether a source is a named data set, an address, or a file or folder here; what it holds is another question."""
+    return source.name in TITLES or is_address(source.name) or exists(source.name)
 
 
 def check_resize(resize: tuple[int, int]) -> None:

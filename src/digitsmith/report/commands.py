@@ -1,5 +1,6 @@
 """Command lines to suggest: they can be pasted into a shell, whatever the names in them."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,15 @@ def command(name: str, *subjects: object, **options: object) -> str:
             elif one is not None:
                 words += [option] if one is True else [option, str(one)]
     return " ".join(["digitsmith", name, *map(quoted, words)])
+
+
+def launched(shown: str) -> str:
+    """A command line as it is started again: where torchrun started this process, by torchrun, with as many ranks on a
+    machine.
+    """
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return shown
+    return f"torchrun --nproc-per-node {os.environ.get('LOCAL_WORLD_SIZE', '1')} -m {shown}"
 
 
 def quoted(word: str) -> str:

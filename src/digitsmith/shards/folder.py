@@ -110,8 +110,8 @@ def _exists(place: Place, there: DatasetRecord) -> str:
         return f"{place} exists and is not empty: choose another place, or remove it first."
     finished = place.count([shard.name for shard in there.shards])
     return (
-        f"{place} exists, and {finished:,} of its {len(there.shards):,} shards are finished: resume it, choose "
-        f"another place, or remove it first."
+        f"{place} exists, and {finished:,} of its {len(there.shards):,} shards are finished: resume it if no other "
+        f"program fills it, choose another place, or remove it first."
     )
 
 

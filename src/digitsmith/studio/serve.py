@@ -22,7 +22,7 @@ _LEAVE = 2  # seconds that open connections get when the studio ends
 
 def serve(
     studio: Studio, *, host: str = "127.0.0.1", port: int = 8000, open_browser: bool = True,
-    told: Callable[[str], None] = lambda address: None,
+    told: Callable[[str, str], None] = lambda address, elsewhere: None,
 ) -> list[str]:  # fmt: skip
     """Serve the studio until the process is interrupted. Then trainings that it started are stopped as by Ctrl-C.
 
@@ -31,7 +31,8 @@ def serve(
         host: the address to listen at. From another than this machine's own, a token is demanded.
         port: 0 takes a free one.
         open_browser: open the page in the user's browser, too.
-        told: gets the address, with the token if one is demanded, once the studio can be reached.
+        told: gets the address, with the token if one is demanded, once the studio can be reached; and the one to use on
+            other machines, if that is another.
 
     Returns:
         The commands that go on with these.
@@ -43,13 +44,14 @@ def serve(
     with contextlib.closing(_listen(host, port)) as listening:
         shown = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host
         shown = f"[{shown}]" if ":" in shown else shown
-        address = f"http://{shown}:{listening.getsockname()[1]}/" + (f"?token={token}" if token else "")
+        rest = f":{listening.getsockname()[1]}/" + (f"?token={token}" if token else "")
+        address = f"http://{shown}{rest}"
         config = uvicorn.Config(
             Guard(app_of(studio), token), log_level="critical", access_log=False, server_header=False, lifespan="off",
             h11_max_incomplete_event_size=_MOST_HEADERS, timeout_graceful_shutdown=_LEAVE, ws="none", http="h11",
         )  # fmt: skip
         listening.listen(config.backlog)  # from now on a browser is not refused
-        told(address)
+        told(address, f"http://{socket.gethostname()}{rest}" if host in ("0.0.0.0", "::") else "")
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         try:

@@ -81,15 +81,19 @@ class Shelf:
         return Run(path)
 
     def begin(self, path: Path) -> str:
-        """Note a run that is to be; its key."""
+        """Note a run that is to be; its key. Those that did not begin are forgotten."""
         key = key_of(path)
-        self._begun[key] = path
+        under_way = {
+            known: place for known, place in self._begun.items() if (job := self.jobs.of(known)) and job.running
+        }
+        self._begun = under_way | {key: path}
         return key
 
     def runs(self) -> Runs:
         """What there is to choose from."""
         places = self.places()
-        awaited = {key: path for key, path in self._begun.items() if key not in places and self.jobs.of(key)}
+        self._begun = {key: path for key, path in self._begun.items() if key not in places}  # else it is on the shelf
+        awaited = {key: path for key, path in self._begun.items() if self.jobs.of(key)}
         return Runs(
             live=True,
             runs=tuple(

@@ -4,7 +4,8 @@ import importlib.util
 import itertools
 
 from digitsmith.config.loading import load_config
-from digitsmith.errors import ConfigError, DependencyError, OutputError, RunError, install
+from digitsmith.data.sources import Source, is_there
+from digitsmith.errors import ConfigError, DataError, DependencyError, OutputError, RunError, install
 from digitsmith.records.studio import Started, Wish, Workshop
 from digitsmith.report.commands import can_be_measured, command
 from digitsmith.studio.knobs import offered_presets
@@ -30,6 +31,7 @@ def train(shelf: Shelf, wish: Wish) -> Started:
     Raises:
         DependencyError: torch is not installed.
         ConfigError: keys or values that the preset does not take.
+        DataError: there are no such images.
         OutputError: the folder of the run is there.
         RunError: too many commands run.
     """
@@ -38,6 +40,8 @@ def train(shelf: Shelf, wish: Wish) -> Started:
     load_config(wish.preset, changes)
     if not wish.data.strip() or "\0" in wish.data:
         raise ConfigError("name the images to train on: digits, mnist, or a folder.")
+    if not is_there(Source.parse(wish.data)):
+        raise DataError(f"there is no folder {wish.data}: a path starts where the studio was started, or with a slash.")
     if shelf.folder is None:
         raise OutputError("this studio has no folder for new runs.")
     place = shelf.folder / wish.name

@@ -9,6 +9,7 @@ first rank is one of all, for any number of them.
 import contextlib
 import copy
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,9 @@ from digitsmith.progress import Progress
 DONE = "done"
 """The first rank's last message."""
 
+_OF_GLOO = re.compile(
+    r"\[[^]]*gloo[^]]*\] |\. This is (typically )?caused by .*"
+)  # what its messages say beside the reason
 _LEAST = 2  # images of a share: batch norm takes more than one, and the R1 penalty half of them
 
 
@@ -228,8 +232,8 @@ def exchanging() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise RankError(
-            f"another rank has ended, or cannot be reached ({reason(error)}), so that all end. What was saved is kept: "
-            f"resume the training, to go on from there."
+            f"another rank has ended, or cannot be reached ({reason(error, hidden=_OF_GLOO)}), so that all end. What "
+            f"was saved is kept: resume the training, to go on from there."
         ) from error
 
 

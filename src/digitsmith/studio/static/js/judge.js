@@ -111,6 +111,7 @@ async function order(key, button) {
 
 // Show what was found of the chosen runs, once they, or their evaluations, are others.
 async function judge() {
+  tellLeft();
   const runs = feed.runs.filter(({ key, state }) => chosen.has(key) && !["starting", "failed", "damaged"].includes(state));
   const now = runs.map(({ key, state, evaluated, job }) => [key, state, evaluated, job?.running ?? false].join(":")).join();
   if (now === judged) return;
@@ -125,6 +126,13 @@ async function judge() {
   $("report").title = `Report on ${runs.map(({ name }) => name).join(", ")}`;
   const told = await (await get(`judgement.json?${query}`)).json();
   if (now === judged) show(told);
+}
+
+// Of several that are chosen, those that have no measures to compare.
+function tellLeft() {
+  const left = feed.runs.filter(({ key, evaluated }) => chosen.has(key) && !evaluated).map(({ name }) => name);
+  $("left").hidden = chosen.size < 2 || !left.length;
+  write($("left"), `Not compared, as not evaluated yet: ${left.join(", ")}.`);
 }
 
 function show({ runs, measures, problem }) {

@@ -69,9 +69,10 @@ async function choose(key, other = view.other) {
 
 // The runs to choose from; one that is shown and gone stays until another is chosen.
 function fillChoices() {
-  const names = feed.runs.map(({ key, name }) => [key, name]);
+  const names = (runs) => runs.map(({ key, name }) => [key, name]);
+  const comparable = feed.runs.filter(({ key, state }) => key !== view.key && !["starting", "failed", "damaged"].includes(state));
   for (const [id, chosen, ...first] of [["run", view.key], ["other", view.other, ["", "no other run"]]]) {
-    const options = [...first, ...names.filter(([key]) => id === "run" || key !== view.key)];
+    const options = [...first, ...names(id === "run" ? feed.runs : comparable)];
     if (chosen && !options.some(([key]) => key === chosen)) options.push([chosen, feed.stories.get(chosen)?.name ?? "…"]);
     if (!options.length) options.push(["", "no run yet"]);
     const same = options.length === $(id).length && options.every(([key, name], i) => $(id)[i].value === key && $(id)[i].text === name);

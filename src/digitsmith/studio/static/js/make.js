@@ -179,6 +179,7 @@ const draw = latest(async () => {
       sheet = { images, columns, made: first, model: wished.model };
       show();
     }
+    $("problem").hidden = true;
     const more = wished.count > count ? ` The first ${count} are shown; what you save has all.` : "";
     say(`${wished.count.toLocaleString("en")} ${wished.count === 1 ? "digit" : "digits"}.${more}`);
   } catch (error) {

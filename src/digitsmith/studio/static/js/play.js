@@ -77,6 +77,7 @@ async function fill() {
 
 async function lookAt() {
   if (!reader) return;
+  document.body.classList.add("looking");
   const image = frame(pad.pixels(), MOST_SIDE, MOST_SIDE, reader.record.image_size);
   paint($("seen"), image, SHAPE, 1, 0);
   const unit = toUnit(image);
@@ -90,6 +91,7 @@ async function lookAt() {
     $("made-value").textContent = empty ? "–" : `${Math.round(score * 100)} %`;
     strip($("real"), empty || !real ? [] : nearest(image, real), real);
     strip($("generated"), empty ? [] : nearest(image, made), made);
+    document.body.classList.remove("looking");
   } catch (error) {
     report(error);
   }

@@ -95,6 +95,9 @@ export function start({ begun, report }) {
     $("start").disabled = true;
     try {
       if (!wish().data) throw new Error("Name the folder of your images.");
+      if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(wish().name)) {
+        throw new Error("The name of the run: up to 64 letters, digits, dots, underscores and hyphens, a letter or digit first.");
+      }
       const { key } = await post("trainings", wish());
       await begun(key);
       scrollTo({ top: 0, behavior: "smooth" });

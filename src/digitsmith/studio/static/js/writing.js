@@ -8,6 +8,7 @@ const SEED = 11n; // of the digits that hands choose from
 const EACH = 12; // digits of a class to choose from, at least
 const WEIGHTS = [1.5, 0.8, 0.8]; // of stroke, slant and width
 const GAP = 0.16; // between neighbours, in heights of a digit
+const LONGEST = 24; // characters that are written
 const MARGIN = 0.35; // around the number
 const $ = (id) => document.getElementById(id);
 
@@ -37,11 +38,13 @@ export function start({ runtime, onModel, report }) {
   const write = latest(async () => {
     const of = model;
     const { classes } = of.record;
-    const text = $("number").value.trim();
+    const given = $("number").value.trim();
+    const text = given.slice(0, LONGEST);
     const lacking = [...new Set(text)].filter((character) => character !== " " && !classes.includes(character));
     $("number").setAttribute("aria-invalid", String(lacking.length > 0));
     const written = [...text].filter((character) => character === " " || classes.includes(character)).join("").trim();
-    $("written-said").textContent = lacking.length ? `The model has no ${lacking.join(" ")}.` : written ? "" : "Type a number.";
+    const short = given.length > LONGEST ? `Only the first ${LONGEST} characters are written; digitsmith write takes more.` : "";
+    $("written-said").textContent = lacking.length ? `The model has no ${lacking.join(" ")}.` : written ? short : "Type a number.";
     $("save-number").disabled = !written;
     try {
       line = written ? await compose(of, written) : null;
