@@ -1,6 +1,7 @@
 """Evaluations say what is true of images: built cases, each of which must be caught by the measure that is for it."""
 
 import base64
+import functools
 import io
 import json
 import os
@@ -40,6 +41,8 @@ from tiny_models import TRAINING, a_model
 
 N = 2000
 
+Judged = Callable[[Callable[[Dataset], Dataset]], Evaluation]
+
 needs_mnist = pytest.mark.skipif(
     not digitsmith.data.downloads.cache.at_hand("mnist"),
     reason="needs MNIST: `digitsmith train cgan --data mnist` downloads it, or set DIGITSMITH_DATA_HOME",
@@ -67,6 +70,12 @@ def no_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_split(mnist: RealImages) -> Dataset:
     """Test images that are not among the N that set the real-data values."""
     return digitsmith.load_dataset("mnist:test").take(mnist.held_out.places[N : 2 * N])
+
+
+@pytest.fixture(scope="module")
+def judged(mnist: RealImages, test_split: Dataset) -> Judged:
+    """What is found in test images that are spoilt, once for each way to spoil them."""
+    return functools.cache(lambda spoil: judge(spoil(test_split), mnist))
 
 
 def load_real(source: str) -> RealImages:
@@ -139,39 +148,41 @@ def _one_image(data: Dataset) -> Dataset:
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_images_fails_on_the_measure_that_is_for_it(
-    mnist: RealImages,
+    judged: Judged,
     mnist_unseen: RealImages,
     test_split: Dataset,
     spoil: Callable[[Dataset], Dataset],
     fails: set[str],
     holds: set[str],
 ) -> None:
-    found = verdicts(judge(spoil(test_split), mnist if "copies" in fails | holds else mnist_unseen))
+    found = verdicts(judged(spoil) if "copies" in holds else judge(spoil(test_split), mnist_unseen))
     assert fails <= {key for key, verdict in found.items() if verdict == "fails"}
     assert "fails" not in {found[key] for key in holds}
 
 
 @needs_mnist
-def test_noise_that_the_digit_net_is_sure_of_is_not_passed_off_as_digits(
-    mnist_unseen: RealImages, test_split: Dataset
-) -> None:
-    result = judge(_noise(test_split), mnist_unseen)
+def test_noise_that_the_digit_net_is_sure_of_is_not_passed_off_as_digits(judged: Judged) -> None:
+    result = judged(_noise)
     assert result.measure("recognisable").value > 0.9  # the digit-net takes noise for an 8
     assert result.measure("recognisable").verdict == "fails"
     assert any("do not trust" in note for note in result.notes)
 
 
 @needs_mnist
-def test_collapses_are_called_by_name(mnist_unseen: RealImages, test_split: Dataset) -> None:
+def test_collapses_are_called_by_name(judged: Judged, mnist_unseen: RealImages, test_split: Dataset) -> None:
     assert test_split.labels is not None
     labels = test_split.labels
     without_seven = test_split.take(np.resize(np.flatnonzero(labels != 7), N))
     mostly_ones = test_split.take(
         np.concatenate([np.resize(np.flatnonzero(labels == 1), N * 9 // 10), np.arange(N - N * 9 // 10)])
     )
-    one_image = _one_image(test_split)
-    for data, reason in ((without_seven, "digit 7 is all but missing"), (mostly_ones, "9"), (one_image, "missing")):
-        collapse = judge(data, mnist_unseen).collapse
+    found = {
+        "digit 7 is all but missing": judge(without_seven, mnist_unseen),
+        "9": judge(mostly_ones, mnist_unseen),
+        "missing": judged(_one_image),
+    }
+    for reason, result in found.items():
+        collapse = result.collapse
         assert collapse.collapsed
         assert any(reason in sentence for sentence in collapse.reasons)
     fives = np.flatnonzero(labels == 5)
@@ -181,9 +192,8 @@ def test_collapses_are_called_by_name(mnist_unseen: RealImages, test_split: Data
 
 
 @needs_mnist
-def test_a_covariance_without_full_rank_is_said(mnist_unseen: RealImages, test_split: Dataset) -> None:
-    result = judge(_one_image(test_split), mnist_unseen)
-    assert any("has a rank of 0, not 128" in note for note in result.notes)
+def test_a_covariance_without_full_rank_is_said(judged: Judged) -> None:
+    assert any("has a rank of 0, not 128" in note for note in judged(_one_image).notes)
 
 
 @needs_mnist
