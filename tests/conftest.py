@@ -1,9 +1,7 @@
 """Shared fixtures: the embedded digits, and micro runs that many tests look at."""
 
 import contextlib
-import functools
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 
 import digitsmith
+import exporter
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.errors import DigitsmithError
@@ -60,17 +59,9 @@ def refused(kind: type[DigitsmithError], match: str, parameter: str = "") -> Ite
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_table_of_operators() -> Iterator[None]:
-    """Let torch's exporter list its operators once: for every export anew, that takes longer than all else in it.
-
-    They are private to torch: where another version has them elsewhere, tests only take longer.
-    """
+def _one_trace_of_each_architecture() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        if "torch" in sys.modules:
-            with contextlib.suppress(ImportError, AttributeError):
-                from torch.onnx._internal.exporter._registration import ONNXRegistry
-
-                patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
+        exporter.once_each(patch)
         yield
 
 

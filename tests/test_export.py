@@ -20,6 +20,14 @@ from digitsmith.records.run import Run
 from digitsmith.training.export import OPSET, TOLERANCE, export
 from digitsmith.training.networks import new_networks
 
+TORCHS_OWN = torch.onnx.export
+
+
+@pytest.fixture(autouse=True)
+def torchs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trace anew for every export, as users' do."""
+    monkeypatch.setattr(torch.onnx, "export", TORCHS_OWN)
+
 
 def trained_generator(run: Run) -> nn.Module:
     data = run.read_record().data

@@ -1,11 +1,13 @@
 """A small convolutional classifier of digits: the digit-net is one, readers are, and studies train others."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from digitsmith.data.images.pixels import to_planes, to_unit
 from digitsmith.training.distortion import Distortion, distort
@@ -82,6 +84,18 @@ class Classifier(nn.Module):
         """
         features = self.convolutions(images).mean((2, 3))
         return features, self.head(features)
+
+    def folded(self) -> "Classifier":
+        """The same with the batch norms' running statistics in the convolutions."""
+        folded, layers = copy.deepcopy(self).eval(), list[nn.Module]()
+        for layer in folded.convolutions:
+            if isinstance(layer, nn.BatchNorm2d):
+                convolution = layers.pop()
+                assert isinstance(convolution, nn.Conv2d)
+                layer = fuse_conv_bn_eval(convolution, layer)
+            layers.append(layer)
+        folded.convolutions = nn.Sequential(*layers)
+        return folded
 
 
 def classify(classifier: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.int64]:

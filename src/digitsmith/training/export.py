@@ -86,7 +86,7 @@ def export_state(
         ),
     )
     generator = _scale_noise(state.chosen, truncation)
-    folded = _fold(copy.deepcopy(generator))
+    folded = fold(copy.deepcopy(generator))
     if half:
         _round(folded)
     z = torch.zeros(2, record.z_dim)
@@ -118,12 +118,12 @@ def _scale_noise(generator: nn.Module, truncation: float) -> nn.Module:
     return scaled
 
 
-def _fold(module: nn.Module) -> nn.Module:
+def fold(module: nn.Module) -> nn.Module:
     """Put what is simpler for inference, of the same function, in the place of every module that has it."""
     if callable(simpler := getattr(module, "folded", None)):
         module = simpler()
     for name, child in module.named_children():
-        setattr(module, name, _fold(child))
+        setattr(module, name, fold(child))
     return module
 
 

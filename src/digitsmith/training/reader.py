@@ -1,5 +1,6 @@
 """From a trained classifier to a reader: calibrated, measured, and exported as one ONNX file."""
 
+import copy
 import hashlib
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.reader import Reader
 from digitsmith.records.reader import Accuracy, Calibration, ReaderRecord, ReaderTraining
 from digitsmith.training.classifier import Classifier, logits_of
-from digitsmith.training.export import TOLERANCE, to_onnx
+from digitsmith.training.export import TOLERANCE, fold, to_onnx
 from digitsmith.training.gather import Given
 
 _LOWEST = 0.1  # share of the held-out probabilities that is kept
@@ -66,12 +67,13 @@ class _Probabilities(nn.Module):
 
     def __init__(self, net: Classifier, temperature: float, classes: int) -> None:
         super().__init__()
-        self.net, self.temperature, self.classes = net, temperature, classes
+        self.net, self.classes = net, classes
+        self.register_buffer("sharpness", torch.tensor(1 / temperature))
 
     def forward(self, image: Tensor) -> Tensor:
         """float32[n, classes] of float32[n, channels, h, w] in [-1, 1]."""
         _, logits = self.net(image)
-        probabilities: Tensor = (logits * (1 / self.temperature)).softmax(1)
+        probabilities: Tensor = (logits * self.sharpness).softmax(1)
         return probabilities[:, : self.classes]
 
 
@@ -84,7 +86,7 @@ def export_reader(net: Classifier, record: ReaderRecord, path: Path) -> Reader:
     """
     module = _Probabilities(net, record.temperature, len(record.classes)).eval()
     image = torch.zeros(2, record.channels, *record.image_size)
-    proto = to_onnx(module, (image,), ["image"], ["probability"], name="reader")
+    proto = to_onnx(fold(copy.deepcopy(module)), (image,), ["image"], ["probability"], name="reader")
     sha256 = hashlib.sha256(proto.SerializeToString()).hexdigest()
     record = record.model_copy(update={"graph_sha256": sha256})
     proto.metadata_props.add(key=METADATA_KEY, value=record.model_dump_json(exclude_none=True))
