@@ -214,6 +214,25 @@ def test_a_node_that_is_killed_costs_the_time_of_its_shards(
     cluster.add()
 
 
+def test_a_node_that_is_killed_leaves_more_tasks_than_the_others_may_have(
+    cluster: Cluster, connected: str, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digitsmith.shards.cluster, "_LEAST", 2)  # two tasks for each core, and no more
+
+    class Kill(Notes):
+        killed = False
+
+        def update(self, work: str, done: int, total: int, detail: str = "") -> None:
+            if done >= 3 and not self.killed:
+                self.killed = True
+                cluster.kill()
+
+    digitsmith.generate("made", COUNT, seed=5, shards=SHARDS, ray=connected, progress=Kill())
+    assert contents(Path("made")) == whole
+    cluster.wait(2)
+    cluster.add()
+
+
 def test_a_driver_that_is_killed_goes_on_and_makes_nothing_again(cluster: Cluster, whole: dict[str, bytes]) -> None:
     chance, finished = random.Random(4), dict[str, int]()  # when each shard was made
     for turn in range(5):

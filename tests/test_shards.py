@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import digitsmith
 from conftest import Told, refused
@@ -184,6 +185,15 @@ def test_numbers_on_paper_are_divided_as_well() -> None:
     assert contents(digitsmith.write("processes", shards=3, workers=1, **options)) == here
     with refused(OutputError, "pattern is #-# there, and ## is asked for"):
         digitsmith.write("here", shards=3, resume=True, **options | {"pattern": "##"})
+    Path("papers").mkdir()
+    for colour in ("ivory", "white"):  # the same file, with another content when it is resumed
+        Image.new("RGB", (900, 200), colour).save("papers/one.png")
+        if colour == "ivory":
+            digitsmith.write("on-paper", shards=3, style={"paper": "papers"}, **options)
+            shutil.rmtree("on-paper/shard-00002-of-00003")
+            continue
+        with refused(OutputError, r"paper_sha256 is \w+ there, and \w+ is asked for"):
+            digitsmith.write("on-paper", shards=3, resume=True, style={"paper": "papers"}, **options)
 
 
 # Going on.
@@ -216,7 +226,10 @@ def test_what_was_interrupted_goes_on_and_makes_nothing_again(model: Model, work
     assert not list(made.glob(".*"))
     before = stamps(made)
     assert len(before) == 2
-    with refused(OutputError, "made exists, and 2 of its 4 shards are finished: resume it, choose another place"):
+    with refused(
+        OutputError,
+        "made exists, and 2 of its 4 shards are finished: resume it if no other program fills it, choose another place",
+    ):
         generate(model=model, shards=4)
     generate(model=model, shards=4, resume=True)
     after = stamps(made)

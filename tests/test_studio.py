@@ -5,6 +5,7 @@ import http.client
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from studios import Running, running
 from tiny_models import a_model
 
 pytest.importorskip("fastapi", reason="needs the extra studio")
+MOST_STREAMS = 32
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +126,15 @@ def test_pages_of_other_sites_get_nothing(served: Running) -> None:
     assert ask(served.port, Host=f"localhost:{served.port}", Origin=f"http://localhost:{served.port}")[0] == 200
     for host in ("evil.example", f"evil.example:{served.port}", "127.0.0.1.evil.example", "", "[", "10.0.0.1"):
         assert ask(served.port, Host=host)[0] in (400, 403), host
-    for origin in ("http://evil.example", "null", f"https://{own}", "http://127.0.0.1:1", f"http://{own}.evil.example"):
+    for origin in (
+        "http://evil.example",
+        "null",
+        "http://[",
+        "http://a]b",
+        f"https://{own}",
+        "http://127.0.0.1:1",
+        f"http://{own}.evil.example",
+    ):
         assert ask(served.port, Host=own, Origin=origin)[0] == 403, origin
     assert ask(served.port, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors")[0] == 403
     assert ask(served.port, "/", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate")[0] == 200  # a link
@@ -159,6 +169,32 @@ def test_other_machines_need_the_token() -> None:
         assert ask(one.port, "/studio.json", Cookie=f"{cookie}x")[0] == 401
         status, headers, _ = ask(one.port, "//evil.example/" + start[1:])
         assert (status, headers["location"]) == (303, "/")
+
+
+def test_an_address_of_this_machine_may_be_asked_for() -> None:
+    with running("--host", "127.0.0.2") as one:
+        assert one.address == f"http://127.0.0.2:{one.port}/"
+        connection = http.client.HTTPConnection("127.0.0.2", one.port, timeout=60)
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 200
+
+
+def test_streams_are_counted_and_closed_ones_make_room() -> None:
+    with running() as one:
+        with contextlib.ExitStack() as clients:
+            request = f"GET /events HTTP/1.1\r\nHost: 127.0.0.1:{one.port}\r\n\r\n".encode()
+            every = [clients.enter_context(socket.create_connection(("127.0.0.1", one.port), 60)) for _ in range(40)]
+            for client in every:
+                client.sendall(request)
+            answers = sorted(client.recv(12)[-3:] for client in every)
+            assert answers == [b"200"] * MOST_STREAMS + [b"503"] * (40 - MOST_STREAMS)
+        for _ in range(600):
+            with socket.create_connection(("127.0.0.1", one.port), 60) as client:
+                client.sendall(request)
+                if client.recv(12)[-3:] == b"200":
+                    return
+            time.sleep(0.1)
+        raise AssertionError("closed streams still count")
 
 
 def test_every_answer_has_its_schema(served: Running) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import resource
 import shutil
 import sys
 import time
@@ -173,6 +174,7 @@ def test_a_page_that_is_closed_is_forgotten(shelf: Shelf) -> None:
                 await asyncio.sleep(60)
             return {"type": "http.disconnect"}
 
+        assert streams.enter()
         async for event in streams.follow(Request({"type": "http"}, receive), [key, "0" * 16]):
             heard.append(event)
             assert streams.open == 1
@@ -223,11 +225,28 @@ def test_requests_name_keys_and_other_sites_start_nothing(shelf: Shelf) -> None:
             for path in ("/trainings", f"/runs/{key}/resume"):
                 assert ask(one.port, path, "POST", wish, **headers)[0] == 403
         assert ask(one.port, f"/runs/{key}/resume")[0] in (404, 405)
-        assert ask(one.port, "/trainings", "POST", wish | {"name": "../x"})[0] == 422
+        for bad in (
+            {"name": "../x"}, {"data": "a\ud800"}, {"changes": {"run.seed": float("inf")}},
+            {"changes": {"run.seed": "1\nrun.seed = 4"}},
+        ):  # fmt: skip
+            assert ask(one.port, "/trainings", "POST", wish | bad)[0] == 422, bad
         assert not (shelf.folder / "new").exists()
         status, page = ask(one.port, f"/report.html?run={key}")
         assert (status, page.rstrip()[-7:]) == (200, b"</html>")
         assert ask(one.port, f"/report.html?run={missing}")[0] == 404
+
+
+def test_a_training_that_cannot_save_when_it_is_stopped_says_so(shelf: Shelf) -> None:
+    wish = Wish.model_validate({"preset": "gan", "data": "digits", "name": "full"})
+    key = workshop.train(shelf, wish).key
+    job = shelf.jobs.of(key)
+    assert job is not None
+    while not (shelf.folder / "full" / "checkpoint").exists() or not job.record().doing.startswith("training: "):
+        assert job.running, job.record().problem
+        time.sleep(0.1)
+    resource.prlimit(job._process.pid, resource.RLIMIT_FSIZE, (1000, 1000))  # as a full disk
+    assert shelf.jobs.end() == {key: False}
+    assert "cannot write" in job.record().problem
 
 
 def test_a_full_disk_is_said_in_the_trainings_own_words(tmp_path: Path) -> None:

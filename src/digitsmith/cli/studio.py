@@ -94,7 +94,9 @@ def studio(
         typer.echo("Ctrl-C ends it.")
 
     stopped = serve(gathered, host=host, port=port, open_browser=not no_browser, told=tell)
-    if stopped:
-        typer.echo("Trainings were stopped, and their state is saved. To continue:")
-        for command in stopped:
-            typer.echo(f"  {command}")
+    for saved, what in (
+        (True, "Trainings were stopped, and their state is saved. To continue:"),
+        (False, "Trainings did not save their state before the end. To continue from their last checkpoints:"),
+    ):
+        if commands := [command for command, was in stopped.items() if was == saved]:
+            typer.echo("\n  ".join([what, *commands]))

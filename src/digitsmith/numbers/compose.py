@@ -53,6 +53,11 @@ class Composer:
         self._paper = Paper(style.paper, style.height, style.width or style.height) if style.paper else None
 
     @property
+    def paper_sha256(self) -> str:
+        """Of the pictures of paper; empty where it is white."""
+        return self._paper.sha256 if self._paper else ""
+
+    @property
     def passed_over(self) -> list[str]:
         """What is wrong with pictures of paper that were passed over, so far."""
         return list(self._paper.passed_over.values()) if self._paper else []

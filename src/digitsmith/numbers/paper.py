@@ -1,6 +1,7 @@
 """Paper: white, or a piece of one of the user's pictures."""
 
 import functools
+import hashlib
 import os
 from pathlib import Path
 
@@ -55,6 +56,16 @@ class Paper:
         self.passed_over = dict[Path, str]()
         for first in range(min(len(self.files), _KEPT)):
             self._from(first)
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Of all pictures, with their names: where it is the same, so are the pieces."""
+        found = hashlib.sha256()
+        for file in self.files:
+            with reading(file, DataError, "remove it"):
+                content = hashlib.sha256(read_bytes(file, limits.MAX_BYTES))
+            found.update(f"{content.hexdigest()} {file.name}\n".encode("utf-8", "backslashreplace"))
+        return found.hexdigest()
 
     def piece(self, height: int, width: int, random: np.random.Generator) -> NDArray[np.float32]:
         """A piece of one of the pictures, float32[height, width, 3]; of one that is too narrow, its mirror goes on."""

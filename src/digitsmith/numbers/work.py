@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from digitsmith.config.style import Style
+from digitsmith.errors import DataError
 from digitsmith.models.generator import Model
 from digitsmith.numbers.annotations import check_annotations
 from digitsmith.numbers.compose import Composer, composer
@@ -80,4 +81,9 @@ class Numbers:
 
 
 def _opened(record: NumbersRecord, texts: Texts, model: Model, style: Style) -> Numbers:
-    return Numbers(record, texts, model, composer(model, style, record.seed))
+    pen = composer(model, style, record.seed)
+    if pen.paper_sha256 != record.paper_sha256:
+        raise DataError(
+            f"{style.paper} holds other pictures here, or other ones now: all must write on the same paper."
+        )
+    return Numbers(record, texts, model, pen)

@@ -166,6 +166,7 @@ def write(
         seed=seed,
         count=int(total),
         style=style,
+        paper_sha256=pen.paper_sha256,
         annotations=formats,
         image_format=image_format,
         characters=tuple(dict.fromkeys([*(name for name in model.record.classes if len(name) == 1), *SEPARATORS])),

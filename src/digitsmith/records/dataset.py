@@ -54,6 +54,7 @@ class NumbersRecord(Record):
     first: Count = Field(default=0, description="Index of the first image.")
     count: Count
     style: Annotated[Style, WrapValidator(_refuse)] = Field(description="Hands, layout, paper and wear.")
+    paper_sha256: str = Field(default="", description="Of the pictures of paper, and their names.")
     annotations: tuple[str, ...] = Field(max_length=100)
     image_format: Literal["png", "jpeg"] = "png"
     characters: tuple[Annotated[str, Field(max_length=64)], ...] = Field(

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from digitsmith.records.base import Address, Count, Record
 
@@ -141,14 +141,24 @@ class Workshop(Record):
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
+def _check_text(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("use printable characters")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_check_text)]
+Change = Annotated[Text, Field(max_length=200)] | int | Annotated[float, Field(allow_inf_nan=False)]
+
+
 class Wish(Record):
     """A training that is to be started."""
 
     preset: Literal["gan", "cgan", "residual"]
-    data: Annotated[str, Field(min_length=1, max_length=4096)] = Field(description="A name, or a path.")
+    data: Annotated[Text, Field(min_length=1, max_length=4096)] = Field(description="A name, or a path.")
     frame: bool = Field(default=False, description="Crop, scale and centre images as MNIST's were.")
     name: RunName = Field(description="Of the new run.")
-    changes: dict[Annotated[str, Field(max_length=64)], str | int | float] = Field(
+    changes: dict[Annotated[str, Field(max_length=64)], Change] = Field(
         default_factory=dict, max_length=100, description="Keys that are not as in the preset."
     )
 

@@ -67,7 +67,7 @@ def on_cluster(
         todo, running, last = iter(shards), dict[Any, Shard](), time.monotonic()
         while True:
             most = workers if workers and address != "local" else max(2 * _cores(ray), _LEAST)
-            for shard in itertools.islice(todo, most - len(running)):
+            for shard in itertools.islice(todo, max(0, most - len(running))):  # fewer than run, where a node died
                 running[task.remote([stored], key, shard)] = shard
             if not running:
                 return

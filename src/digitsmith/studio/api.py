@@ -3,10 +3,11 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
-from digitsmith.errors import DigitsmithError
+from digitsmith.errors import DigitsmithError, printable
 from digitsmith.records.studio import Judgement, Runs, RunStory, Started, Wish, Workshop
 from digitsmith.studio import workshop
 from digitsmith.studio.events import MOST_STREAMS, Streams
@@ -49,7 +50,16 @@ def add_api(app: FastAPI, shelf: Shelf) -> None:
         assert isinstance(error, DigitsmithError)
         return JSONResponse({"detail": error.message}, _status(error))
 
+    async def refuse_wish(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        told = [
+            {"loc": [printable(str(part)) for part in one["loc"]], "msg": printable(one["msg"]), "type": one["type"]}
+            for one in error.errors()
+        ]  # without what was sent, which may be no text that JSON can hold
+        return JSONResponse({"detail": told}, 422)
+
     app.add_exception_handler(DigitsmithError, refuse)
+    app.add_exception_handler(RequestValidationError, refuse_wish)
     app.include_router(_reading(shelf))
     app.include_router(_starting(shelf))
 
@@ -114,7 +124,7 @@ def _reading(shelf: Shelf) -> APIRouter:
     @router.get("/events", response_class=StreamingResponse, responses=stream)
     async def follow(request: Request, run: Watched = []) -> StreamingResponse:  # noqa: B006
         """What becomes of all runs, and of those that are named in detail, until the page is closed."""
-        if streams.open >= MOST_STREAMS:
+        if not streams.enter():
             raise HTTPException(503, f"{MOST_STREAMS} pages follow already: close some.")
         return StreamingResponse(streams.follow(request, run), media_type="text/event-stream")
 

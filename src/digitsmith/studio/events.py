@@ -30,13 +30,19 @@ class Streams:
         self._shelf = shelf
         self.open = 0
 
+    def enter(self) -> bool:
+        """Take a place among those who are told, for one `follow`; False if none is left."""
+        if self.open >= MOST_STREAMS:
+            return False
+        self.open += 1
+        return True
+
     async def follow(self, request: Request, keys: Sequence[str]) -> AsyncIterator[str]:
-        """Events for one page, until it is closed.
+        """Events for one page that has entered, until it is closed.
 
         `runs` is a `Runs`. `story` is a `RunStory`, of which `epochs` has those from place `from` on, as the earlier
         ones have not changed. `gone` says why there is no story: `{"key": …, "problem": …}`.
         """
-        self.open += 1
         try:
             listed, told, idle = "", dict[str, RunStory | str](), 0
             while not await request.is_disconnected():

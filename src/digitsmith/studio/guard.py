@@ -49,12 +49,13 @@ class Guard:
     Args:
         app: the application.
         token: that who comes must have; None on loopback.
+        host: at which it listens.
     """
 
-    def __init__(self, app: ASGIApp, token: str | None = None) -> None:
+    def __init__(self, app: ASGIApp, token: str | None = None, host: str = "127.0.0.1") -> None:
         self.app, self.token = app, token
         names = () if token is None else (socket.gethostname(), socket.getfqdn())
-        self._names = {name.lower() for name in (*_LOOPBACK, *names)}
+        self._names = {name.lower() for name in (*_LOOPBACK, host, *names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -81,7 +82,7 @@ class Guard:
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
             return _refusal(403, "this address is none of the studio's: use the one that it printed.")
-        if any(urlsplit(origin).netloc != hosts[0] or urlsplit(origin).scheme != "http" for origin in origins):
+        if any(origin != f"http://{hosts[0]}" for origin in origins):
             return _refusal(403, "a page of another site asked: open the studio by its own address.")
         navigates = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not navigates:

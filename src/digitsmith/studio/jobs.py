@@ -73,6 +73,11 @@ class Job:
             problem=self._problem(),
         )
 
+    @property
+    def saved(self) -> bool:
+        """Whether it ended with its state saved, as it does when it is stopped in time."""
+        return self._process.poll() in (0, _STOPPED)
+
     def stop(self) -> None:
         """Stop it as Ctrl-C does, once: a training saves its state."""
         if not self._told_to_stop and self.running:
@@ -112,7 +117,7 @@ class Job:
     def _problem(self) -> str:
         """The error with which it ended; empty if it ended well, was stopped, or runs."""
         code = self._process.poll()
-        if code in (None, 0, _STOPPED) or self._told_to_stop:
+        if code in (None, 0, _STOPPED) or (self._told_to_stop and code == -signal.SIGINT):  # before it could heed it
             return ""
         self._reader.join(timeout=1.0)
         lines = list(self._said)
@@ -151,8 +156,8 @@ class Jobs:
             job = self._jobs[key] = Job(work, words, command)
             return job
 
-    def end(self) -> list[str]:
-        """Stop all, and wait until they have saved what they can; the keys of the trainings that were stopped."""
+    def end(self) -> dict[str, bool]:
+        """Stop all, and wait until they have saved what they can; of each training that was stopped, whether it has."""
         with self._lock:
             self._ended = True
             running = {key: job for key, job in self._jobs.items() if job.running}
@@ -161,4 +166,4 @@ class Jobs:
         until = time.monotonic() + _LEAVE
         for job in running.values():
             job.wait(max(0.0, until - time.monotonic()))
-        return [key for key, job in running.items() if job.work == "training"]
+        return {key: job.saved for key, job in running.items() if job.work == "training"}

@@ -23,7 +23,7 @@ _LEAVE = 2  # seconds that open connections get when the studio ends
 def serve(
     studio: Studio, *, host: str = "127.0.0.1", port: int = 8000, open_browser: bool = True,
     told: Callable[[str, str], None] = lambda address, elsewhere: None,
-) -> list[str]:  # fmt: skip
+) -> dict[str, bool]:  # fmt: skip
     """Serve the studio until the process is interrupted. Then trainings that it started are stopped as by Ctrl-C.
 
     Args:
@@ -35,7 +35,7 @@ def serve(
             other machines, if that is another.
 
     Returns:
-        The commands that go on with these.
+        The commands that go on with these, and of each whether the state at its end is saved.
 
     Raises:
         ConfigError: nothing can listen at that address and port.
@@ -47,8 +47,9 @@ def serve(
         rest = f":{listening.getsockname()[1]}/" + (f"?token={token}" if token else "")
         address = f"http://{shown}{rest}"
         config = uvicorn.Config(
-            Guard(app_of(studio), token), log_level="critical", access_log=False, server_header=False, lifespan="off",
-            h11_max_incomplete_event_size=_MOST_HEADERS, timeout_graceful_shutdown=_LEAVE, ws="none", http="h11",
+            Guard(app_of(studio), token, host), log_level="critical", access_log=False, server_header=False,
+            lifespan="off", h11_max_incomplete_event_size=_MOST_HEADERS, timeout_graceful_shutdown=_LEAVE, ws="none",
+            http="h11",
         )  # fmt: skip
         listening.listen(config.backlog)  # from now on a browser is not refused
         told(address, f"http://{socket.gethostname()}{rest}" if host in ("0.0.0.0", "::") else "")
@@ -60,7 +61,7 @@ def serve(
         finally:
             stopped = studio.shelf.jobs.end()
     places = studio.shelf.places()
-    return [command("train", resume=True, out=places[key]) for key in stopped if key in places]
+    return {command("train", resume=True, out=places[key]): saved for key, saved in stopped.items() if key in places}
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -55,6 +56,7 @@ class Shelf:
         self.folder = folder
         self.jobs = Jobs()
         self._begun: dict[str, Path] = {}  # runs that were started here, whose folder may not be there yet
+        self._lock = threading.Lock()  # of these
 
     def places(self) -> dict[str, Path]:
         """The folders of all runs that are there, the named ones first, then the latest."""
@@ -80,20 +82,25 @@ class Shelf:
             raise GoneError("this run is not there any more: it was removed or renamed.")
         return Run(path)
 
-    def begin(self, path: Path) -> str:
-        """Note a run that is to be; its key. Those that did not begin are forgotten."""
+    def begin(self, path: Path, words: Sequence[str], command: str) -> str:
+        """Start the training of a run that is to be; its key. Those that did not begin are forgotten.
+
+        Raises:
+            RunError: one trains for this run, or as many commands run as may.
+        """
         key = key_of(path)
-        under_way = {
-            known: place for known, place in self._begun.items() if (job := self.jobs.of(known)) and job.running
-        }
-        self._begun = under_way | {key: path}
+        with self._lock:
+            self.jobs.start(key, "training", words, command)
+            under_way = {k: place for k, place in self._begun.items() if (job := self.jobs.of(k)) and job.running}
+            self._begun = under_way | {key: path}
         return key
 
     def runs(self) -> Runs:
         """What there is to choose from."""
         places = self.places()
-        self._begun = {key: path for key, path in self._begun.items() if key not in places}  # else it is on the shelf
-        awaited = {key: path for key, path in self._begun.items() if self.jobs.of(key)}
+        with self._lock:
+            self._begun = {key: path for key, path in self._begun.items() if key not in places}  # else it has a folder
+            awaited = self._begun
         return Runs(
             live=True,
             runs=tuple(
@@ -164,12 +171,16 @@ def _summary(key: str, path: Path, job: Job | None, *, there: bool) -> RunSummar
             ours=bool(job and job.running and job.work == "training"), job=told,
         )  # fmt: skip
     if training:
-        changes = {"state": "training", "resumable": False, "ours": bool(job and told and told.running)}
+        changes = {
+            "state": "training",
+            "resumable": False,
+            "ours": bool(told and told.running and told.work == "training"),
+        }
         return summary.model_copy(update={**changes, "job": told})
     return summary.model_copy(update={"problem": ended, "job": told})
 
 
-@functools.lru_cache(maxsize=_MOST_RUNS)
+@functools.lru_cache(maxsize=4 * _MOST_RUNS)
 def _read_summary(key: str, path: Path, _stamp: Stamp) -> RunSummary:
     """The summary of a run that nobody trains at the moment."""
     run = Run(path)

@@ -53,9 +53,7 @@ def train(shelf: Shelf, wish: Wish) -> Started:
     words += [f"--frame={frame}"] if frame else []
     words += [f"--set={change}" for change in changes]
     shown = command("train", wish.preset, **options)
-    key = shelf.begin(place)
-    shelf.jobs.start(key, "training", words, shown)
-    return Started(key=key, command=shown)
+    return Started(key=shelf.begin(place, words, shown), command=shown)
 
 
 def resume(shelf: Shelf, key: str) -> Started:

@@ -2,6 +2,8 @@
 
 import { get } from "./runtime.js";
 
+export const REFUSED = "The studio tells no more pages what becomes of runs: close some of them.";
+
 const root = new URL("../", import.meta.url);
 
 // The address of a file of the studio.
@@ -15,7 +17,9 @@ export async function post(path, wish) {
   if (!answer) throw new Error("The studio does not answer: is it still running?");
   const told = await answer.json().catch(() => ({}));
   if (answer.ok) return told;
-  throw new Error(typeof told.detail === "string" ? told.detail : "The studio does not take this: check what you wrote.");
+  const [wrong] = Array.isArray(told.detail) ? told.detail : [];
+  if (wrong) throw new Error(`The studio does not take this: ${wrong.loc.at(-1)}: ${wrong.msg}.`);
+  throw new Error(told.detail ?? "The studio does not take this: check what you wrote.");
 }
 
 export class Feed extends EventTarget {
@@ -29,7 +33,9 @@ export class Feed extends EventTarget {
     const told = await (await get("runs.json")).json();
     this.live = told.live;
     this.#list(told);
-    if (this.live) this.#open();
+    if (!this.live) return;
+    this.#open();
+    document.addEventListener("visibilitychange", () => this.#open());
   }
 
   // Follow these runs in detail, and no others.
@@ -45,6 +51,7 @@ export class Feed extends EventTarget {
 
   #open() {
     this.#source?.close();
+    if (document.hidden) return; // a browser has six connections to a server, for all its tabs
     const query = this.#keys.map((key) => `run=${key}`).join("&");
     const source = (this.#source = new EventSource(address(`events?${query}`)));
     const hear = (name, work) => source.addEventListener(name, ({ data }) => work(JSON.parse(data)));
@@ -53,8 +60,9 @@ export class Feed extends EventTarget {
     hear("gone", (told) => this.#say("gone", told));
     source.addEventListener("open", () => this.#say("found"));
     source.addEventListener("error", () => {
-      this.#say("lost");
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => source === this.#source && this.#open(), 5000);
+      const refused = source.readyState === EventSource.CLOSED; // an answer came, and it was no stream
+      this.#say(refused ? "refused" : "lost");
+      if (refused) setTimeout(() => source === this.#source && this.#open(), 5000);
     });
   }
 

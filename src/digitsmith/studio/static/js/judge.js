@@ -1,6 +1,6 @@
 // The page Judge: evaluations are started, their progress is shown, and what they found stands side by side.
 
-import { Feed, address, post } from "./feed.js";
+import { Feed, REFUSED, address, post } from "./feed.js";
 import { get } from "./runtime.js";
 
 const MOST = 8; // runs side by side
@@ -13,6 +13,7 @@ let judged = ""; // what the tables below are of
 async function main() {
   feed.addEventListener("runs", list);
   feed.addEventListener("lost", () => report(new Error("The studio does not answer: is it still running?")));
+  feed.addEventListener("refused", () => report(new Error(REFUSED)));
   feed.addEventListener("found", () => ($("problem").hidden = true));
   await feed.start();
   const named = feed.runs.filter(({ key }) => key === location.hash.slice(1));

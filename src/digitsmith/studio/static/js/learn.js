@@ -2,7 +2,7 @@
 
 import { CHARTS, Chart } from "./charts.js";
 import { repaint } from "./digits.js";
-import { Feed, post } from "./feed.js";
+import { Feed, REFUSED, post } from "./feed.js";
 import { showEpoch, showGame } from "./flow.js";
 import { latest } from "./runtime.js";
 import { forget, sampled, sheet, show } from "./sheets.js";
@@ -38,6 +38,7 @@ function listen() {
   feed.addEventListener("again", ({ detail: key }) => forget(key));
   feed.addEventListener("gone", ({ detail }) => forget(detail.key));
   feed.addEventListener("lost", () => report(new Error("The studio does not answer: is it still running? Trainings that it started end with it, and can be resumed.")));
+  feed.addEventListener("refused", () => report(new Error(REFUSED)));
   feed.addEventListener("found", () => ($("problem").hidden = true));
   $("run").addEventListener("change", () => choose($("run").value).catch(report));
   $("other").addEventListener("change", () => choose(view.key, $("other").value).catch(report));
@@ -200,7 +201,7 @@ function stopPlaying() {
 
 async function pick(event, canvas, key) {
   const story = feed.stories.get(key);
-  if (!story) return;
+  if (!story || sampled(story, view.epoch) === undefined) return;
   const { columns } = await sheet(story, sampled(story, view.epoch));
   const box = canvas.getBoundingClientRect();
   const side = box.width / columns;
@@ -210,6 +211,7 @@ async function pick(event, canvas, key) {
 
 async function pickAt(place) {
   const story = feed.stories.get(view.key);
+  if (sampled(story, view.epoch) === undefined) return;
   const { count } = await sheet(story, sampled(story, view.epoch));
   view.place = (place + count) % count;
   draw();

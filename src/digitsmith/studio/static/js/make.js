@@ -16,6 +16,7 @@ const $ = (id) => document.getElementById(id);
 let runtime;
 let model = null; // the chosen one: its name, key, record, and the styles that its classes have
 let sheet = { images: new Uint8Array(0), columns: 10 };
+let opened = 0; // files of the user's
 const offered = []; // models, in the order of the choice; a file of the user's has its content
 const listeners = []; // told when another model is chosen
 
@@ -55,7 +56,9 @@ function listen() {
       if (kind !== "dragleave" && !event.dataTransfer?.types.includes("Files")) return;
       event.preventDefault();
       document.body.classList.toggle("dropping", kind === "dragover");
-      if (kind === "drop") open(event.dataTransfer.files[0]).catch(report);
+      if (kind !== "drop") return;
+      const [file, ...others] = event.dataTransfer.files;
+      open(file).then(() => others.length && say(`Of ${others.length + 1} files, ${file.name} was opened.`)).catch(report);
     });
   }
   repaint($("grid"), () => model && show());
@@ -73,7 +76,7 @@ async function choose(place) {
     $("problem").hidden = true;
   } catch (error) {
     error.message = `${name} cannot be used: ${error.message}.`;
-    if (offered[place].content) offered.splice(place, 1);
+    if (content) offered.splice(offered.findIndex((one) => one.key === key), 1);
     if (model) say("");
     throw error;
   } finally {
@@ -93,8 +96,9 @@ async function open(file) {
   }
   const content = await file.arrayBuffer();
   const sha256 = await hash(content);
-  offered.push({ name: file.name, key: `file-${offered.length}`, content, sha256 });
-  await choose(offered.length - 1);
+  const key = `file-${++opened}`;
+  offered.push({ name: file.name, key, content, sha256 });
+  await choose(offered.findIndex((one) => one.key === key));
 }
 
 async function hash(content) {

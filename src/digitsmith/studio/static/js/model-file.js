@@ -34,6 +34,8 @@ export function readRecord(content, kind) {
   return record;
 }
 
+const NAME = /^[^/\\\p{C}\p{Zl}\p{Zp}]{1,64}$/u; // of a class, which names a folder: as check_class_names in records/base.py
+
 // What the page relies on.
 function check(record, kind) {
   if (record?.kind !== kind) {
@@ -49,7 +51,8 @@ function check(record, kind) {
   const good =
     Array.isArray(record.classes) &&
     record.classes.length <= 10_000 &&
-    record.classes.every((name) => typeof name === "string" && name.length <= 64) &&
+    record.classes.every((name) => typeof name === "string" && NAME.test(name) && name !== "." && name !== "..") &&
+    new Set(record.classes).size === record.classes.length &&
     Array.isArray(record.image_size) &&
     record.image_size.length === 2 &&
     record.image_size.every((side) => whole(side, ...SIDES)) &&

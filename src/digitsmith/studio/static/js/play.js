@@ -11,6 +11,7 @@ import { judge, thresholds, toUnit } from "./verdict.js";
 const NEAREST = 6;
 const MADE = 500; // digits of the generator that a drawing is compared with
 const AT_ONCE = 50;
+const PATIENCE = 300; // milliseconds
 const SHAPE = { image_size: [28, 28], channels: 1 };
 const EXAMPLES = [ // strokes of digits, for those who do not draw
   [[[0.32, 0.25], [0.5, 0.18], [0.66, 0.28], [0.62, 0.42], [0.46, 0.48], [0.64, 0.54], [0.7, 0.7], [0.55, 0.82], [0.33, 0.77]]],
@@ -77,23 +78,27 @@ async function fill() {
 
 async function lookAt() {
   if (!reader) return;
-  document.body.classList.add("looking");
   const image = frame(pad.pixels(), MOST_SIDE, MOST_SIDE, reader.record.image_size);
   paint($("seen"), image, SHAPE, 1, 0);
   const unit = toUnit(image);
+  const waiting = setTimeout(() => {
+    $("verdict").textContent = "Looking …"; // what stands there is of the drawing before
+    $("label").textContent = $("made-value").textContent = "…";
+  }, PATIENCE);
   try {
     const probabilities = await runtime.read("reader", unit.slice());
     const judged = judge(probabilities, reader.least, image);
     tell(judged, probabilities);
     const empty = judged.verdict === "empty";
+    strip($("real"), empty || !real ? [] : nearest(image, real), real);
+    strip($("generated"), empty ? [] : nearest(image, made), made);
     const score = empty ? 0 : (await runtime.read("detector", unit.slice()))[1];
     $("made").value = score;
     $("made-value").textContent = empty ? "–" : `${Math.round(score * 100)} %`;
-    strip($("real"), empty || !real ? [] : nearest(image, real), real);
-    strip($("generated"), empty ? [] : nearest(image, made), made);
-    document.body.classList.remove("looking");
   } catch (error) {
     report(error);
+  } finally {
+    clearTimeout(waiting);
   }
 }
 
