@@ -215,7 +215,7 @@ def test_a_node_that_is_killed_costs_the_time_of_its_shards(
 
 
 def test_a_node_that_is_killed_leaves_more_tasks_than_the_others_may_have(
-    cluster: Cluster, connected: str, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(digitsmith.shards.cluster, "_LEAST", 2)  # two tasks for each core, and no more
 
@@ -227,7 +227,7 @@ def test_a_node_that_is_killed_leaves_more_tasks_than_the_others_may_have(
                 self.killed = True
                 cluster.kill()
 
-    digitsmith.generate("made", COUNT, seed=5, shards=SHARDS, ray=connected, progress=Kill())
+    digitsmith.generate("made", COUNT, seed=5, shards=SHARDS, ray=cluster.address, progress=Kill())
     assert contents(Path("made")) == whole
     cluster.wait(2)
     cluster.add()
