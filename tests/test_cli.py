@@ -264,14 +264,14 @@ def test_refused_images_are_counted(run: Runner) -> None:
 
 
 def test_the_command_to_save_a_result_measures_the_same_again(run: Runner) -> None:
-    measured = run("evaluate", "digits:test", "--reference", "digits", "--count", "300", "--seed", "5")
+    measured = run("evaluate", "digits:test", "--reference", "digits", "--count", "150", "--seed", "5")
     command = shlex.split(measured.stdout.rpartition("\n  ")[2])
     assert command[0] == "digitsmith"
     assert run(*command[1:]).code == 0
     saved = load_result(Path("result.json"))
     assert isinstance(saved, digitsmith.Evaluation)
     assert saved.reference.address == "digits:train"
-    assert (saved.protocol.images, saved.protocol.seed) == (300, 5)
+    assert (saved.protocol.images, saved.protocol.seed) == (150, 5)
 
 
 def test_the_result_of_a_run_is_saved_in_its_folder(run: Runner, micro_run: Run) -> None:
