@@ -166,21 +166,18 @@ def test_a_page_that_is_closed_is_forgotten(shelf: Shelf) -> None:
     key = told(shelf)["whole"].key
     heard = []
 
-    async def follow() -> None:
-        open_ = True
+    async def receive() -> dict[str, str]:
+        while len(heard) < 3:
+            await asyncio.sleep(0.01)
+        return {"type": "http.disconnect"}
 
-        async def receive() -> dict[str, str]:
-            if open_:
-                await asyncio.sleep(60)
-            return {"type": "http.disconnect"}
+    async def send(message: dict[str, Any]) -> None:
+        assert streams.open == 1
+        if message.get("body"):
+            heard.append(message["body"].decode())
 
-        assert streams.enter()
-        async for event in streams.follow(Request({"type": "http"}, receive), [key, "0" * 16]):
-            heard.append(event)
-            assert streams.open == 1
-            open_ = len(heard) < 3
-
-    asyncio.run(follow())
+    scope = {"type": "http"}
+    asyncio.run(streams.answer(Request(scope, receive), [key, "0" * 16])(scope, receive, send))
     assert streams.open == 0
     assert [event.split("\n")[0] for event in heard] == ["event: runs", "event: story", "event: gone"]
     assert json.loads(heard[1].split("data: ")[1])["from"] == 0

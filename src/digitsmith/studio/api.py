@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, StreamingRespon
 from digitsmith.errors import DigitsmithError, printable
 from digitsmith.records.studio import Judgement, Runs, RunStory, Started, Wish, Workshop
 from digitsmith.studio import workshop
-from digitsmith.studio.events import MOST_STREAMS, Streams
+from digitsmith.studio.events import Streams
 from digitsmith.studio.judgement import judge, report
 from digitsmith.studio.shelf import GoneError, Shelf
 
@@ -124,9 +124,7 @@ def _reading(shelf: Shelf) -> APIRouter:
     @router.get("/events", response_class=StreamingResponse, responses=stream)
     async def follow(request: Request, run: Watched = []) -> StreamingResponse:  # noqa: B006
         """What becomes of all runs, and of those that are named in detail, until the page is closed."""
-        if not streams.enter():
-            raise HTTPException(503, f"{MOST_STREAMS} pages follow already: close some.")
-        return StreamingResponse(streams.follow(request, run), media_type="text/event-stream")
+        return streams.answer(request, run)
 
     return router
 

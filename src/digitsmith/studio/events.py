@@ -7,6 +7,8 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from digitsmith.errors import DigitsmithError
 from digitsmith.records.studio import RunStory
@@ -24,46 +26,43 @@ class Streams:
 
     Args:
         shelf: the runs.
+
+    Attributes:
+        open: how many there are.
     """
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self.open = 0
 
-    def enter(self) -> bool:
-        """Take a place among those who are told, for one `follow`; False if none is left."""
-        if self.open >= MOST_STREAMS:
-            return False
-        self.open += 1
-        return True
+    def answer(self, request: Request, keys: Sequence[str]) -> "Stream":
+        """The answer to a page that asks for the `follow` of runs."""
+        return Stream(self, self.follow(request, keys))
 
     async def follow(self, request: Request, keys: Sequence[str]) -> AsyncIterator[str]:
-        """Events for one page that has entered, until it is closed.
+        """Events for one page, until it is closed.
 
         `runs` is a `Runs`. `story` is a `RunStory`, of which `epochs` has those from place `from` on, as the earlier
         ones have not changed. `gone` says why there is no story: `{"key": …, "problem": …}`.
         """
-        try:
-            listed, told, idle = "", dict[str, RunStory | str](), 0
-            while not await request.is_disconnected():
-                runs, stories = await run_in_threadpool(self._look, keys)
-                events = []
-                if runs != listed:
-                    listed = runs
-                    events.append(_event("runs", runs))
-                for key, story in stories.items():
-                    if story != told.get(key):
-                        events.append(_news(key, story, told.get(key)))
-                        told[key] = story
-                idle = 0 if events else idle + 1
-                if idle == _HEARTBEAT:
-                    idle = 0
-                    events.append(": nothing is new\n\n")
-                for event in events:
-                    yield event
-                await asyncio.sleep(_EVERY)
-        finally:
-            self.open -= 1
+        listed, told, idle = "", dict[str, RunStory | str](), 0
+        while not await request.is_disconnected():
+            runs, stories = await run_in_threadpool(self._look, keys)
+            events = []
+            if runs != listed:
+                listed = runs
+                events.append(_event("runs", runs))
+            for key, story in stories.items():
+                if story != told.get(key):
+                    events.append(_news(key, story, told.get(key)))
+                    told[key] = story
+            idle = 0 if events else idle + 1
+            if idle == _HEARTBEAT:
+                idle = 0
+                events.append(": nothing is new\n\n")
+            for event in events:
+                yield event
+            await asyncio.sleep(_EVERY)
 
     def _look(self, keys: Sequence[str]) -> tuple[str, dict[str, RunStory | str]]:
         """The list of runs as JSON, and the story of each key, or why there is none."""
@@ -77,6 +76,26 @@ class Streams:
             return self._shelf.runs().model_dump_json(), stories
         except DigitsmithError:  # the folder of runs cannot be read at the moment
             return '{"format":1,"live":true,"runs":[]}', stories
+
+
+class Stream(StreamingResponse):
+    """An answer that counts while it is sent, however it ends; where too many are, it is a refusal."""
+
+    def __init__(self, streams: Streams, events: AsyncIterator[str]) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        if self._streams.open >= MOST_STREAMS:
+            refusal = JSONResponse({"detail": f"{MOST_STREAMS} pages follow already: close some."}, 503)
+            await refusal(scope, receive, send)
+            return
+        self._streams.open += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._streams.open -= 1
 
 
 def _news(key: str, story: RunStory | str, before: RunStory | str | None) -> str:
