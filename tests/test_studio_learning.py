@@ -159,7 +159,7 @@ def test_a_run_is_judged_and_compared(page: Any, served: Running, place: Path) -
     shutil.copy(place / "runs/cgan/evaluation.json", place / "runs/gan/evaluation.json")
     page.get_by_label("Show runs/gan", exact=True).check()
     measures = page.locator("#measures")
-    measures.get_by_text("Fréchet distance ratio").wait_for()
+    measures.get_by_text("Fréchet distance ratio").first.wait_for()
     columns = measures.locator("thead th").all_text_contents()[2:]
     assert sorted(columns) == ["runs/cgan", "runs/gan (its model has changed since)"]
     assert measures.get_by_text("digitnet", exact=True).count() == 2  # the protocol of each

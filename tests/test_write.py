@@ -28,6 +28,7 @@ class FakePen:
     """Writes in no time what it is given, unless it has a character or a length that it does not know."""
 
     passed_over: tuple[str, ...] = ()
+    paper_sha256 = ""
 
     def why_not(self, character: str) -> str:
         return "" if character in {*ALPHABET, " "} else "it is unknown."
