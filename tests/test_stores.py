@@ -168,7 +168,7 @@ def test_what_was_interrupted_goes_on_and_makes_nothing_again(server: Server, mo
         generate(MADE, model=model, progress=Stop(after=2))
     before = server.made("made")
     assert sorted(before) == NAMES[:2]
-    with refused(OutputError, f"{MADE} exists, and 2 of its 4 shards are finished: resume it, choose another place"):
+    with refused(OutputError, f"{MADE} exists, and 2 of its 4 shards are finished: resume it if no other"):
         generate(MADE, model=model)
     with refused(OutputError, "seed is 5 there, and 6 is asked for"):
         generate(MADE, model=model, resume=True, seed=6)
