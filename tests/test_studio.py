@@ -25,7 +25,6 @@ from studios import Running, running
 from tiny_models import a_model
 
 pytest.importorskip("fastapi", reason="needs the extra studio")
-MOST_STREAMS = 32
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +179,8 @@ def test_an_address_of_this_machine_may_be_asked_for() -> None:
 
 
 def test_streams_are_counted_and_closed_ones_make_room() -> None:
+    from digitsmith.studio.events import MOST_STREAMS
+
     with running() as one:
         with contextlib.ExitStack() as clients:
             request = f"GET /events HTTP/1.1\r\nHost: 127.0.0.1:{one.port}\r\n\r\n".encode()
