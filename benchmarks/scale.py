@@ -3,9 +3,10 @@
     python benchmarks/scale.py [--count N] [--rounds N] [--workers N] [--plan N] [--only NAME]
 
 `rate` makes digits plainly, as shards in this process, in processes, and with `--ray local`, in turns, each in a fresh
-process and folder. What a start takes is measured with one digit for each worker, and taken off. `write` does the
-same with numbers on paper. `driver` makes a plan of many shards of a tiny model on Ray, and shows the peak of the
-driver's memory. Where Ray is missing (`pip install '.[ray]'`), its rows are left out.
+process and folder. What a start takes is measured with one digit for each worker, and taken off. `ray` is the first
+and the last of these alone. `write` does the same as `rate` with numbers on paper. `driver` makes a plan of many shards
+of a tiny model on Ray, and shows the peak of the driver's memory. Where Ray is missing (`pip
+install '.[ray]'`), its rows are left out.
 """
 
 import argparse
@@ -22,8 +23,9 @@ from memory import peak
 HAS_RAY = importlib.util.find_spec("ray") is not None
 
 
-def ways(workers: int, shards: int) -> dict[str, list[str]]:
+def ways(workers: int, count: int) -> dict[str, list[str]]:
     """Options, by what they are called."""
+    shards = max(workers, -(-count // 8192))
     found = {
         "plain": [],
         f"{shards} shards, this process": ["--shards", str(shards)],
@@ -36,9 +38,8 @@ def ways(workers: int, shards: int) -> dict[str, list[str]]:
     return found
 
 
-def compare(command: list[str], count: int, workers: int, rounds: int) -> None:
-    """Time all ways in turns, and show their rates after the start beside the plain one's."""
-    options = ways(workers, max(workers, -(-count // 8192)))
+def compare(command: list[str], count: int, rounds: int, options: dict[str, list[str]], workers: int) -> None:
+    """Time the ways in turns, and show their rates after the start beside the plain one's."""
     starts = {
         name: statistics.median(
             peak(*command, "--count", str(workers), *_few(words, workers))[1] for _ in range(rounds)
@@ -89,13 +90,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--plan", type=int, default=10_000, help="shards of the plan whose driver is looked at")
-    parser.add_argument("--only", choices=["rate", "write", "driver"])
+    parser.add_argument("--only", choices=["rate", "ray", "write", "driver"])
     arguments = parser.parse_args()
-    if arguments.only in (None, "rate"):
-        compare(["generate", "made"], arguments.count, arguments.workers, arguments.rounds)
+    rounds, workers = arguments.rounds, arguments.workers
+    if arguments.only in (None, "rate", "ray"):
+        options = ways(workers, arguments.count)
+        if arguments.only == "ray":
+            options = {name: words for name, words in options.items() if not words or "--ray" in words}
+        compare(["generate", "made"], arguments.count, rounds, options, workers)
     if arguments.only in (None, "write"):
-        command = ["write", "made", "--pattern", "#{5}"]
-        compare(command, arguments.count // 25, arguments.workers, arguments.rounds)
+        count = arguments.count // 25
+        compare(["write", "made", "--pattern", "#{5}"], count, rounds, ways(workers, count), workers)
     if arguments.only in (None, "driver") and HAS_RAY:
         driver(arguments.plan)
 

@@ -1,9 +1,11 @@
 """A training survives being killed at any moment, and goes on to what it would have become."""
 
+import contextlib
 import json
 import random
 import shutil
 import signal
+import threading
 import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 import digitsmith
 from conftest import MICRO, leave_weights_only, micro, refused
@@ -20,6 +23,7 @@ from digitsmith.errors import ConfigError, OutputError, RunError
 from digitsmith.records.run import Run
 from digitsmith.training import checkpoint
 from digitsmith.training.folder import locked
+from digitsmith.training.metrics_log import MetricsLog, raised_once
 from runs import contents, start, was_exported
 
 
@@ -134,6 +138,28 @@ def test_a_full_disk_stops_a_training_with_one_message_and_it_goes_on_later(tmp_
     assert not list(run.folder.rglob("*.partial"))
     assert ended(start(run.folder, few, "cgan", changes)) == 0
     assert run.read_record().state == "finished"
+
+
+def test_what_ends_tensorboards_thread_is_raised_and_not_printed_besides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    printed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", printed.append)
+    with raised_once():
+        with (
+            refused(OutputError, r"cannot write .*: No space left on device"),
+            contextlib.closing(MetricsLog(Run(tmp_path), 0)) as log,
+        ):
+            monkeypatch.setattr(RecordWriter, "write", full)
+            log.picture("samples", np.zeros((2, 2), np.uint8), 1)
+            log.sync()
+        other = threading.Thread(target=full)
+        other.start()
+        other.join()
+    assert len(printed) == 1  # of the other thread
 
 
 @pytest.mark.usefixtures("weights_only")

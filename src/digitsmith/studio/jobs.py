@@ -41,7 +41,6 @@ class Job:
         self._doing, self._share = "", None if work == "evaluation" else 0.0
         self._notes: deque[str] = deque(maxlen=_KEPT)
         self._said: deque[str] = deque(maxlen=_KEPT)
-        self._other = False  # whether what comes is of another than the command itself
         self._told_to_stop = False
         self._process = subprocess.Popen(
             [sys.executable, "-m", "digitsmith.cli", *words],
@@ -113,17 +112,7 @@ class Job:
             self._doing = f"{told['work']}{detail}"
             self._share = min(max(done / total, 0.0), 1.0) if total > 0 else None
         except (ValueError, TypeError, KeyError):  # a line for people
-            self._keep(line)
-
-    def _keep(self, line: str) -> None:
-        """The error of the command itself and what follows it, or else the last lines; threads end with tracebacks."""
-        if line.startswith(_OWN):
-            self._said.clear()
-        elif self._said and self._said[0].startswith(_OWN):
-            self._other = self._other or line.startswith(("Exception in thread", "Traceback"))
-            if self._other or len(self._said) == _KEPT:
-                return
-        self._said.append(line)
+            self._said.append(line)
 
     def _problem(self) -> str:
         """The error with which it ended; empty if it ended well, was stopped, or runs."""

@@ -17,7 +17,7 @@ from digitsmith.progress import Progress
 from digitsmith.records.run import MetricsLine, Run
 from digitsmith.training import checkpoint, samples
 from digitsmith.training.meter import Meter
-from digitsmith.training.metrics_log import MetricsLog
+from digitsmith.training.metrics_log import MetricsLog, raised_once
 from digitsmith.training.ranks import ALONE, Ranks
 from digitsmith.training.start import Start
 from digitsmith.training.state import State, set_learning_rates, steps_per_epoch, update_ema
@@ -70,6 +70,7 @@ def train_epochs(job: Job, state: State) -> bool:
     batches = Batches(job, state)
     meter = Meter(state, config, job.steps_per_epoch)
     with (
+        raised_once(),
         contextlib.closing(MetricsLog(job.run, position.step)) as log,
         flushed_denormals(),
         job.ranks.noted() as interrupted,

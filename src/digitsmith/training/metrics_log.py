@@ -1,6 +1,9 @@
 """`metrics.jsonl` and TensorBoard, kept in step with the checkpoint."""
 
+import contextlib
 import os
+import threading
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +62,22 @@ class MetricsLog:
         with writing(self._path):
             self._file.close()
             self._board.close()
+
+
+@contextlib.contextmanager
+def raised_once() -> Iterator[None]:
+    """What ends TensorBoard's thread is raised by the next call of its writer: let it print no traceback besides."""
+    others = threading.excepthook
+
+    def tell(ended: threading.ExceptHookArgs) -> None:
+        if not type(ended.thread).__module__.startswith("tensorboard."):
+            others(ended)
+
+    threading.excepthook = tell
+    try:
+        yield
+    finally:
+        threading.excepthook = others
 
 
 def _is_line_until(line: bytes, step: int) -> bool:
