@@ -15,6 +15,7 @@ from digitsmith.answers.files import Answer
 from digitsmith.cli import main
 from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError
+from digitsmith.models.reader import VERDICTS, _judge
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +101,27 @@ def test_answers_have_at_least_the_probability_that_is_asked_for(made: Dataset) 
     usual, strict = reader.read(made.images), reader.read(made.images, min_probability=0.9999)
     assert 0 < strict.accepted.sum() < usual.accepted.sum()
     assert (strict.confidence[strict.accepted] >= 0.9999).all()
+    for error in (0.002, 0.1):  # beside any promise, it only takes answers away
+        promised = reader.read(made.images, error=error).accepted
+        for least in (0.3, 0.5, 0.9):
+            assert not (reader.read(made.images, error=error, min_probability=least).accepted & ~promised).any()
     with refused(ConfigError, "1.5 is no probability: give one from 0 to 1.", "min_probability"):
         reader.read(made.images, min_probability=1.5)
+
+
+def test_a_verdict_follows_from_the_probabilities() -> None:
+    probabilities = np.array([[0.9, 0.05], [0.5, 0.45], [0.38, 0.3], [0.2, 0.3], [0.9, 0.1]], np.float32)
+    images = np.array([1, 1, 1, 1, 0], np.uint8)[:, None, None]
+    thresholds = np.array([0.4, 0.4], np.float32)
+
+    def verdicts(least: float, *these: float) -> list[str]:
+        bars = np.array(these, np.float32) if these else thresholds
+        return [VERDICTS[code] for code in _judge(probabilities, bars, images, least)]
+
+    assert verdicts(0) == ["read", "two candidates", "unsure", "no digit", "empty"]
+    assert verdicts(0, 0.1, 0.1) == ["read", "two candidates", "two candidates", "no digit", "empty"]
+    assert verdicts(0, 0.1, 0.5) == ["read", "read", "read", "no digit", "empty"]
+    assert verdicts(0.95) == ["unsure", "two candidates", "unsure", "no digit", "empty"]
 
 
 def test_wrong_answers_are_marked_on_the_sheet(made: Dataset) -> None:

@@ -20,6 +20,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError, ModelError, OutputError, RunError
 from digitsmith.models.reader import Reader
 from digitsmith.progress import Silent
+from digitsmith.records.base import DataRecord, ReadOptions
 from digitsmith.records.reader import Calibration, ReaderRecord
 from digitsmith.records.results import load_result
 from digitsmith.training import learn as learning
@@ -27,8 +28,8 @@ from digitsmith.training import mixing
 from digitsmith.training.classifier import Recipe
 from digitsmith.training.classifier_training import Extras
 from digitsmith.training.consistency import consistency_loss, pseudo_labels
-from digitsmith.training.gather import gather
-from digitsmith.training.learn import Learned
+from digitsmith.training.gather import Given, gather
+from digitsmith.training.learn import Learned, _gives_away
 from digitsmith.training.negatives import negatives
 from digitsmith.training.teaching import Taught, teach
 
@@ -226,6 +227,26 @@ def test_a_model_that_saw_the_hidden_labels_is_refused(monkeypatch: pytest.Monke
     assert not Path("reader").exists()
 
 
+@pytest.mark.parametrize("unlabelled", [False, True])
+def test_a_model_that_saw_hidden_labels_is_no_helper(digits: Dataset, unlabelled: bool) -> None:
+    ten, mnist, qmnist = (
+        Dataset(digits.images[:10]).record(name, ReadOptions()) for name in ("ten", "mnist", "qmnist")
+    )
+    model = digitsmith.load().record.training
+    assert model is not None
+
+    def gives_away(hidden: DataRecord, drawn: tuple[int, ...]) -> bool:
+        data, more = (ten, hidden) if unlabelled else (hidden, None)
+        given = Given(digits.take(slice(0, 10)), None, digits.images, () if unlabelled else drawn, None, data, more)
+        return _gives_away(model, given, 0)
+
+    assert gives_away(mnist, (1, 2))
+    assert gives_away(qmnist, (1, 2))  # the same scans
+    assert not gives_away(ten.model_copy(update={"sha256": "0" * 64, "source": "mine"}), (1, 2))
+    if not unlabelled:
+        assert not gives_away(mnist, ())  # all labels are used: none is hidden
+
+
 def test_what_nothing_can_be_learned_from(digits: Dataset) -> None:
     formats.write(Dataset(digits.images[:50]), Path("bare"), "npz")
     with refused(DataError, "bare has no labels", "data"):
@@ -416,6 +437,15 @@ def test_what_is_read_is_not_written_over(learned: Learned, digits: Dataset) -> 
         digitsmith.read("scan.png", learned.reader, csv_file="a", json_file="a", progress=False)
     assert Path("scan.png").read_bytes() == before
     assert not Path("a").exists()
+    Path("scans/more").mkdir(parents=True)
+    Image.fromarray(digits.images[0]).save("scans/more/0.png")
+    for place in ("scans/more/0.png", "scans/sheet.png"):  # which would be read the next time
+        with refused(OutputError, f"{place} would lie among the images that are read"):
+            digitsmith.read("scans", learned.reader, sheet=place, progress=False)
+    with refused(ConfigError, "s.jpg: a sheet is a PNG file", "sheet"):
+        digitsmith.read("scans", learned.reader, sheet="s.jpg", progress=False)
+    digitsmith.read("scans", learned.reader, csv_file="scans/answers.csv", sheet="sheet.png", progress=False)
+    assert Path("scans/more/0.png").read_bytes() == before
 
 
 def test_all_labelled_images_are_seen(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,10 @@ def test_what_cannot_be_studied(digits: Dataset) -> None:
         DataError, r"1000 of each class are too many: of the 1,438 images to draw from, 127 are of class 8", "per_class"
     ):
         digitsmith.scarce("digits", "study", per_class=[5, 1000])
+    places = np.concatenate([np.flatnonzero(digits.labels == label)[:8] for label in range(10)])
+    formats.write(digits.take(places), Path("even"), "npz")
+    with refused(DataError, "4 of each class are all of the 40 images .* none is left to learn from", "per_class"):
+        digitsmith.scarce("even", "study", per_class=[2, 4], arms=["unlabelled"])
     with refused(ConfigError, "give numbers of examples of each class", "per_class"):
         digitsmith.scarce("digits", "study", per_class=0, arms=["unlabelled"])  # nothing would be learned from nothing
     with refused(ConfigError, "give numbers", "per_class"):

@@ -57,6 +57,15 @@ def test_it_goes_on_wherever_it_was_stopped(digits: Dataset) -> None:
     assert len(whole.sure) == SMALL.epochs < len(whole.losses)
 
 
+def test_few_images_are_repeated_so_that_a_round_is_no_longer(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixing, "IMAGES", 320)
+    known = digits.take(slice(0, 10))
+    shown = known.take(np.arange(320) % len(known))
+    taught = self_train(shown, known, SMALL, 1, Extras(digits.images[10:20]), Path("state"), Silent(), work="learning")
+    steps = 0.5 * SMALL.epochs * (320 // SMALL.batch_size)  # of each of two rounds, of an epoch of 320 / 64 steps
+    assert len(taught.losses) == SMALL.epochs + 2 * round(steps / 5)
+
+
 def test_each_image_gets_its_most_likely_label_unless_it_is_taken_for_no_digit(digits: Dataset) -> None:
     torch.manual_seed(0)
     classifier = Classifier(SMALL.layers, len(digits.classes) + 1).eval()

@@ -18,7 +18,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.data.folders import is_image, walk
 from digitsmith.data.images.decoding import Picture, decode_picture
-from digitsmith.data.images.ink import Images, settle_ink, to_ink
+from digitsmith.data.images.ink import Images, settle_ink
 from digitsmith.data.images.many import note_changes
 from digitsmith.data.labels import natural
 from digitsmith.data.reading import Reading, listed
@@ -183,12 +183,20 @@ def _read_data_set(
     source: Source, what: str, asked: Asked, options: ReadOptions, progress: Progress
 ) -> Iterator[Answer]:
     data, asked, options = _load(source, asked, options, progress)
+    known = set(asked.reader.record.classes)
+    if data.labels is not None and not known & set(data.classes):
+        progress.note(
+            f"{what}: its classes ({listed(data.classes, 3)}) are none of the reader's, so it is not said how many "
+            "answers are right."
+        )
     for start in range(0, len(data), _AT_ONCE):
         part = data.take(slice(start, start + _AT_ONCE))
         labels: Iterable[Any] = itertools.repeat(-1) if part.labels is None else part.labels
         answers = _answers(part.images, asked, options, source.name)
         for i, (answer, truth) in enumerate(zip(answers, labels, strict=False)):
-            yield answer(f"{what}:{start + i}", truth=data.classes[truth] if truth >= 0 else "")
+            yield answer(
+                f"{what}:{start + i}", truth=data.classes[truth] if truth >= 0 and data.classes[truth] in known else ""
+            )
         progress.update("reading", start + len(part), len(data))
 
 
@@ -226,13 +234,13 @@ def _answers(images: Images, asked: Asked, options: ReadOptions, what: object) -
 
 
 def _machine_made(images: Images, detector: Reader | None) -> list[float | None]:
-    """How likely a generator made each; None for those of another size than the detector's, and for empty ones."""
+    """How likely a generator made each; None for those of another size than the detector's, in colour, or empty."""
     found: list[float | None] = [None] * len(images)
     if detector is None:
         return found
-    places = [i for i, image in enumerate(images) if image.shape[:2] == detector.record.image_size]
+    places = [i for i, image in enumerate(images) if image.shape == detector.record.image_size]  # grey
     if places:
-        readings = detector.read(np.stack([to_ink(images[i][None])[0] for i in places]))
+        readings = detector.read(np.stack([images[i] for i in places]))
         for i, probability, verdict in zip(places, readings.probabilities[:, 1], readings.verdicts, strict=True):
             found[i] = None if verdict == "empty" else float(probability)
     return found

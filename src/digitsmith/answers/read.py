@@ -13,11 +13,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from digitsmith.answers.files import Answer, Asked, read_subject
+from digitsmith.data.folders import is_image
 from digitsmith.data.images.grid import save_png
 from digitsmith.data.sources import read_over
 from digitsmith.errors import ConfigError, DataError, OutputError
 from digitsmith.files import require_file_place, staged_file
-from digitsmith.models.reader import Reader, load_detector, load_reader
+from digitsmith.models.reader import Reader, check_probability, load_detector, load_reader
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import ReadOptions
 from digitsmith.untrusted import exists
@@ -94,7 +95,7 @@ def read(
         subjects: what to read.
         reader: what reads: as for `load_reader`.
         error: the share of all images that may get a wrong answer; see `Reader.read`.
-        min_probability: an answer has at least this probability, too.
+        min_probability: an answer has at least this probability, too: it only takes answers away.
         verify: a label, of which each image is asked whether it shows it; files get a column `shows`.
         machine_made: say of images of 28x28 pixels how likely a generator made them, as `load_detector` does; files get
             a column `machine_made`, which is empty for others.
@@ -113,7 +114,8 @@ def read(
         OutputError: a file that cannot be written.
     """
     reader = reader if isinstance(reader, Reader) else load_reader(reader)
-    reader.thresholds(error, min_probability)
+    reader.thresholds(error)
+    check_probability(min_probability)
     options = _options(reader, read)
     if verify is not None and verify not in reader.record.classes:
         known = " ".join(reader.record.classes)
@@ -125,6 +127,8 @@ def read(
     places = [None if place is None else Path(place) for place in (csv_file, json_file, sheet)]
     _require_places([place for place in places if place], subjects)
     table, lines, picture = places
+    if picture and picture.suffix.lower() != ".png":
+        raise ConfigError(f"{picture}: a sheet is a PNG file: let its name end in .png.", parameter="sheet")
     asked = Asked(reader, error, min_probability, load_detector() if machine_made else None)
     columns = _columns(verify, machine_made)
     tally, shown = Tally(), list[Answer]()
@@ -147,7 +151,7 @@ def read(
 
 
 def _require_places(places: Sequence[Path], subjects: Sequence[str | Path]) -> None:
-    """Refuse to write where no file can be, two files at one place, or over what is read.
+    """Refuse to write where no file can be, two files at one place, over what is read, or a picture among that.
 
     Raises:
         OutputError: that would be.
@@ -157,6 +161,8 @@ def _require_places(places: Sequence[Path], subjects: Sequence[str | Path]) -> N
         require_file_place(place)
         if place.resolve() in taken:
             raise OutputError(f"{place} is read, or written already: choose another place.")
+        if is_image(place.name) and any(folder in place.resolve().parents for folder in taken):
+            raise OutputError(f"{place} would lie among the images that are read: choose another place.")
         taken.add(place.resolve())
 
 

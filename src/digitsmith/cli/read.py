@@ -7,6 +7,7 @@ import typer
 
 import digitsmith
 from digitsmith.cli.reading import Read, reads
+from digitsmith.errors import printable
 
 if TYPE_CHECKING:
     from digitsmith import Tally
@@ -108,7 +109,8 @@ def _line(answer: "Answer", claim: str | None, machine_made: bool) -> str:
     if claim is not None and answer.verdict == "read":
         verdict = "yes" if answer.label == claim else "no"
     label = answer.label or (f"{answer.likeliest}?" if answer.likeliest else "-")
-    line = f"{answer.name}  {label}  {answer.probability:.4f}  {verdict}"
+    name = printable(answer.name).replace("\n", "\\n")
+    line = f"{name}  {label}  {answer.probability:.4f}  {verdict}"
     if not machine_made:
         return line
     return f"{line}  machine-made {'-' if answer.machine_made is None else f'{answer.machine_made:.4f}'}"

@@ -67,9 +67,15 @@ class Source:
 
 
 def same_images(one: DataRecord | ReferenceRecord, other: DataRecord | ReferenceRecord) -> bool:
-    """Whether two records are of the same images, if perhaps read in another way, so that their pixels differ."""
-    sources = [Source.parse(str(Path(record.source)), record.split) for record in (one, other) if record.source]
-    return one.sha256 == other.sha256 or (len(sources) == 2 and sources[0] == sources[1])
+    """Whether two records are of the same images, or share some, if perhaps read in other ways: their pixels differ."""
+    mine, yours = (_shared(Source.parse(str(Path(record.source)), record.split)) for record in (one, other))
+    return one.sha256 == other.sha256 or bool(one.source and other.source and mine & yours)
+
+
+def _shared(source: Source) -> set[str]:
+    """A split, and those of others whose images are in it, too."""
+    remote = REMOTES.get(source.name)
+    return {str(source), *(remote.shares.get(source.split, ()) if remote else ())}
 
 
 def load_dataset(

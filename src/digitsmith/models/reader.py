@@ -101,13 +101,14 @@ class Reader:
                 are framed as the reader's own were, if these were framed.
             error: the share of all images that may get a wrong answer, where they are drawn as the held-out ones of its
                 training were; with less, more images are refused. 0.01 by default, or what the held-out images allow.
-            min_probability: an answer has at least this probability, too: 0 to 1.
+            min_probability: an answer has at least this probability, too, 0 to 1: it only takes answers away.
 
         Raises:
             DataError: images that it cannot take.
             ConfigError: an error that its held-out images cannot promise, or no probability.
         """
-        thresholds = self.thresholds(error, min_probability)
+        check_probability(min_probability)
+        thresholds = self.thresholds(error)
         framed = self._framed(images)
         starts = range(0, len(framed), _BATCH)
 
@@ -119,21 +120,18 @@ class Reader:
         probabilities = np.concatenate([np.zeros((0, len(self.record.classes)), np.float32), *made])
         if not np.isfinite(probabilities).all():
             raise ModelError(f"{self.name} gives probabilities that are no finite numbers: do not use it.")
-        return Readings(self.record.classes, probabilities, _judge(probabilities, thresholds, framed))
+        return Readings(self.record.classes, probabilities, _judge(probabilities, thresholds, framed, min_probability))
 
     def probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the graph on float32[n, channels, h, w] in [-1, 1]: float32[n, classes]."""
         return self._runs.run("probability", {"image": images})
 
-    def thresholds(self, error: float | None = None, min_probability: float = 0.0) -> NDArray[np.float32]:
+    def thresholds(self, error: float | None = None) -> NDArray[np.float32]:
         """The least probability of each class that is taken for an answer: float32[classes]; see `read`."""
         if error is not None and not 0 < error < 1:
             raise ConfigError(f"{error} is no share of wrong answers: give one between 0 and 1.", parameter="error")
-        if not 0 <= min_probability <= 1:
-            message = f"{min_probability} is no probability: give one from 0 to 1."
-            raise ConfigError(message, parameter="min_probability")
         try:
-            return np.maximum(np.array(self.record.thresholds(error), np.float32), np.float32(min_probability))
+            return np.array(self.record.thresholds(error), np.float32)
         except ValueError as refused:
             raise ConfigError(f"{error} cannot be promised by {self.name}: {refused}.", parameter="error") from refused
 
@@ -161,15 +159,27 @@ class Reader:
         return images
 
 
+def check_probability(min_probability: float) -> None:
+    """Refuse what is no probability.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not 0 <= min_probability <= 1:
+        message = f"{min_probability} is no probability: give one from 0 to 1."
+        raise ConfigError(message, parameter="min_probability")
+
+
 def _judge(
-    probabilities: NDArray[np.float32], thresholds: NDArray[np.float32], images: NDArray[np.uint8]
+    probabilities: NDArray[np.float32], thresholds: NDArray[np.float32], images: NDArray[np.uint8], least: float = 0.0
 ) -> NDArray[np.int8]:
-    """The verdict on each image, by the classes that reach their thresholds."""
+    """The verdict on each image, by the classes that reach their thresholds; answers have the least probability."""
     reached = probabilities >= thresholds
     best = probabilities.argmax(1)
     none = 1 - probabilities.sum(1)
     code = {verdict: np.int8(i) for i, verdict in enumerate(VERDICTS)}
     codes = np.where(reached.sum(1) > 1, code["two candidates"], code["read"])
+    codes[(codes == code["read"]) & (probabilities.max(1) < np.float32(least))] = code["unsure"]
     codes[~reached[np.arange(len(best)), best]] = code["unsure"]
     codes[none > probabilities.max(1, initial=0)] = code["no digit"]
     codes[~images.any(tuple(range(1, images.ndim)))] = code["empty"]

@@ -17,7 +17,7 @@ _Side = Annotated[int, Field(ge=8, le=128)]
 
 
 class Calibration(Record):
-    """How sure a reader was of held-out images of one class, which no training saw."""
+    """How sure a reader was of held-out images of one class, which its training did not see."""
 
     images: Annotated[Count, Field(ge=1)] = Field(description="Held-out images of the class.")
     lowest: Annotated[tuple[Share, ...], Field(min_length=1, max_length=10_000)] = Field(
@@ -31,6 +31,9 @@ class GeneratedRecord(Record):
     model: str = Field(description="Name of the model, as the user gave it.")
     sha256: str = Field(description="Of its file.")
     images: Count
+    saw_held_out: bool = Field(
+        default=False, description="Whether the model learned from the held-out images, which says too much of these."
+    )
 
 
 class Accuracy(Record):

@@ -54,18 +54,21 @@ class Pool:
             notes.append(f"No image to test on is of class {listed(missing)}: accuracy says nothing of it.")
         self.notes = tuple(notes)
 
-    def numbers(self, asked: int | Sequence[int] | None, usual: Sequence[int], least: int = 1) -> tuple[int, ...]:
+    def numbers(
+        self, asked: int | Sequence[int] | None, usual: Sequence[int], *, least: int = 1, leaves: bool = False
+    ) -> tuple[int, ...]:
         """The numbers of examples of each class to study.
 
         Args:
             asked: by the user; None is the usual ones, as far as there are so many images.
             usual: these.
             least: of a number.
+            leaves: whether some images must be left over, to be learned from without their labels.
         """
         of_class = counts(self.images)
         fewest = min(of_class.values())
         if asked is None:
-            asked = [number for number in usual if number <= fewest] or usual[:1]
+            asked = [number for number in usual if number <= fewest and (not leaves or self._left(number))] or usual[:1]
         numbers = tuple(
             sorted({whole(number, "per_class") for number in ([asked] if isinstance(asked, int) else asked)})
         )
@@ -76,7 +79,17 @@ class Pool:
             there = f"of the {len(self.images):,} images to draw from{self._kept}, {fewest} are of class {name}"
             mend = f"Use {fewest} at most" if fewest else "Add images of it, or a test split"
             raise DataError(f"{numbers[-1]} of each class are too many: {there}. {mend}.", parameter="per_class")
+        if leaves and not self._left(numbers[-1]):
+            raise DataError(
+                f"{numbers[-1]} of each class are all of the {len(self.images):,} images to draw from{self._kept}: "
+                f"none is left to learn from without its label. Use fewer, or leave out the arms that do.",
+                parameter="per_class",
+            )
         return numbers
+
+    def _left(self, number: int) -> int:
+        """How many images are left when so many of each class are drawn."""
+        return len(self.images) + len(self.without_labels) - number * len(self.images.classes)
 
 
 def check_seeds(seeds: int) -> int:

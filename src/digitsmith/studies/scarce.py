@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.reading import listed
@@ -47,6 +48,7 @@ _PARTS: dict[ArmKey, tuple[str, ...]] = {
 }  # fmt: skip
 """The arms, and the kinds of generated digits that each has."""
 
+_OTHERS = {"unlabelled", "discriminator"}  # learn from all images but the examples
 _OF_THE_MODEL = {"box", "adapted"}
 
 ARMS = tuple(_PARTS)
@@ -108,7 +110,9 @@ def scarce(
         pool, generator = Pool(data), load(model)
         chosen = _honest_arms(arms, pair, data.record)
         generates = any(parts for arm, parts in _PARTS.items() if arm in chosen)
-        numbers = pool.numbers(per_class, _USUAL if generates else _FEW, least=0 if generates else 1)
+        numbers = pool.numbers(
+            per_class, _USUAL if generates else _FEW, least=0 if generates else 1, leaves=bool(_OTHERS & set(chosen))
+        )
         if numbers[0] == 0 and not set(pool.images.classes) & set(generator.record.classes):
             raise ConfigError(
                 f"0 examples are of no use here: {generator.name} has none of the classes of these images.",
@@ -197,22 +201,25 @@ class _Cells:
         if arm == "unlabelled":
             return self._with_unlabelled(data, examples, number, seed)
         if arm == "discriminator":
-            recipe, others = mixing.AS_DISCRIMINATOR, self.pool.images
+            recipe, others = mixing.AS_DISCRIMINATOR, self._others(number, seed)
             return train_network(NoisyPerceptron, examples, recipe, seed, self.progress, unlabelled=others)
         return train_classifier(data, mixing.RECIPE, seed, Silent())
 
     def _with_unlabelled(self, data: Dataset, examples: Dataset, number: int, seed: int) -> Classifier:
         """A classifier that sees all other images, too, without their labels. It takes long, and is resumed."""
-        assert self.pool.labels is not None
         recipe = replace(mixing.RECIPE, epochs=mixing.EPOCHS_WITH_UNLABELLED)
-        drawn = draw_places(self.pool.labels, len(self.pool.classes), number, seed)
-        others = np.concatenate([np.delete(self.pool.images, drawn, 0), self.without_labels])
         state = self.folder / f"unlabelled-{number}-{seed}.safetensors"
-        extras, work = Extras(others), "a classifier"
+        extras, work = Extras(self._others(number, seed)), "a classifier"
         net = self_train(data, examples, recipe, seed, extras, state, self.progress, work=work).classifier
         for place in states(state):
             place.unlink(missing_ok=True)
         return net
+
+    def _others(self, number: int, seed: int) -> NDArray[np.uint8]:
+        """All images but the examples: uint8[n, h, w] or uint8[n, h, w, 3]."""
+        assert self.pool.labels is not None
+        drawn = draw_places(self.pool.labels, len(self.pool.classes), number, seed)
+        return np.concatenate([np.delete(self.pool.images, drawn, 0), self.without_labels])
 
     def _made(self, kind: str, number: int, seed: int, examples: Dataset) -> Dataset | None:
         """Generated digits of a kind; None if the examples say that they are of other classes."""

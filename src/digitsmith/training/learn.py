@@ -201,6 +201,8 @@ def _are_few(labelled: Dataset) -> bool:
 def _gives_away(training: TrainingRecord, given: Given, seed: int) -> bool:
     """Whether a model has learned from labels of the same images that are not to be used."""
     if not same_images(given.data, training.data):
+        return given.unlabelled_data is not None and same_images(given.unlabelled_data, training.data)
+    if not given.drawn:
         return False
     run = training.config.get("run")
     if training.labels is None or not isinstance(run, dict) or run.get("seed") != seed:
@@ -265,7 +267,7 @@ def _generated(
         return [], None
     model = load(generated)
     record = model.record
-    if given.drawn and record.training is not None and _gives_away(record.training, given, seed):
+    if record.training is not None and _gives_away(record.training, given, seed):
         if generated is None:
             return [], None
         raise ConfigError(
@@ -287,4 +289,10 @@ def _generated(
     if made is None or (generated is None and not trusts(classifier_of(made, progress), labelled)):
         return [], None
     progress.note(f"{len(made):,} digits of the model {model.name} are mixed in: half of what is seen with a label.")
-    return [made], GeneratedRecord(model=model.name, sha256=model.sha256, images=len(made))
+    saw = given.held_out is not None and record.training is not None and same_images(given.data, record.training.data)
+    if saw:
+        progress.note(
+            f"{model.name} learned from the same images, those that are held out among them: what these say of errors "
+            f"may be too good. A test split of its own says it better."
+        )
+    return [made], GeneratedRecord(model=model.name, sha256=model.sha256, images=len(made), saw_held_out=saw)

@@ -19,7 +19,7 @@ from digitsmith.progress import Progress
 from digitsmith.training import mixing
 from digitsmith.training.classifier import Classifier, Recipe, logits_of
 from digitsmith.training.classifier_training import Extras
-from digitsmith.training.mixing import together
+from digitsmith.training.mixing import one_epoch, together
 from digitsmith.training.ranks import ALONE, Ranks
 from digitsmith.training.teaching import Taught, teach
 
@@ -68,6 +68,8 @@ def self_train(
     losses, sure = taught.losses, taught.sure
     for i, place in enumerate(later, 1):
         data = together([known, labelled_by(taught.classifier, others, known.classes, seed)])
+        if len(data) < mixing.MANY.batch_size:
+            data = one_epoch(data, seed=seed)
         epochs = max(1, round(steps * mixing.MANY.batch_size / len(data)))
         said = f"{work}, from its own labels ({i} of {ROUNDS})"
         again = Extras(refuses=extras.refuses)

@@ -20,6 +20,9 @@ class Remote:
     archive: str = ""  # the zip file that holds all of them, if they come in one
     label_column: int | None = None  # of labels that are int32[n, k], which one is the class
     classes: tuple[str, ...] = ()  # names, if not 0 to 9
+    shares: Mapping[Split, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # splits of others, whose digits are in it too
     framed: bool = False  # as MNIST is: nothing is to be done for the frame of that name
 
 
@@ -81,6 +84,7 @@ REMOTES: dict[str, Remote] = {
         md5={"gzip.zip": "58c8d27c78d21e728a6bc7b3cc06412e"},
         most_bytes=2**30,
         archive="gzip.zip",
+        shares=dict.fromkeys(("train", "test"), ("mnist:train", "mnist:test")),  # all of NIST's Special Database 19
         framed=True,
     ),
     "qmnist": Remote(
@@ -95,6 +99,7 @@ REMOTES: dict[str, Remote] = {
             "qmnist-test-labels-idx2-int.gz": "5b5b05890a5e13444e108efe57b788aa",
         },
         label_column=0,
+        shares={"train": ("mnist:train",), "test": ("mnist:test",)},
         framed=True,
     ),
 }
