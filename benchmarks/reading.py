@@ -1,4 +1,4 @@
-"""How long it takes to read 60,000 PNG files in class folders, and peak memory: as they are, and framed.
+"""How long it takes to load 60,000 PNG files in class folders, and to read them with the reader in the box; memory.
 
     python benchmarks/reading.py [FOLDER]
 
@@ -23,6 +23,19 @@ data = digitsmith.load_dataset(sys.argv[1], frame=sys.argv[2] or None, progress=
 seconds, used = time.perf_counter() - start, time.process_time() - used
 print(json.dumps([len(data), seconds, used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 """
+ANSWER = """
+import json, resource, sys, time
+import digitsmith
+subject, reader = sys.argv[1], digitsmith.load_reader()
+images = None
+if sys.argv[2]:
+    images = digitsmith.load_dataset(subject, frame=sys.argv[2].strip() or None, progress=False).images
+start, used = time.perf_counter(), time.process_time()
+count = len(reader.read(images)) if images is not None else digitsmith.read(
+    subject, reader, csv_file=subject + ".csv", progress=False).verdicts.total()
+seconds, used = time.perf_counter() - start, time.process_time() - used
+print(json.dumps([count, seconds, used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+"""
 
 
 def main() -> None:
@@ -31,13 +44,19 @@ def main() -> None:
         if not folder.exists():
             digitsmith.generate(folder, COUNT, format="png")
         print(f"{processor()}, {platform.python_implementation()} {platform.python_version()}")
-        for frame in ("", "mnist"):
+        for what, script, choice in (
+            ("PNG files", READ, ""),
+            ("PNG files, framed", READ, "mnist"),
+            ("images in memory, framed and read", ANSWER, " "),
+            ("framed images in memory, read", ANSWER, "mnist"),
+            ("PNG files, read, answers as CSV", ANSWER, ""),
+        ):
             done = subprocess.run(
-                [sys.executable, "-c", READ, str(folder), frame], stdout=subprocess.PIPE, text=True, check=True
+                [sys.executable, "-c", script, str(folder), choice], stdout=subprocess.PIPE, text=True, check=True
             )
             count, seconds, used, megabytes = json.loads(done.stdout)
             print(
-                f"{count:,} PNG files{', framed' if frame else ''}: {seconds:.1f} s "
+                f"{count:,} {what}: {seconds:.1f} s, {count / seconds:,.0f} a second "
                 f"({used:.1f} s of one core), peak {megabytes:,.0f} MB"
             )
 
