@@ -145,7 +145,11 @@ def labels(
     ] = 5,
     arms: Annotated[
         str,
-        typer.Option(help="What to compare with real: unlabelled,discriminator, or one of them.", metavar="ARM,ARM"),
+        typer.Option(
+            help="What to compare with real: unlabelled and discriminator; and generated digits, by the names of "
+            "`digitsmith study scarce`.",
+            metavar="ARM,ARM",
+        ),
     ] = "unlabelled",
     read: Read = None,
 ) -> None:
@@ -153,19 +157,17 @@ def labels(
 
     \b
     digitsmith study labels mnist
-    digitsmith study labels my-digits --per-class 5 --arms discriminator
+    digitsmith study labels my-digits --per-class 5 --arms unlabelled,box
 
     The same small classifier learns from a few labelled images of each class: alone (real), and with all other images,
     whose labels are not looked at, as `digitsmith learn` does (unlabelled). Another network learns from the same images
     as the discriminator of a GAN (discriminator). Each is tested on your test images, or on half of your images where
-    they have no splits. It is `digitsmith study scarce` with these arms.
+    they have no splits. It is `digitsmith study scarce` with other arms, and takes its arms, too.
 
     A classifier with unlabelled images takes about ten minutes on two cores, a discriminator somewhat less. What is
     finished is kept: the same command goes on after Ctrl-C. Needs torch: the extra train.
     """
     out, chosen = out or Path(f"labels-{short_name(source)}"), _words(arms)
-    if not {*chosen} <= {"unlabelled", "discriminator"}:
-        raise ConfigError("choose among unlabelled, discriminator.", parameter="arms")
     numbers = _per_class(per_class)
     _carry_out(digitsmith.scarce, source, out, per_class=numbers, seeds=seeds, arms=chosen, read=read)
 
