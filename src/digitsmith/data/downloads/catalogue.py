@@ -20,9 +20,7 @@ class Remote:
     archive: str = ""  # the zip file that holds all of them, if they come in one
     label_column: int | None = None  # of labels that are int32[n, k], which one is the class
     classes: tuple[str, ...] = ()  # names, if not 0 to 9
-    shares: Mapping[Split, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # splits of others, whose digits are in it too
+    shares: Mapping[Split, tuple[str, ...]] = field(default_factory=dict)  # splits of others that are in its own, too
     framed: bool = False  # as MNIST is: nothing is to be done for the frame of that name
 
 
