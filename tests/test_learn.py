@@ -368,6 +368,26 @@ def test_a_killed_training_goes_on_from_its_checkpoint(digits: Dataset) -> None:
         taught("state", Silent())
 
 
+def test_generated_digits_are_tried_once(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[bool] = []
+    monkeypatch.setattr(learning, "classifier_of", lambda *_: None)
+    for fits in (True, False):
+        monkeypatch.setattr(learning, "trusts", lambda *_, fits=fits: tried.append(fits) or fits)
+        out = f"fits-{fits}"
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                digitsmith.learn(few, out, per_class=4, progress=Stopping())
+    assert tried == [True, False]
+
+
+class Stopping(Silent):
+    """Stops a training in its first epoch."""
+
+    def update(self, work: str, done: int, total: int, detail: str = "") -> None:
+        if work == "learning to read":
+            raise KeyboardInterrupt
+
+
 def test_a_stopped_learning_goes_on_with_the_same_command(few: Path) -> None:
     class Impatient(Silent):
         def update(self, work: str, done: int, total: int, detail: str = "") -> None:
@@ -378,7 +398,7 @@ def test_a_stopped_learning_goes_on_with_the_same_command(few: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         digitsmith.learn(few, "cut", per_class=4, generated="none", progress=Impatient())
     assert sorted(path.name for path in Path("cut").iterdir()) == ["plan.json", "state.safetensors"]
-    with refused(OutputError, "a reader in training, of other images or settings", "out"):
+    with refused(OutputError, r"a reader in training, of other images or settings \(per_class, unlabelled\)", "out"):
         digitsmith.learn(few, "cut", per_class=5, generated="none", progress=False)
     with refused(ModelError, "cut holds a reader that has not learned yet: go on with", "reader"):
         digitsmith.load_reader("cut")

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -54,7 +54,7 @@ class Answer:
     verdict: Verdict | Literal["unreadable"]
     truth: str = ""
     error: str = ""
-    image: NDArray[np.uint8] | None = None
+    image: NDArray[np.uint8] | None = field(default=None, repr=False)
     machine_made: float | None = None
 
     @property

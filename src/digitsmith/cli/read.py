@@ -108,7 +108,8 @@ def _line(answer: "Answer", claim: str | None, machine_made: bool) -> str:
     verdict = answer.error or answer.verdict
     if claim is not None and answer.verdict == "read":
         verdict = "yes" if answer.label == claim else "no"
-    label = answer.label or (f"{answer.likeliest}?" if answer.likeliest else "-")
+    guess = answer.likeliest if answer.verdict != "empty" else ""
+    label = answer.label or (f"{guess}?" if guess else "-")
     name = printable(answer.name).replace("\n", "\\n")
     line = f"{name}  {label}  {answer.probability:.4f}  {verdict}"
     if not machine_made:
@@ -124,11 +125,14 @@ def _summarise(tally: "Tally", claim: str | None, machine_made: bool) -> None:
         typer.echo(f"{tally.confirmed:,} show {claim}, {tally.denied:,} show another.")
     if tally.labelled:
         typer.echo(
-            f"Of {tally.labelled:,} with a label, {tally.right / tally.labelled:.2%} are right if none is refused",
-            nl=False,
+            f"Of {tally.labelled:,} with a label, {tally.right / tally.labelled:.2%} are right if none is refused"
+            + (f", and {tally.accepted_right / tally.accepted:.2%} of those that are read." if tally.accepted else ".")
         )
-        typer.echo(f", and {tally.accepted_right / max(tally.accepted, 1):.2%} of those that are read.")
-    if machine_made:
+    if machine_made and not tally.scored:
+        typer.echo(
+            "None of the images is grey and of 28x28 pixels: of no other it is said how likely a generator made it."
+        )
+    elif machine_made:
         typer.echo(
             f"Of {tally.scored:,} of the images it is said how likely a generator made them; for {tally.suspect:,} it "
             "is more likely than not."

@@ -110,7 +110,10 @@ class ReaderRecord(Record):
         """
         if not self.calibration:
             if error is not None:
-                raise ValueError("no images were held out")
+                raise ValueError(
+                    "no images were held out, as they are of 100 labelled ones of each class; leave it out, and ask "
+                    "for a least probability instead"
+                )
             return (_LIKELY,) * len(self.classes)
         found = []
         for name, one in zip(self.classes, self.calibration, strict=True):

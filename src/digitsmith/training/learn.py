@@ -12,7 +12,7 @@ from digitsmith.data.assemble import fit
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sheet import counts
 from digitsmith.data.sources import read_over, same_images
-from digitsmith.errors import ConfigError, OutputError
+from digitsmith.errors import ConfigError
 from digitsmith.files import require_new
 from digitsmith.models.generator import load
 from digitsmith.models.noise import check_seed, whole
@@ -28,6 +28,7 @@ from digitsmith.training.classifier import Recipe
 from digitsmith.training.classifier_training import LEAST_SHARE, Extras
 from digitsmith.training.following import follow
 from digitsmith.training.gather import Given, gather
+from digitsmith.training.learning_plan import plan_in, require_same
 from digitsmith.training.mixing import all_of, classifier_of, digits_of, together, trusts
 from digitsmith.training.ranks import ALONE, DONE, Ranks
 from digitsmith.training.reader import finish
@@ -35,10 +36,9 @@ from digitsmith.training.self_training import ROUNDS, self_train, states
 from digitsmith.training.setup import find_device
 from digitsmith.training.teaching import Taught, teach
 from digitsmith.training.torchrun import joined
-from digitsmith.untrusted import exists, read_bytes, reading
+from digitsmith.untrusted import exists
 
 _STATE = "state.safetensors"  # in the folder until the training ends
-_MOST = 2**22  # bytes of a plan
 
 USUAL = ReadOptions(resize=(28, 28), frame="mnist")
 """How images are read: framed, so that the reader takes digits of any size and place."""
@@ -141,8 +141,6 @@ def learn_from(
     """The same from images that were read: see `learn`."""
     recipe = _recipe(given, epochs)
     recipe = replace(recipe, batch_size=ranks.whole(recipe.batch_size, LEAST_SHARE))
-    made, record = _generated(generated, given, seed, progress)
-    shown = all_of(given.labelled, made, seed)
     extras = Extras(unlabelled=given.unlabelled, refuses=True)
     training = ReaderTraining(
         data=given.data,
@@ -152,14 +150,25 @@ def learn_from(
         drawn=given.drawn,
         unlabelled=0 if given.unlabelled is None else len(given.unlabelled),
         unlabelled_data=given.unlabelled_data,
-        generated=record,
         classifier=ClassifierRecord(**asdict(recipe)),
-        steps=recipe.epochs * (len(shown) // recipe.batch_size),
+        steps=0,
         rounds=0 if given.unlabelled is None else ROUNDS,
         seed=seed,
         ranks=ranks.count,
     )
-    _take_up(folder, training, ranks, progress)
+    plan = plan_in(folder)
+    if plan is not None:  # what can be compared before any digit is made
+        later = {"generated": plan.generated, "steps": plan.steps, "ranks": plan.ranks}
+        require_same(plan, training.model_copy(update=later), folder)
+    made, record = _generated(generated, given, seed, progress, plan)
+    shown = all_of(given.labelled, made, seed)
+    steps = recipe.epochs * (len(shown) // recipe.batch_size)
+    training = training.model_copy(update={"generated": record, "steps": steps})
+    if plan is None:
+        training.save(folder / PLAN)
+    else:
+        require_same(plan, training.model_copy(update={"ranks": plan.ranks}), folder)
+        ranks.compare(plan.ranks, progress)
     state, work = folder / _STATE, "learning to read"
     if given.unlabelled is None:
         taught = teach(shown, recipe, seed, extras, state, progress, work=work, ranks=ranks)
@@ -169,7 +178,8 @@ def learn_from(
     if taught.sure and taught.sure[-1] < _SURE_OF:
         progress.note(
             f"At the end, the network was sure of only {taught.sure[-1]:.0%} of the unlabelled images: they may "
-            f"show what is none of the classes, or be of another kind than the labelled ones."
+            f"show what is none of the classes, or be of another kind than the labelled ones; or the training was too "
+            f"short."
         )
     reader = finish(taught.classifier.cpu(), given, training, folder / READER)
     result = _result(reader, taught, given)
@@ -237,33 +247,14 @@ def _require_unfinished(folder: Path) -> None:
         require_new(folder)
 
 
-def _take_up(folder: Path, training: ReaderTraining, ranks: Ranks, progress: Progress) -> None:
-    """Start in a folder, or go on there if it is the same training.
-
-    Raises:
-        OutputError: another one was stopped there.
-    """
-    place = folder / PLAN
-    if not place.exists():
-        training.save(place)
-        return
-    with reading(place, OutputError, "remove the folder, or choose another"):
-        before = ReaderTraining.model_validate_json(read_bytes(place, _MOST), strict=True)
-    if before.model_copy(update={"versions": training.versions, "ranks": training.ranks}) != training:
-        raise OutputError(
-            f"{folder} holds a reader in training, of other images or settings: go on with those, or choose another "
-            f"folder.",
-            parameter="out",
-        )
-    ranks.compare(before.ranks, progress)
-
-
 def _generated(
-    generated: str | Path | None, given: Given, seed: int, progress: Progress
+    generated: str | Path | None, given: Given, seed: int, progress: Progress, plan: ReaderTraining | None
 ) -> tuple[list[Dataset], GeneratedRecord | None]:
-    """Digits to mix in, if they are wanted; or if few real ones are there and they are of their kind."""
+    """Digits to mix in, if that is asked for, or planned; or if few real ones are there, and they are of their kind."""
     labelled = given.labelled
     if generated == "none" or (generated is None and not _are_few(labelled)):
+        return [], None
+    if generated is None and plan is not None and plan.generated is None:
         return [], None
     model = load(generated)
     record = model.record
@@ -286,7 +277,8 @@ def _generated(
             f"{model.name} makes no images of this size, with these channels and classes: choose another, or none.",
             parameter="generated",
         )
-    if made is None or (generated is None and not trusts(classifier_of(made, progress), labelled)):
+    trusted = generated is not None or (plan is not None and plan.generated is not None)
+    if made is None or not (trusted or trusts(classifier_of(made, progress), labelled)):
         return [], None
     progress.note(f"{len(made):,} digits of the model {model.name} are mixed in: half of what is seen with a label.")
     saw = given.held_out is not None and record.training is not None and same_images(given.data, record.training.data)

@@ -1,5 +1,7 @@
 """Training a classifier: from labelled images, and from what else there is to learn from."""
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -95,7 +97,13 @@ def teach(
         if ranks.count > 1:
             _invite(ranks, training, data)
         for epoch in range(len(training.losses), recipe.epochs):
-            if not training.make_epoch(interrupted):
+            steps = itertools.count(1)
+
+            def stops(epoch: int = epoch, steps: Iterator[int] = steps) -> bool:
+                progress.update(work, epoch, recipe.epochs, f"step {next(steps)} of {training.steps}")
+                return interrupted()
+
+            if not training.make_epoch(stops):
                 raise KeyboardInterrupt
             training.save(checkpoint)
             detail = f"sure of {training.sure[-1]:.0%} of the unlabelled images" if training.sure else ""
