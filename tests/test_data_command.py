@@ -84,7 +84,7 @@ def class_folders(images: np.ndarray, names: list[str], per_class: int, *parts: 
 
 def command_in(said: str) -> list[str]:
     """The words of the command that it ends with."""
-    words = shlex.split(said.rstrip().splitlines()[-1])
+    words = shlex.split(said.partition("Next, train a generator on them:\n")[2].splitlines()[0])
     assert words[0] == "digitsmith"
     return words[1:]
 

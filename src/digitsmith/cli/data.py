@@ -76,7 +76,12 @@ def data(
     columns = "" if summary.first.labels is None else " a column for each class,"
     typer.echo(f"\nLook at {place}:{columns} as the images are read.")
     out = Path("runs") / short_name(source)
-    typer.echo(f"Next, train a generator on them:\n  {_train(summary, source, out, read_words(options))}")
+    words = read_words(options)
+    typer.echo(f"Next, train a generator on them:\n  {_train(summary, source, out, words)}")
+    if _is_labelled(summary):
+        typer.echo(
+            f"Or a reader, which says what an image shows:\n  {command('learn', 'reader', data=source, **words)}"
+        )
 
 
 def _verify(source: str) -> None:
@@ -89,15 +94,20 @@ def _verify(source: str) -> None:
 def _train(summary: "Summary", source: str, out: Path, read: dict[str, str | bool]) -> str:
     """The command to go on with: of what is in the box, where that can be had."""
     from digitsmith.data.labels import DIGITS
-    from digitsmith.data.sheet import counts
 
-    conditional = sum(map(bool, counts(summary.first).values())) > 1
     options: dict[str, object] = {"data": source, "out": out, **read}
-    if not conditional:
+    if not _is_labelled(summary):
         return command("train", "gan", **options)
     digits = set(summary.first.classes) <= set(DIGITS)  # colour ones become grey, as the model's are
     start = "mnist" if summary.first.channels == 1 or digits else None
     return command("train", "residual", **{"from": start}, **options)
+
+
+def _is_labelled(summary: "Summary") -> bool:
+    """Whether there are images of several classes."""
+    from digitsmith.data.sheet import counts
+
+    return sum(map(bool, counts(summary.first).values())) > 1
 
 
 def _show(summary: "Summary") -> None:
