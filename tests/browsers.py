@@ -51,4 +51,4 @@ class watched:
 
     def __exit__(self, kind: object, *_: object) -> None:
         self.context.close()
-        assert kind or self.wrong == []
+        assert kind or self.wrong == [], self.wrong

@@ -55,8 +55,9 @@ def picture(page: Any, canvas: str) -> str:
 
 
 def shown(page: Any, epoch: int) -> None:
-    """Wait until an epoch of the chosen run is on the page."""
-    page.locator(f"body[data-shown$=' {epoch}']").wait_for()
+    """Wait until an epoch of the chosen run is on the page, and no other's."""
+    chosen = "epoch => document.body.dataset.shown === `${document.getElementById('run').value} ${epoch}`"
+    page.wait_for_function(chosen, arg=epoch)
 
 
 def slide(page: Any, epoch: int) -> None:
@@ -138,7 +139,7 @@ def test_a_recorded_run_is_slid_through_beside_another(page: Any, served: Runnin
     assert re.fullmatch(r"discriminator [\d.]+ and [\d.]+generator [\d.]+ and [\d.]+", legend)
     page.locator("#run").select_option("runs/passing")
     page.locator("#other").select_option("")
-    page.locator("body[data-shown$=' 2']").wait_for()
+    shown(page, 2)
     shutil.rmtree(place / "runs" / "passing")
     page.get_by_text("This run is not there any more").wait_for()
     assert page.locator("#story").is_visible()  # what was loaded stays
