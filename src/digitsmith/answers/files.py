@@ -183,8 +183,8 @@ def _read_data_set(
     source: Source, what: str, asked: Asked, options: ReadOptions, progress: Progress
 ) -> Iterator[Answer]:
     data, asked, options = _load(source, asked, options, progress)
-    known = set(asked.reader.record.classes)
-    if data.labels is not None and not known & set(data.classes):
+    truths = [name if name in asked.reader.record.classes else "" for name in data.classes]
+    if data.labels is not None and not any(truths):
         progress.note(
             f"{what}: its classes ({listed(data.classes, 3)}) are none of the reader's, so it is not said how many "
             "answers are right."
@@ -194,9 +194,7 @@ def _read_data_set(
         labels: Iterable[Any] = itertools.repeat(-1) if part.labels is None else part.labels
         answers = _answers(part.images, asked, options, source.name)
         for i, (answer, truth) in enumerate(zip(answers, labels, strict=False)):
-            yield answer(
-                f"{what}:{start + i}", truth=data.classes[truth] if truth >= 0 and data.classes[truth] in known else ""
-            )
+            yield answer(f"{what}:{start + i}", truth=truths[truth] if truth >= 0 else "")
         progress.update("reading", start + len(part), len(data))
 
 

@@ -30,7 +30,7 @@ from digitsmith.records.run import Run
 from digitsmith.records.scarce import Scarce, ScarceProtocol
 from digitsmith.records.study import ClassifierRecord
 from digitsmith.studies.cells import Pool, check_arms, check_seeds, do_missing, plan_of, take_up
-from digitsmith.studies.verdict import rows_of, verdicts_of
+from digitsmith.studies.verdict import WITHOUT_LABELS, rows_of, verdicts_of
 from digitsmith.training import mixing
 from digitsmith.training.adversarial import train_network
 from digitsmith.training.classifier import Classifier, classify
@@ -48,7 +48,6 @@ _PARTS: dict[ArmKey, tuple[str, ...]] = {
 }  # fmt: skip
 """The arms, and the kinds of generated digits that each has."""
 
-_OTHERS = {"unlabelled", "discriminator"}  # learn from all images but the examples
 _OF_THE_MODEL = {"box", "adapted"}
 
 ARMS = tuple(_PARTS)
@@ -111,7 +110,10 @@ def scarce(
         chosen = _honest_arms(arms, pair, data.record)
         generates = any(parts for arm, parts in _PARTS.items() if arm in chosen)
         numbers = pool.numbers(
-            per_class, _USUAL if generates else _FEW, least=0 if generates else 1, leaves=bool(_OTHERS & set(chosen))
+            per_class,
+            _USUAL if generates else _FEW,
+            least=0 if generates else 1,
+            leaves=bool({*WITHOUT_LABELS} & {*chosen}),
         )
         if numbers[0] == 0 and not set(pool.images.classes) & set(generator.record.classes):
             raise ConfigError(

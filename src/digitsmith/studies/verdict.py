@@ -9,7 +9,8 @@ from scipy.stats import t as student
 from digitsmith.records.cells import TITLES, ArmKey, Cell, Row
 from digitsmith.records.written_numbers import TEACHERS, NumbersCell, NumbersRow, Reading, Teacher
 
-_WITHOUT_LABELS: tuple[ArmKey, ...] = ("unlabelled", "discriminator")
+WITHOUT_LABELS: tuple[ArmKey, ...] = ("unlabelled", "discriminator")
+"""Arms that learn from the other images, without their labels."""
 
 
 def rows_of(
@@ -81,15 +82,15 @@ def verdicts_of(rows: Sequence[Row]) -> tuple[str, ...]:
     sentences = []
     for number in real:
         arms = [row for row in rows if row.per_class == number and row.low is not None and row.high is not None]
-        generated = [row for row in arms if row.arm not in _WITHOUT_LABELS]
+        generated = [row for row in arms if row.arm not in WITHOUT_LABELS]
         best = [max(generated, key=lambda row: row.mean)] if generated else []
-        best += [row for row in arms if row.arm in _WITHOUT_LABELS]
+        best += [row for row in arms if row.arm in WITHOUT_LABELS]
         sentences += [f"{number} of each class: {_verdict(number, row, real)}" for row in best]
     return tuple(sentences)
 
 
 def _verdict(number: int, best: Row, real: dict[int, float]) -> str:
-    what = "unlabelled images" if best.arm in _WITHOUT_LABELS else "generated digits"
+    what = "unlabelled images" if best.arm in WITHOUT_LABELS else "generated digits"
     assert best.low is not None
     assert best.high is not None
     change = change_of(best)

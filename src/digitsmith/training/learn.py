@@ -158,7 +158,7 @@ def learn_from(
     )
     plan = plan_in(folder)
     if plan is not None:  # what can be compared before any digit is made
-        later = {"generated": plan.generated, "steps": plan.steps, "ranks": plan.ranks}
+        later = {"generated": plan.generated, "steps": plan.steps}
         require_same(plan, training.model_copy(update=later), folder)
     made, record = _generated(generated, given, seed, progress, plan)
     shown = all_of(given.labelled, made, seed)
@@ -167,7 +167,7 @@ def learn_from(
     if plan is None:
         training.save(folder / PLAN)
     else:
-        require_same(plan, training.model_copy(update={"ranks": plan.ranks}), folder)
+        require_same(plan, training, folder)
         ranks.compare(plan.ranks, progress)
     state, work = folder / _STATE, "learning to read"
     if given.unlabelled is None:
@@ -277,8 +277,8 @@ def _generated(
             f"{model.name} makes no images of this size, with these channels and classes: choose another, or none.",
             parameter="generated",
         )
-    trusted = generated is not None or (plan is not None and plan.generated is not None)
-    if made is None or not (trusted or trusts(classifier_of(made, progress), labelled)):
+    settled = generated is not None or plan is not None  # by the user, or before
+    if made is None or not (settled or trusts(classifier_of(made, progress), labelled)):
         return [], None
     progress.note(f"{len(made):,} digits of the model {model.name} are mixed in: half of what is seen with a label.")
     saw = given.held_out is not None and record.training is not None and same_images(given.data, record.training.data)

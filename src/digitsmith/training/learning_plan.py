@@ -31,13 +31,13 @@ def plan_in(folder: Path) -> ReaderTraining | None:
 
 
 def require_same(plan: ReaderTraining, asked: ReaderTraining, folder: Path) -> None:
-    """Refuse to go on with another training than the one that was stopped.
+    """Refuse to go on with another training than the one that was stopped, if perhaps in other versions and ranks.
 
     Raises:
         OutputError: it is another.
     """
-    asked = asked.model_copy(update={"versions": plan.versions})
-    changed = [name for name in ReaderTraining.model_fields if getattr(plan, name) != getattr(asked, name)]
+    compared = ReaderTraining.model_fields.keys() - {"versions", "ranks"}
+    changed = sorted(name for name in compared if getattr(plan, name) != getattr(asked, name))
     if changed:
         options = listed(list(dict.fromkeys(_OPTIONS.get(name, name) for name in changed)))
         raise OutputError(
