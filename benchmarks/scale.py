@@ -5,8 +5,8 @@
 `rate` makes digits plainly, as shards in this process, in processes, and with `--ray local`, in turns, each in a fresh
 process and folder. What a start takes is measured with one digit for each worker, and taken off. `ray` is the first
 and the last of these alone. `write` does the same as `rate` with numbers on paper. `driver` makes a plan of many shards
-of a tiny model on Ray, and shows the peak of the driver's memory. Where Ray is missing (`pip
-install '.[ray]'`), its rows are left out.
+of a tiny model on Ray, and shows the peak of the driver's memory. Where Ray is missing
+(`pip install '.[ray]'`), its rows are left out.
 """
 
 import argparse
