@@ -27,6 +27,7 @@ export class Feed extends EventTarget {
   runs = [];
   live = false;
   #keys = [];
+  #gone = new Set(); // keys of runs that were told of, and are not there any more
   #source = null;
 
   async start() {
@@ -57,7 +58,7 @@ export class Feed extends EventTarget {
     const hear = (name, work) => source.addEventListener(name, ({ data }) => work(JSON.parse(data)));
     hear("runs", (told) => this.#list(told));
     hear("story", (told) => this.#tell(told));
-    hear("gone", (told) => this.#say("gone", told));
+    hear("gone", ({ key }) => this.#gone.add(key));
     source.addEventListener("open", () => this.#say("found"));
     source.addEventListener("error", () => {
       const refused = source.readyState === EventSource.CLOSED; // an answer came, and it was no stream
@@ -73,7 +74,7 @@ export class Feed extends EventTarget {
 
   #tell({ from = 0, ...story }) {
     const known = this.stories.get(story.key)?.epochs ?? [];
-    if (from < known.length - 1) this.#say("again", story.key);
+    if (this.#gone.delete(story.key) || from < known.length - 1) this.#say("again", story.key);
     story.epochs = [...known.slice(0, from), ...story.epochs];
     this.stories.set(story.key, story);
     this.#say("story", story.key);

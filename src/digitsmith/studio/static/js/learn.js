@@ -36,7 +36,6 @@ function listen() {
   });
   feed.addEventListener("story", ({ detail: key }) => [view.key, view.other].includes(key) && draw());
   feed.addEventListener("again", ({ detail: key }) => forget(key));
-  feed.addEventListener("gone", ({ detail }) => forget(detail.key));
   feed.addEventListener("lost", () => report(new Error("The studio does not answer: is it still running? Trainings that it started end with it, and can be resumed.")));
   feed.addEventListener("refused", () => report(new Error(REFUSED)));
   feed.addEventListener("found", () => ($("problem").hidden = true));
