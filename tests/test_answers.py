@@ -13,6 +13,7 @@ from conftest import refused
 from digitsmith.answers import files
 from digitsmith.answers.files import Answer
 from digitsmith.cli import main
+from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.models.reader import VERDICTS, _judge
@@ -132,6 +133,18 @@ def test_wrong_answers_are_marked_on_the_sheet(made: Dataset) -> None:
         digitsmith.read(place, sheet=f"{place}.png", progress=False)
     amber = [(np.asarray(Image.open(f"{place}.png")) == (255, 190, 60)).all(2).any() for place in ("right", "wrong")]
     assert amber == [False, True]
+
+
+def test_of_many_images_the_sheet_shows_those_to_look_at(made: Dataset) -> None:
+    images = np.concatenate([np.repeat(made.images[:1], 420, axis=0), np.zeros((3, 28, 28), np.uint8)])
+    formats.write(Dataset(images), Path("many"), "npz")
+    tally = digitsmith.read("many", sheet="sheet.png", progress=False)
+    assert tally.verdicts == {"read": 420, "empty": 3}
+    sheet = np.asarray(Image.open("sheet.png"))
+    cells = sheet.reshape(20, sheet.shape[0] // 20, 20, sheet.shape[1] // 20, 3)
+    red = (cells == (255, 90, 90)).all(4).any((1, 3))
+    assert red.sum() == 3
+    assert red[-1, -3:].all()  # where they came: at the end
 
 
 def test_what_was_done_to_files_is_said(made: Dataset, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,9 +25,9 @@ from digitsmith.untrusted import exists
 
 _SHEET = 400  # images
 _SHEET_COLUMNS = 20
-_WRONG = (255, 190, 60)
 _SUSPECT = 0.5  # probability of being machine-made
-_CELL, _TEXT, _SIDE = 40, 14, 32  # pixels: of a cell, of the line under an image, and of an image
+_CELL, _LINE, _SIDE = 40, 12, 32  # pixels: of a cell, of a line of text under an image, and of an image
+_GREY, _RED, _AMBER = (150, 150, 150), (255, 90, 90), (255, 190, 60)
 
 
 @dataclass
@@ -101,8 +101,8 @@ def read(
             a column `machine_made`, which is empty for others.
         csv_file: where to write all answers as CSV.
         json_file: where to write them as lines of JSON.
-        sheet: where to draw the first 400 images with their answers; refused ones are red, and wrong ones amber, where
-            it is known what they show.
+        sheet: where to draw 400 images with their answers, and their places among all, counted from 1: refused ones in
+            red, those whose answer is known to be wrong in amber, and as many others as there is room for.
         read: how files are read, where that is not the reader's own way.
         told: is told of each answer as it comes.
         progress: True shows it, False is silent; or a listener.
@@ -131,7 +131,7 @@ def read(
         raise ConfigError(f"{picture}: a sheet is a PNG file: let its name end in .png.", parameter="sheet")
     asked = Asked(reader, error, min_probability, load_detector() if machine_made else None)
     columns = _columns(verify, machine_made)
-    tally, shown = Tally(), list[Answer]()
+    tally, sheet_of = Tally(), _Sheet()
     with listening(progress) as listener, contextlib.ExitStack() as stack:
         writers = [stack.enter_context(_csv(table, columns))] if table else []
         writers += [stack.enter_context(_json(lines, columns))] if lines else []
@@ -141,12 +141,12 @@ def read(
                 told(answer)
                 for write in writers:
                     write(answer)
-                if picture and len(shown) < _SHEET:
-                    shown.append(answer)
+                if picture:
+                    sheet_of.add(answer)
         if tally.verdicts.keys() == {"unreadable"}:
             raise DataError(f"none of these files is an image that can be read: {answer.name}: {answer.error}.")
     if picture:
-        _draw(shown, picture)
+        sheet_of.draw(picture)
     return tally
 
 
@@ -205,24 +205,52 @@ def _json(path: Path, columns: _Columns) -> Iterator[Callable[[Answer], object]]
         yield lambda answer: file.write(json.dumps(_row(answer, columns)) + "\n")
 
 
-def _draw(answers: Sequence[Answer], path: Path) -> None:
-    """The images with their labels beneath; those that are refused in red, and wrong ones in amber with the truth."""
-    rows = max(-(-len(answers) // _SHEET_COLUMNS), 1)
-    picture = Image.new("RGB", (_SHEET_COLUMNS * _CELL, rows * (_CELL + _TEXT)), (30, 30, 30))
-    drawing = ImageDraw.Draw(picture)
-    for i, answer in enumerate(answers):
-        left, top = i % _SHEET_COLUMNS * _CELL + 4, i // _SHEET_COLUMNS * (_CELL + _TEXT) + 4
-        accepted = answer.verdict == "read"
-        wrong = accepted and answer.truth not in ("", answer.label)
-        if answer.image is not None:
-            scaled = Image.fromarray(answer.image).convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.NEAREST)
-            picture.paste(scaled, (left, top))
-        colour = _WRONG if wrong else (200, 200, 200) if accepted else (255, 90, 90)
-        if wrong or not accepted:
-            drawing.rectangle((left - 2, top - 2, left + _SIDE + 1, top + _SIDE + 1), outline=colour)
-        label = f"{answer.label[:2]} ({answer.truth[:2]})" if wrong else answer.label[:5]
-        drawing.text((left, top + _SIDE + 2), label if accepted else f"{answer.likeliest[:3]}?", fill=colour)
-    save_png(path, np.asarray(picture))
+class _Sheet:
+    """Up to 400 images, with what is said of them: those to look at before the others."""
+
+    def __init__(self) -> None:
+        self._doubtful: list[tuple[int, Answer]] = []  # refused or wrong; with their places, counted from 1
+        self._others: list[tuple[int, Answer]] = []
+        self._count = 0
+
+    def add(self, answer: Answer) -> None:
+        """Keep an answer, if there may be room for it."""
+        self._count += 1
+        of_its_kind = self._others if answer.verdict == "read" and not _is_wrong(answer) else self._doubtful
+        if len(of_its_kind) < _SHEET:
+            of_its_kind.append((self._count, answer))
+
+    def draw(self, path: Path) -> None:
+        """Draw them in the order in which they came."""
+        shown = sorted((self._doubtful + self._others)[:_SHEET], key=lambda one: one[0])
+        height = _CELL + 2 * _LINE
+        rows = max(-(-len(shown) // _SHEET_COLUMNS), 1)
+        picture = Image.new("RGB", (_SHEET_COLUMNS * _CELL, rows * height), (30, 30, 30))
+        drawing = ImageDraw.Draw(picture)
+        for i, (place, answer) in enumerate(shown):
+            left, top = i % _SHEET_COLUMNS * _CELL + 4, i // _SHEET_COLUMNS * height + 4
+            label, colour = _said(answer)
+            if answer.image is not None:
+                scaled = Image.fromarray(answer.image).convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.NEAREST)
+                picture.paste(scaled, (left, top))
+            if colour:
+                drawing.rectangle((left - 2, top - 2, left + _SIDE + 1, top + _SIDE + 1), outline=colour)
+            drawing.text((left, top + _SIDE + 2), label, fill=colour or (230, 230, 230))
+            drawing.text((left, top + _SIDE + 2 + _LINE), str(place), fill=_GREY)
+        save_png(path, np.asarray(picture))
+
+
+def _is_wrong(answer: Answer) -> bool:
+    return answer.verdict == "read" and answer.truth not in ("", answer.label)
+
+
+def _said(answer: Answer) -> tuple[str, tuple[int, int, int] | None]:
+    """What stands under an image, and the colour of what is to be looked at."""
+    if _is_wrong(answer):
+        return f"{answer.label[:2]} ({answer.truth[:2]})", _AMBER
+    if answer.verdict == "read":
+        return answer.label[:5], None
+    return f"{answer.likeliest[:3]}?", _RED
 
 
 def _options(reader: Reader, asked: ReadOptions | Mapping[str, Any] | None) -> ReadOptions:

@@ -63,7 +63,8 @@ def read(
     sheet: Annotated[
         Path | None,
         typer.Option(
-            help="Draw the first 400 images with their answers; refused ones in red, wrong ones in amber.",
+            help="Draw 400 images with their answers: refused ones in red, wrong ones in amber, then others. The "
+            "number under each is its row in FILE of --csv.",
             metavar="FILE",
         ),
     ] = None,
