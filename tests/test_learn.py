@@ -444,6 +444,8 @@ def test_a_report_shows_what_became_of_a_learning(learned: Learned) -> None:
     page = digitsmith.write_report(learned.folder).read_text()
     assert page == (learned.folder / "report.html").read_text()
     assert "The hardest images" in page
+    assert page.count("<figcaption>") >= len(tested.hardest)
+    assert f"is {tested.hardest[0].truth}" in page
     assert f"{100 * learned.result.measured[-1].accuracy:.2f} %" in page
     assert "digitsmith learn" in page
 

@@ -7,10 +7,9 @@ import numpy as np
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.images.grid import png_text, tile
 from digitsmith.models.reader import Reader
-from digitsmith.records.learning import Mistake, Tested
+from digitsmith.records.learning import HARDEST_COLUMNS, Mistake, Tested
 
 _HARDEST = 40
-_COLUMNS = 20
 
 
 def examine(reader: Reader, images: Dataset, title: str, *, judged: bool) -> Tested:
@@ -40,5 +39,5 @@ def examine(reader: Reader, images: Dataset, title: str, *, judged: bool) -> Tes
             )
             for i in hardest
         ),
-        picture=png_text(tile(images.images[hardest], _COLUMNS)),
+        picture=png_text(tile(images.images[hardest], HARDEST_COLUMNS)),
     )

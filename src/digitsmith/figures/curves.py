@@ -50,7 +50,11 @@ KINDS = {
 """All pictures of the curves of a run, by the name of their file."""
 
 OF_LEARNING = {
-    "learning": Kind("Learning", {"loss": "labelled images"}, "loss (cross-entropy, mean of each epoch)"),
+    "learning": Kind(
+        "Learning",
+        {"loss": "labelled images", "again": "self-training: all images, with its own labels"},
+        "loss (cross-entropy, mean of each epoch)",
+    ),
     "sure": Kind(
         "Unlabelled images",
         {"sure": "with a pseudo-label"},
@@ -63,8 +67,13 @@ OF_LEARNING = {
 
 def learning_history(result: Learning) -> History:
     """The curves of a reader's training."""
-    curves = {"loss": result.losses, "sure": result.sure}
-    return {name: (np.arange(1.0, len(values) + 1), np.array(values)) for name, values in curves.items() if values}
+    first = len(result.sure) or len(result.losses)  # epochs before self-training
+    curves = {"loss": (1, result.losses[:first]), "again": (first + 1, result.losses[first:]), "sure": (1, result.sure)}
+    return {
+        name: (np.arange(start, start + len(values), dtype=np.float64), np.array(values))
+        for name, (start, values) in curves.items()
+        if values
+    }
 
 
 # In the names of runs, no sign is one of TeX.

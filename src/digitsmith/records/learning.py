@@ -11,6 +11,9 @@ from digitsmith.records.reader import Accuracy, ReaderTraining
 READER, RESULT, PLAN = "reader.onnx", "learning.json", "plan.json"
 """Files in the folder of a reader: the reader itself, a `Learning`, and, until it has learned, what it learns from."""
 
+HARDEST_COLUMNS = 20
+"""How many of the hardest images are in a row of their picture."""
+
 _Losses = Annotated[tuple[float, ...], Field(max_length=100_000)]
 
 
@@ -37,7 +40,7 @@ class Tested(Record):
     hardest: Annotated[tuple[Mistake, ...], Field(max_length=1000)] = Field(
         description="Those with the lowest probability of their label."
     )
-    picture: Png | None = Field(default=None, description="These, 20 in a row.")
+    picture: Png | None = Field(default=None, description=f"These, {HARDEST_COLUMNS} in a row.")
 
 
 class Learning(Record):

@@ -41,8 +41,8 @@ from digitsmith.report.formatting import (
     amount_and_error,
     direction,
     protocol,
-    setting,
 )
+from digitsmith.report.learned import hardest_images, learning_facts
 from digitsmith.untrusted import reading
 
 _IN_FOLDERS = ("scarce.json", "classifiers.json", "numbers.json", RESULT)
@@ -142,7 +142,8 @@ def _environment() -> jinja2.Environment:
         "headlines": _headlines,
         "curves": _curves,
         "learning_curves": _learning_curves,
-        "learning_facts": _learning_facts,
+        "learning_facts": learning_facts,
+        "hardest_images": hardest_images,
         "protocol": protocol,
         "accuracy_curves": _accuracy_curves,
         "length_curves": _length_curves,
@@ -209,26 +210,6 @@ def _svg(figure: Figure) -> str:
 
 def _learning_curves(result: Learning) -> list[Picture]:
     return _curves({result.subject: learning_history(result)}, OF_LEARNING)
-
-
-def _learning_facts(result: Learning) -> dict[str, str]:
-    training = result.training
-    of_all = f" of {training.data.images:,} images" if training.drawn or training.unlabelled else " images"
-    facts = {
-        "Learned from": f"{training.data.title}: labels of {training.labelled:,}{of_all}, {len(result.classes)} classes"
-    }
-    if training.unlabelled:
-        facts["Without labels"] = f"{training.unlabelled:,} images"
-    if training.generated:
-        facts["Generated"] = f"{training.generated.images:,} digits of the model {training.generated.model}"
-    settings = [setting(name, value) for name, value in training.classifier]
-    return facts | {
-        "Network": ", ".join(settings),
-        "Done": f"{training.steps:,} steps, seed {training.seed}, on {training.device}",
-        "Data, sha256": training.data.sha256,
-        "Reader, sha256": result.reader_sha256,
-        "Versions": str(training.versions),
-    }
 
 
 def _repeat_commands(chapter: Chapter) -> list[str]:
