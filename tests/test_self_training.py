@@ -72,7 +72,7 @@ def test_each_image_gets_its_most_likely_label_unless_it_is_taken_for_no_digit(d
     some = digits.images[:50]
 
     def labels_of() -> list[int]:
-        labels = labelled_by(classifier, some, digits.classes, 0).labels
+        labels = labelled_by(classifier, some, digits.classes, 0, Silent(), work="labelling").labels
         assert labels is not None
         return labels.tolist()
 

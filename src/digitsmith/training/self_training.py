@@ -67,7 +67,8 @@ def self_train(
     steps = round(_STEPS * recipe.epochs * max(1, len(shown) // recipe.batch_size))
     losses, sure = taught.losses, taught.sure
     for i, place in enumerate(later, 1):
-        data = together([known, labelled_by(taught.classifier, others, known.classes, seed)])
+        found = labelled_by(taught.classifier, others, known.classes, seed, progress, work=f"{work}: own labels")
+        data = together([known, found])
         if len(data) < mixing.MANY.batch_size:
             data = one_epoch(data, seed=seed)
         epochs = max(1, round(steps * mixing.MANY.batch_size / len(data)))
@@ -85,15 +86,21 @@ def states(state: Path) -> list[Path]:
     return [state, *(state.with_name(f"{state.stem}-{i}{state.suffix}") for i in range(1, ROUNDS + 1))]
 
 
-def labelled_by(classifier: Classifier, images: NDArray[np.uint8], classes: tuple[str, ...], seed: int) -> Dataset:
+def labelled_by(
+    classifier: Classifier, images: NDArray[np.uint8], classes: tuple[str, ...], seed: int, progress: Progress,
+    *, work: str,
+) -> Dataset:  # fmt: skip
     """Images with the most likely class of each; without those that are taken for no digit.
 
     Its probabilities are averaged over the image and distortions of it, which the seed draws.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        views = (None, *[mixing.MANY.distortion] * _VIEWS)
-        probabilities = torch.stack([logits_of(classifier, images, view).softmax(1) for view in views]).mean(0)
+        probabilities = logits_of(classifier, images).softmax(1)
+        for i in range(_VIEWS):
+            progress.update(work, i + 1, 1 + _VIEWS)
+            probabilities = probabilities + logits_of(classifier, images, mixing.MANY.distortion).softmax(1)
+        progress.update(work, 1 + _VIEWS, 1 + _VIEWS)
     labels: NDArray[np.int64] = probabilities.argmax(1).numpy()
     places = np.flatnonzero(labels < len(classes))
     return Dataset(images[places], labels[places], classes)
