@@ -74,7 +74,9 @@ export class Feed extends EventTarget {
 
   #tell({ from = 0, ...story }) {
     const known = this.stories.get(story.key)?.epochs ?? [];
-    if (this.#gone.delete(story.key) || from < known.length - 1) this.#say("again", story.key);
+    const same = (row, i) => JSON.stringify(row) === JSON.stringify(story.epochs[i]);
+    const goesOn = known.slice(from, -1).every(same); // a new stream tells all again; the last epoch may not be over
+    if (this.#gone.delete(story.key) || !goesOn) this.#say("again", story.key);
     story.epochs = [...known.slice(0, from), ...story.epochs];
     this.stories.set(story.key, story);
     this.#say("story", story.key);

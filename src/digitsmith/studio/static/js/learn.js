@@ -138,13 +138,14 @@ const draw = latest(async () => {
   $("repeat").textContent = [story, other].filter(Boolean).map(({ command, name }) => command || `${name}: trained on a data set in memory`).join("\n");
   showGame(story, view.place);
   $("second-side").hidden = !other;
+  const shown = `${story.key} ${view.epoch}`; // which may change while its images come
   try {
     await Promise.all([
       showEpoch(story, view.epoch, view.place),
       showSheet("first", story, view.place),
       other && showSheet("second", other, -1),
     ]);
-    document.body.dataset.shown = `${story.key} ${view.epoch}`;
+    document.body.dataset.shown = shown;
   } catch (error) {
     if (feed.runs.some(({ key }) => key === view.key)) report(error);
   }
