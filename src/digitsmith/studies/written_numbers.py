@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from digitsmith.config.style import LAYOUTS, PRESETS, Preset, Style
+from digitsmith.data.dataset import Dataset
 from digitsmith.data.sheet import counts
 from digitsmith.data.sources import Source as DataSource
 from digitsmith.data.sources import read_over
@@ -36,6 +37,7 @@ from digitsmith.records.written_numbers import (
 )
 from digitsmith.studies.cells import Pool, check_arms, check_seeds, do_missing, take_up
 from digitsmith.studies.verdict import numbers_rows, numbers_verdicts
+from digitsmith.training.crnn import CRNN
 from digitsmith.training.transcription import Line, TranscriptionRecipe, train_crnn, transcribe
 
 RECIPE = TranscriptionRecipe()
@@ -180,19 +182,8 @@ class _Cells:
         """Train a CRNN, and test it."""
         characters = self._protocol.characters
         crnn = train_crnn(self._lessons(seed, arm), characters, self._recipe, seed, self._progress)
-        readings = []
-        for test in self._tests():
-            texts = transcribe(crnn, [image for image, _ in test.lines], characters)
-            errors = [edit_distance(found, text) for found, (_, text) in zip(texts, test.lines, strict=True)]
-            readings.append(
-                Reading(
-                    digits=test.digits,
-                    wear=test.wear,
-                    accuracy=errors.count(0) / len(errors),
-                    character_error=sum(errors) / (test.digits * len(errors)),
-                )
-            )
-        return NumbersCell(seed=seed, arm=arm, readings=tuple(readings))
+        readings = tuple(reading_of(crnn, test.lines, characters, test.digits, test.wear) for test in self._tests())
+        return NumbersCell(seed=seed, arm=arm, readings=readings)
 
     def conclude(self, cells: Sequence[NumbersCell]) -> dict[str, Any]:
         """Rows, and what they say."""
@@ -206,11 +197,11 @@ class _Cells:
         pasted = FromModel(self._model) if arm == "pasted" else None
 
         def lesson(epoch: int) -> list[Line]:
-            texts = self._texts(count, self._protocol.length, (seed, epoch))
+            texts = draw_texts(self._protocol.characters, count, self._protocol.length, (seed, epoch))
             if pasted is not None:
                 images = paste(pasted, texts, seed, epoch * count, self._recipe.height)
                 return list(zip(images, texts, strict=True))
-            return self._written(source, texts, seed, epoch * count, self._protocol.wear)
+            return write_lines(source, texts, self._protocol.wear, seed, epoch * count, self._recipe.height)
 
         return lesson
 
@@ -218,27 +209,47 @@ class _Cells:
         """All that CRNNs are tested on, written at first use."""
         protocol = self._protocol
         if not self._found:
-            source = FromDataset(self._pool.test, "real digits to test on")
             kinds = [(length, protocol.wear) for length in protocol.lengths]
             kinds += [(protocol.length, wear) for wear in protocol.other_wear]
             for place, (length, wear) in enumerate(kinds):
-                texts = self._texts(protocol.numbers, length, (_OF_TESTS, place))
-                lines = self._written(source, texts, _OF_TESTS, place * protocol.numbers, wear)
+                height = self._recipe.height
+                lines = numbers_to_read(self._pool.test, protocol.characters, length, wear, place, height)
                 self._found.append(_Test(length, wear, lines))
         return self._found
 
-    def _texts(self, count: int, length: int, key: tuple[int, int]) -> list[str]:
-        """Numbers of so many random characters."""
-        characters = self._protocol.characters
-        places = np.random.default_rng(key).integers(len(characters), size=(count, length))
-        return ["".join(characters[place] for place in row) for row in places.tolist()]
 
-    def _written(self, source: Model | Source, texts: Sequence[str], seed: int, start: int, wear: Preset) -> list[Line]:
-        """Numbers `start`, `start + 1`, … of a seed: a part of them in each layout."""
-        lines: list[Line] = []
-        for layout, part in zip(LAYOUTS, np.array_split(np.arange(len(texts)), len(LAYOUTS)), strict=True):
-            writes = composer(source, Style(height=self._recipe.height, layout=layout, wear=wear), seed)
-            own = [texts[place] for place in part]
-            written = writes.write(own, start + int(part[0])) if own else []
-            lines += [(one.image, one.text) for one in written]
-        return lines
+def draw_texts(characters: str, count: int, length: int, key: tuple[int, int]) -> list[str]:
+    """Numbers of so many random characters, which the key decides."""
+    places = np.random.default_rng(key).integers(len(characters), size=(count, length))
+    return ["".join(characters[place] for place in row) for row in places.tolist()]
+
+
+def write_lines(
+    source: Model | Source, texts: Sequence[str], wear: Preset, seed: int, start: int, height: int
+) -> list[Line]:
+    """Numbers `start`, `start + 1`, … of a seed, of that height: a part of them in each layout."""
+    lines: list[Line] = []
+    for layout, part in zip(LAYOUTS, np.array_split(np.arange(len(texts)), len(LAYOUTS)), strict=True):
+        writes = composer(source, Style(height=height, layout=layout, wear=wear), seed)
+        own = [texts[place] for place in part]
+        written = writes.write(own, start + int(part[0])) if own else []
+        lines += [(one.image, one.text) for one in written]
+    return lines
+
+
+def numbers_to_read(data: Dataset, characters: str, length: int, wear: Preset, place: int, height: int) -> list[Line]:
+    """Numbers of real digits that no CRNN learns from: those of a place in the list of tests."""
+    texts = draw_texts(characters, TESTED, length, (_OF_TESTS, place))
+    return write_lines(FromDataset(data, "real digits to test on"), texts, wear, _OF_TESTS, place * TESTED, height)
+
+
+def reading_of(crnn: CRNN, lines: Sequence[Line], characters: str, digits: int, wear: Preset) -> Reading:
+    """How well a CRNN reads numbers of so many digits."""
+    texts = transcribe(crnn, [image for image, _ in lines], characters)
+    errors = [edit_distance(found, text) for found, (_, text) in zip(texts, lines, strict=True)]
+    return Reading(
+        digits=digits,
+        wear=wear,
+        accuracy=errors.count(0) / len(errors),
+        character_error=sum(errors) / (digits * len(errors)),
+    )

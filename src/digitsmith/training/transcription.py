@@ -50,11 +50,11 @@ class TranscriptionRecipe:
     features: int = 128
     hidden: int = 64
     height: int = 32
-    epochs: int = 12
+    epochs: int = 30
     numbers: int = 4096
-    batch_size: int = 32
-    flat_steps: int = 60
-    lr: float = 3e-3
+    batch_size: int = 16
+    flat_steps: int = 120
+    lr: float = 2e-3
     weight_decay: float = 0.02
     distorted: float = 0.5
     scale: float = 0.08
