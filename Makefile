@@ -28,9 +28,10 @@ quickstart: .venv/.train
 	@echo "  $(BIN)/digitsmith generate made --count 60000"
 
 # A file of tests is run by one process, which makes what they share once; files in their order, as the last ones are short.
+# The slowest are told at the end.
 # Whatever this machine says, compiled modules are kept: the tests start many processes.
 test: .venv/.dev
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --doctest-modules tests src README.md --doctest-glob='README.md'
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25 --doctest-modules tests src README.md --doctest-glob='README.md'
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .

@@ -164,7 +164,7 @@ def labels(
     as the discriminator of a GAN (discriminator). Each is tested on your test images, or on half of your images where
     they have no splits. It is `digitsmith study scarce` with other arms, and takes its arms, too.
 
-    A classifier with unlabelled images takes about ten minutes on two cores, a discriminator somewhat less. What is
+    A classifier with unlabelled images takes twenty minutes or more on two cores, a discriminator less. What is
     finished is kept: the same command goes on after Ctrl-C. Needs torch: the extra train.
     """
     out, chosen = out or Path(f"labels-{short_name(source)}"), _words(arms)
@@ -259,7 +259,7 @@ def numbers(
     numbers that are written with real training digits (real), and from digits of the model that are pasted side by
     side (pasted). Sequence accuracy is the share of numbers that are read without a mistake.
 
-    Each CRNN takes about ten minutes of one core. What is finished is kept: the same command goes on after Ctrl-C.
+    Each CRNN takes about half an hour of one core. What is finished is kept: the same command goes on after Ctrl-C.
     Needs torch and OpenCV: the extras train and numbers.
     """
     out = out or Path(f"numbers-{short_name(source)}")
