@@ -2,42 +2,51 @@
 
     python benchmarks/taught_by_others.py FOLDER [FOLDER ...] [--source SOURCE] [--epochs N] [--seeds N]
 
-Each folder has images of numbers, and `labels.txt` with a line for each (path, space, text), as
-`text_generators.py --keep` and `digitsmith write` leave them. They are made as high as the study's, and seen as often:
-an epoch draws as many of them as the study writes anew. The numbers to read are the study's own, of five digits, which
-are written with the test split of SOURCE; only digits count.
+Each folder has images of numbers of digits, and `labels.txt` with a line for each (path, space, text), as
+`text_generators.py --keep` and `digitsmith write` leave them. They are brought to the height of the study's. An epoch
+draws 4,096 of them: with fewer than 122,880, they come again, distorted in another way, where the study writes new
+ones. So give each program the same `--count`. The numbers to read are the study's own, written with the test split of
+SOURCE.
 """
 
 import argparse
 import statistics
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from digitsmith.config.style import PRESETS
-from digitsmith.data.sources import load_dataset
+import digitsmith
 from digitsmith.progress import Lines
-from digitsmith.studies.written_numbers import LENGTH, LENGTHS, RECIPE, numbers_to_read, reading_of
+from digitsmith.studies.number_lines import reading_of, write_tests
+from digitsmith.studies.written_numbers import RECIPE
 from digitsmith.training.transcription import Line, train_crnn
 
 DIGITS = "0123456789"
 
 
 def lines_of(folder: Path) -> list[Line]:
-    """The images of a folder, grey and of the study's height, with their texts."""
+    """The images of a folder, grey, of the study's height, and dark ink on bright paper, with their texts."""
     found = []
     for line in (folder / "labels.txt").read_text(encoding="utf-8").splitlines():
         name, _, text = line.partition(" ")
+        if not text or set(text) - set(DIGITS):
+            sys.exit(f"{folder / 'labels.txt'}: {text!r} of {name} is no number of digits.")
         with Image.open(folder / name) as picture:
-            grey = picture.convert("L")
+            opaque = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
+        grey = opaque.convert("L")
         width = max(1, round(grey.width * RECIPE.height / grey.height))
         image = np.asarray(grey.resize((width, RECIPE.height), Image.Resampling.LANCZOS))
-        if np.median(image) < 128:  # bright ink on dark
-            image = 255 - image
-        found.append((image, text))
+        found.append((image if np.median(image) >= 128 else 255 - image, text))  # most of a line of text is paper
     return found
+
+
+def drawn(lines: Sequence[Line], seed: int, epoch: int) -> list[Line]:
+    """The lines of an epoch."""
+    return [lines[i] for i in np.random.default_rng((seed, epoch)).integers(len(lines), size=RECIPE.numbers)]
 
 
 def main() -> None:
@@ -47,25 +56,23 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=RECIPE.epochs)
     parser.add_argument("--seeds", type=int, default=1)
     arguments = parser.parse_args()
-    recipe, test = replace(RECIPE, epochs=arguments.epochs), load_dataset(arguments.source, "test")
-    wears = ["light", *(wear for wear in PRESETS if wear != "light")]
-    places = [LENGTHS.index(LENGTH), *range(len(LENGTHS), len(LENGTHS) + len(wears) - 1)]  # in the study's list
-    tests = {
-        wear: numbers_to_read(test, DIGITS, LENGTH, wear, place, recipe.height)
-        for wear, place in zip(wears, places, strict=True)
-    }
+    recipe = replace(RECIPE, epochs=arguments.epochs)
+    tests = write_tests(digitsmith.load_dataset(arguments.source, "test"), DIGITS, "light", recipe.height)
     for folder in arguments.folders:
-        lines, right = lines_of(folder), dict[str, list[float]]()
+        lines = lines_of(folder)
+        right: list[list[float]] = [[] for _ in tests]
         for seed in range(arguments.seeds):
-            random = np.random.default_rng(seed)
-            crnn = train_crnn(
-                lambda _: [lines[i] for i in random.integers(len(lines), size=recipe.numbers)],  # noqa: B023
-                DIGITS, recipe, seed, Lines(), work=folder.name,
-            )  # fmt: skip
-            for wear, numbers in tests.items():
-                right.setdefault(wear, []).append(reading_of(crnn, numbers, DIGITS, LENGTH, wear).accuracy)
-        said = ", ".join(f"{wear} {100 * statistics.mean(shares):.1f} %" for wear, shares in right.items())
-        print(f"{folder.name} ({len(lines):,} images, {arguments.seeds} seeds): {said}", flush=True)
+
+            def lesson(epoch: int, lines: Sequence[Line] = lines, seed: int = seed) -> list[Line]:
+                return drawn(lines, seed, epoch)
+
+            crnn = train_crnn(lesson, DIGITS, recipe, seed, Lines(), work=folder.name)
+            for shares, test in zip(right, tests, strict=True):
+                shares.append(100 * reading_of(crnn, test, DIGITS).accuracy)
+        print(f"\n{folder.name}: {len(lines):,} images; numbers read right, mean and standard deviation of seeds")
+        for shares, test in zip(right, tests, strict=True):
+            spread = f" ± {statistics.stdev(shares):.1f}" if len(shares) > 1 else ""
+            print(f"  {test.digits} digits, wear {test.wear:6} {statistics.mean(shares):.1f} %{spread}", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import digitsmith
 from conftest import refused
 from digitsmith.answers import files
 from digitsmith.answers.files import Answer
+from digitsmith.answers.read import _Sheet
 from digitsmith.cli import main
 from digitsmith.data import formats
 from digitsmith.data.dataset import Dataset
@@ -145,6 +146,15 @@ def test_of_many_images_the_sheet_shows_those_to_look_at(made: Dataset) -> None:
     red = (cells == (255, 90, 90)).all(4).any((1, 3))
     assert red.sum() == 3
     assert red[-1, -3:].all()  # where they came: at the end
+
+
+def test_a_sheet_keeps_images_and_not_the_many_that_they_are_a_part_of(made: Dataset) -> None:
+    sheet = _Sheet()
+    sheet.add(Answer("one", "1", 0.3, "unsure", image=made.images[0]))
+    ((place, kept),) = sheet._doubtful
+    assert place == 1
+    assert kept.image is not None
+    assert kept.image.base is None
 
 
 def test_what_was_done_to_files_is_said(made: Dataset, capsys: pytest.CaptureFixture[str]) -> None:

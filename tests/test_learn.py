@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,15 @@ from digitsmith.cli import main
 from digitsmith.data import formats
 from digitsmith.data.assemble import fit
 from digitsmith.data.dataset import Dataset
+from digitsmith.data.images.grid import png_text
 from digitsmith.errors import ConfigError, DataError, ModelError, OutputError, RunError
+from digitsmith.figures.curves import learning_history
 from digitsmith.models.reader import Reader
 from digitsmith.progress import Silent
 from digitsmith.records.base import DataRecord, ReadOptions
 from digitsmith.records.reader import Calibration, ReaderRecord
 from digitsmith.records.results import load_result
+from digitsmith.report.learned import hardest_images
 from digitsmith.training import learn as learning
 from digitsmith.training import mixing
 from digitsmith.training.classifier import Recipe
@@ -428,6 +432,30 @@ def test_a_reader_needs_a_reader_file(learned: Learned) -> None:
         Reader("cut", content[: len(content) // 2])
 
 
+def test_pictures_that_are_not_of_the_hardest_images_are_left_out(learned: Learned) -> None:
+    tested = learned.result.tested
+    assert tested is not None
+    assert [one for _, one in hardest_images(tested)] == list(tested.hardest)
+    for size in ((100, 100), (62, 602), (3, 3)):  # of no cells; of more rows than there are; too small
+        odd = png_text(np.zeros(size, np.uint8))
+        shown = hardest_images(tested.model_copy(update={"picture": odd, "hardest": tested.hardest[:21]}))
+        assert bool(shown) == (size == (62, 602))
+    broken = tested.picture[:200] + "A" * 40 + tested.picture[240:]
+    with pytest.raises(ValueError, match="no PNG, or not whole"):
+        type(tested).model_validate(tested.model_dump() | {"picture": broken})
+
+
+def test_the_curve_of_self_training_stands_by_itself(learned: Learned) -> None:
+    result = learned.result.model_copy(update={"losses": (3.0, 2.0, 1.0, 0.5), "sure": (0.1, 0.9)})
+    history = {name: [values.tolist() for values in pair] for name, pair in learning_history(result).items()}
+    assert history == {
+        "loss": [[1, 2], [3.0, 2.0]],
+        "again": [[3, 4], [1.0, 0.5]],
+        "sure": [[1, 2], [0.1, 0.9]],
+    }
+    assert list(learning_history(learned.result)) == ["loss"]
+
+
 def test_a_report_shows_what_became_of_a_learning(learned: Learned) -> None:
     result = load_result(learned.folder / "learning.json")
     assert result == learned.result
@@ -444,8 +472,10 @@ def test_a_report_shows_what_became_of_a_learning(learned: Learned) -> None:
     page = digitsmith.write_report(learned.folder).read_text()
     assert page == (learned.folder / "report.html").read_text()
     assert "The hardest images" in page
-    assert page.count("<figcaption>") >= len(tested.hardest)
-    assert f"is {tested.hardest[0].truth}" in page
+    captions = re.findall(r"<figcaption>(.+?)</figcaption>", page, re.DOTALL)
+    assert len(captions) == len(tested.hardest) + 1  # and the curve of its training
+    first = tested.hardest[0]
+    assert captions[0].split() == [first.read, f"({first.probability:.2f})<br>", "label", first.truth]
     assert f"{100 * learned.result.measured[-1].accuracy:.2f} %" in page
     assert "digitsmith learn" in page
 

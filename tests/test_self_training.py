@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from conftest import Told
 from digitsmith.data.dataset import Dataset
 from digitsmith.progress import Silent
 from digitsmith.training import classifier_training, mixing
@@ -72,7 +73,9 @@ def test_each_image_gets_its_most_likely_label_unless_it_is_taken_for_no_digit(d
     some = digits.images[:50]
 
     def labels_of() -> list[int]:
-        labels = labelled_by(classifier, some, digits.classes, 0, Silent(), work="labelling").labels
+        told = Told()
+        labels = labelled_by(classifier, some, digits.classes, 0, told, work="labelling").labels
+        assert told.updates == [("labelling", view, 5) for view in range(6)]
         assert labels is not None
         return labels.tolist()
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,8 @@ def test_a_training_is_started_watched_stopped_resumed_and_killed(page: Any, tmp
 
 def test_a_recorded_run_is_slid_through_beside_another(page: Any, served: Running, place: Path, tmp_path: Path) -> None:
     shutil.copytree(place / "runs" / "gan", place / "runs" / "passing")
+    asked: list[str] = []
+    page.on("request", lambda request: request.url.endswith(".png") and asked.append(request.url))
     page.goto(f"{served.address}learn.html")
     page.locator("#run").select_option("runs/cgan")
     page.get_by_text("Finished: 2 epochs.").wait_for()
@@ -140,13 +143,22 @@ def test_a_recorded_run_is_slid_through_beside_another(page: Any, served: Runnin
     page.locator("#run").select_option("runs/passing")
     page.locator("#other").select_option("")
     shown(page, 2)
-    (place / "runs" / "passing").rename(
-        tmp_path / "moved"
-    )  # at once: pictures of a run that is half gone are asked for
+    assert asked
+    assert len(asked) == len(set(asked))  # streams were opened anew, and each picture came once
+    passing, moved = Run(place / "runs" / "passing"), Run(tmp_path / "moved")
+    passing.folder.rename(moved.folder)  # at once, so that no picture of half a run is asked for
     page.get_by_text("This run is not there any more").wait_for()
     page.set_viewport_size({"width": 700, "height": 900})  # drawn again: what was loaded stays
     slide(page, 2)
     assert page.locator("#story").is_visible()
+    before = picture(page, "#first")
+    shutil.copy(moved.sample(0), moved.sample(2))
+    record = moved.read_record()
+    record.model_copy(update={"started": record.started + timedelta(seconds=1)}).save(moved.record)
+    moved.folder.rename(passing.folder)  # another run in its place: its pictures are loaded
+    page.wait_for_function("before => document.getElementById('first').toDataURL() !== before", arg=before)
+    passing.folder.rename(moved.folder)
+    page.get_by_text("This run is not there any more").wait_for()
 
 
 def test_a_run_is_judged_and_compared(page: Any, served: Running, place: Path) -> None:

@@ -17,6 +17,7 @@ from digitsmith.numbers.sources import FromDataset
 from digitsmith.progress import Silent
 from digitsmith.records.results import load_result
 from digitsmith.records.written_numbers import NumbersCell, Reading, Teacher, WrittenNumbers
+from digitsmith.studies import number_lines
 from digitsmith.studies import written_numbers as studies
 from digitsmith.studies.verdict import numbers_rows, numbers_verdicts
 from digitsmith.training.transcription import Line, TranscriptionRecipe, side_by_side, train_crnn, transcribe
@@ -38,8 +39,8 @@ def source(digits: Dataset) -> str:
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings of some steps, and few numbers to test on."""
     monkeypatch.setattr(studies, "RECIPE", TINY)
-    monkeypatch.setattr(studies, "TESTED", 8)
-    monkeypatch.setattr(studies, "LENGTHS", (2, 5))
+    monkeypatch.setattr(number_lines, "TESTED", 8)
+    monkeypatch.setattr(number_lines, "LENGTHS", (2, 5))
 
 
 @pytest.mark.usefixtures("short")

@@ -173,7 +173,7 @@ def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
     import torch
 
     from digitsmith.cli import main
-    from digitsmith.studies import classifiers, tstr, written_numbers
+    from digitsmith.studies import classifiers, number_lines, tstr, written_numbers
     from digitsmith.training import mixing
 
     torch.set_num_threads(1)
@@ -185,7 +185,7 @@ def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
     classifiers.RECIPE, classifiers.EPOCHS = replace(classifiers.RECIPE, steps=4, batch_size=8), 0
     small = {"layers": ((4, 4),), "features": 4, "hidden": 4, "epochs": 1, "numbers": 16, "batch_size": 8}
     written_numbers.RECIPE = replace(written_numbers.RECIPE, **small)
-    written_numbers.TESTED, written_numbers.LENGTHS = 8, (5,)
+    number_lines.TESTED, number_lines.LENGTHS = 8, (5,)
     counted = itertools.count()
 
     def count() -> None:

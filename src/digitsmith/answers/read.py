@@ -5,7 +5,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +101,8 @@ def read(
             a column `machine_made`, which is empty for others.
         csv_file: where to write all answers as CSV.
         json_file: where to write them as lines of JSON.
-        sheet: where to draw 400 images with their answers, and their places among all, counted from 1: refused ones in
-            red, those whose answer is known to be wrong in amber, and as many others as there is room for.
+        sheet: where to draw up to 400 images with their answers, and their places among all, counted from 1. Refused
+            ones (red) and those whose answer is known to be wrong (amber) are chosen before others.
         read: how files are read, where that is not the reader's own way.
         told: is told of each answer as it comes.
         progress: True shows it, False is silent; or a listener.
@@ -131,7 +131,7 @@ def read(
         raise ConfigError(f"{picture}: a sheet is a PNG file: let its name end in .png.", parameter="sheet")
     asked = Asked(reader, error, min_probability, load_detector() if machine_made else None)
     columns = _columns(verify, machine_made)
-    tally, sheet_of = Tally(), _Sheet()
+    tally, drawn = Tally(), _Sheet()
     with listening(progress) as listener, contextlib.ExitStack() as stack:
         writers = [stack.enter_context(_csv(table, columns))] if table else []
         writers += [stack.enter_context(_json(lines, columns))] if lines else []
@@ -142,11 +142,11 @@ def read(
                 for write in writers:
                     write(answer)
                 if picture:
-                    sheet_of.add(answer)
+                    drawn.add(answer)
         if tally.verdicts.keys() == {"unreadable"}:
             raise DataError(f"none of these files is an image that can be read: {answer.name}: {answer.error}.")
     if picture:
-        sheet_of.draw(picture)
+        drawn.draw(picture)
     return tally
 
 
@@ -206,7 +206,7 @@ def _json(path: Path, columns: _Columns) -> Iterator[Callable[[Answer], object]]
 
 
 class _Sheet:
-    """Up to 400 images, with what is said of them: those to look at before the others."""
+    """Up to 400 images, with what is said of them; those to look at are chosen before others."""
 
     def __init__(self) -> None:
         self._doubtful: list[tuple[int, Answer]] = []  # refused or wrong; with their places, counted from 1
@@ -214,11 +214,12 @@ class _Sheet:
         self._count = 0
 
     def add(self, answer: Answer) -> None:
-        """Keep an answer, if there may be room for it."""
+        """Keep an answer, if there may be room for it; of its image a copy, as it is a part of many."""
         self._count += 1
-        of_its_kind = self._others if answer.verdict == "read" and not _is_wrong(answer) else self._doubtful
+        of_its_kind = self._doubtful if _said(answer)[1] else self._others
         if len(of_its_kind) < _SHEET:
-            of_its_kind.append((self._count, answer))
+            image = None if answer.image is None else answer.image.copy()
+            of_its_kind.append((self._count, replace(answer, image=image)))
 
     def draw(self, path: Path) -> None:
         """Draw them in the order in which they came."""
@@ -240,17 +241,13 @@ class _Sheet:
         save_png(path, np.asarray(picture))
 
 
-def _is_wrong(answer: Answer) -> bool:
-    return answer.verdict == "read" and answer.truth not in ("", answer.label)
-
-
 def _said(answer: Answer) -> tuple[str, tuple[int, int, int] | None]:
     """What stands under an image, and the colour of what is to be looked at."""
-    if _is_wrong(answer):
+    if answer.verdict != "read":
+        return f"{answer.likeliest[:3]}?", _RED
+    if answer.truth not in ("", answer.label):
         return f"{answer.label[:2]} ({answer.truth[:2]})", _AMBER
-    if answer.verdict == "read":
-        return answer.label[:5], None
-    return f"{answer.likeliest[:3]}?", _RED
+    return answer.label[:5], None
 
 
 def _options(reader: Reader, asked: ReadOptions | Mapping[str, Any] | None) -> ReadOptions:

@@ -63,8 +63,8 @@ def read(
     sheet: Annotated[
         Path | None,
         typer.Option(
-            help="Draw 400 images with their answers: refused ones in red, wrong ones in amber, then others. The "
-            "number under each is its row in FILE of --csv.",
+            help="Draw up to 400 images with their answers; refused ones (red) and wrong ones (amber) are chosen "
+            "before others. The number under each is its place among all, as in the file of --csv.",
             metavar="FILE",
         ),
     ] = None,

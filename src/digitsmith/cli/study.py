@@ -240,8 +240,7 @@ def numbers(
         int | None,
         typer.Option(
             min=1,
-            help="How often numbers are written anew for each CRNN. Default: as many as the guide's table. 4 are a "
-            "first look.",
+            help="How often numbers are written anew for each CRNN. Default: 30. 4 are a first look.",
             metavar="N",
         ),
     ] = None,

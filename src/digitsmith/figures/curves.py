@@ -52,7 +52,7 @@ KINDS = {
 OF_LEARNING = {
     "learning": Kind(
         "Learning",
-        {"loss": "labelled images", "again": "self-training: all images, with its own labels"},
+        {"loss": "labelled images", "again": "all images, with pseudo-labels (self-training)"},
         "loss (cross-entropy, mean of each epoch)",
     ),
     "sure": Kind(

@@ -14,6 +14,9 @@ Part = Literal["whole", "first half", "second half"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+_MOST_PIXELS = 2**26
+
+
 def check_picture(content: bytes, kind: Literal["PNG", "GIF"]) -> bytes:
     """Return a picture's content if it is one of that kind, whole and of a size that can be shown.
 
@@ -25,10 +28,11 @@ def check_picture(content: bytes, kind: Literal["PNG", "GIF"]) -> bytes:
     try:
         with Image.open(io.BytesIO(content), formats=[kind]) as picture:
             size = picture.width * picture.height
-            picture.verify()
+            if size <= _MOST_PIXELS:
+                picture.load()
     except Exception as error:  # Pillow does not promise what it raises
         raise ValueError(f"it is no {kind}, or not whole, or far too large") from error
-    if size > 2**26:
+    if size > _MOST_PIXELS:
         raise ValueError(f"it has {size:,} pixels")
     return content
 

@@ -1,5 +1,6 @@
 """What the pages of the studio are told: of the models that they offer, and of runs."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -87,6 +88,7 @@ class RunStory(Record):
 
     key: Key
     name: Address
+    started: datetime = Field(description="Of another run in its place, it is another time.")
     image_size: tuple[int, int]
     channels: Literal[1, 3]
     classes: tuple[str, ...] = Field(description="Of the columns of its grids; empty without classes.")

@@ -34,14 +34,17 @@ def learning_facts(result: Learning) -> dict[str, str]:
 
 
 def hardest_images(tested: Tested) -> list[tuple[str, Mistake]]:
-    """Each of the hardest images as a PNG in base64, and what it is read as; none if there is no picture of them."""
+    """Each of the hardest images as a PNG in base64, and what it is read as.
+
+    None if there is no picture of them, or one that has not a cell for each.
+    """
     if tested.picture is None:
         return []
     with Image.open(io.BytesIO(base64.b64decode(tested.picture))) as picture:
-        sheet = np.asarray(picture.convert("RGB"))
-    rows = -(-len(tested.hardest) // HARDEST_COLUMNS)
-    size = (sheet.shape[0] - GAP) // max(rows, 1) - GAP, (sheet.shape[1] - GAP) // HARDEST_COLUMNS - GAP
-    if min(size) < 1:
+        sheet = np.asarray(picture.convert("L" if picture.mode == "L" else "RGB"))
+    rows = max(1, -(-len(tested.hardest) // HARDEST_COLUMNS))
+    (h, beside), (w, beneath) = divmod(sheet.shape[0] - GAP, rows), divmod(sheet.shape[1] - GAP, HARDEST_COLUMNS)
+    if beside or beneath or min(h, w) <= GAP:
         return []
-    images = untile(sheet, size)
+    images = untile(sheet, (h - GAP, w - GAP))
     return list(zip(map(png_text, images.reshape(-1, *images.shape[2:])), tested.hardest, strict=False))

@@ -5,23 +5,18 @@ numbers that are written with real training digits, and by digits of the model t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from digitsmith.config.style import LAYOUTS, PRESETS, Preset, Style
-from digitsmith.data.dataset import Dataset
+from digitsmith.config.style import PRESETS, Preset
 from digitsmith.data.sheet import counts
 from digitsmith.data.sources import Source as DataSource
 from digitsmith.data.sources import read_over
 from digitsmith.errors import ConfigError, DataError
-from digitsmith.evaluation.metrics import edit_distance
 from digitsmith.evaluation.reference import load_real
 from digitsmith.models.generator import Model, load
 from digitsmith.models.noise import whole
-from digitsmith.numbers.compose import composer
 from digitsmith.numbers.pasted import paste
 from digitsmith.numbers.sources import FromDataset, FromModel, Source
 from digitsmith.progress import Progress, listening
@@ -31,28 +26,16 @@ from digitsmith.records.written_numbers import (
     CRNNRecord,
     NumbersCell,
     NumbersProtocol,
-    Reading,
     Teacher,
     WrittenNumbers,
 )
+from digitsmith.studies import number_lines
 from digitsmith.studies.cells import Pool, check_arms, check_seeds, do_missing, take_up
 from digitsmith.studies.verdict import numbers_rows, numbers_verdicts
-from digitsmith.training.crnn import CRNN
-from digitsmith.training.transcription import Line, TranscriptionRecipe, train_crnn, transcribe
+from digitsmith.training.transcription import Line, TranscriptionRecipe, train_crnn
 
 RECIPE = TranscriptionRecipe()
 """Tried on numbers of digits that were held out of MNIST's training split."""
-
-LENGTH = 5
-"""Of all numbers that CRNNs learn from, in digits."""
-
-LENGTHS = (3, 4, 5, 6, 8, 10)
-"""Of numbers to test on."""
-
-TESTED = 2000
-"""Numbers of each test."""
-
-_OF_TESTS = 2**40  # the seed of the numbers to test on, which no CRNN learns from
 
 
 def written_numbers(
@@ -80,7 +63,7 @@ def written_numbers(
         wear: of the numbers, those to test on among them: "off", "light" or "heavy".
         model: whose digits are written: a shipped model, a run folder or an ONNX file.
         seeds: how often everything is done: 0, 1, … draw the numbers to learn from and the first weights.
-        epochs: how often numbers are written anew for each CRNN; by default as in the guide, which takes minutes.
+        epochs: how often numbers are written anew for each CRNN. Default: 30, which takes half an hour of one core.
         read: how the files of the source are read.
         progress: True shows it, False is silent; or a listener.
 
@@ -114,11 +97,11 @@ def written_numbers(
             model=str(model),
             model_sha256=generator.sha256,
             characters=characters,
-            length=LENGTH,
-            lengths=LENGTHS,
+            length=number_lines.LENGTH,
+            lengths=number_lines.LENGTHS,
             wear=wear,
             other_wear=tuple(other for other in PRESETS if other != wear),
-            numbers=TESTED,
+            numbers=number_lines.TESTED,
             pool=len(pool.images),
             test_images=len(pool.test),
             network=CRNNRecord(**asdict(recipe)),
@@ -160,15 +143,6 @@ def _shared(pool: Pool, made: Source) -> str:
     return "".join(shared)
 
 
-@dataclass(frozen=True, eq=False)
-class _Test:
-    """Numbers of real test digits, of one length and wear."""
-
-    digits: int
-    wear: Preset
-    lines: Sequence[Line]
-
-
 class _Cells:
     """CRNNs that learn from numbers of one kind each; all are tested on the same."""
 
@@ -176,13 +150,13 @@ class _Cells:
         self, pool: Pool, model: Model, recipe: TranscriptionRecipe, protocol: NumbersProtocol, progress: Progress
     ) -> None:
         self._pool, self._model, self._recipe, self._protocol, self._progress = pool, model, recipe, protocol, progress
-        self._found: list[_Test] = []
+        self._found: list[number_lines.NumbersTest] = []
 
     def do(self, seed: int, arm: Teacher) -> NumbersCell:
         """Train a CRNN, and test it."""
         characters = self._protocol.characters
         crnn = train_crnn(self._lessons(seed, arm), characters, self._recipe, seed, self._progress)
-        readings = tuple(reading_of(crnn, test.lines, characters, test.digits, test.wear) for test in self._tests())
+        readings = tuple(number_lines.reading_of(crnn, test, characters) for test in self._tests())
         return NumbersCell(seed=seed, arm=arm, readings=readings)
 
     def conclude(self, cells: Sequence[NumbersCell]) -> dict[str, Any]:
@@ -197,59 +171,20 @@ class _Cells:
         pasted = FromModel(self._model) if arm == "pasted" else None
 
         def lesson(epoch: int) -> list[Line]:
-            texts = draw_texts(self._protocol.characters, count, self._protocol.length, (seed, epoch))
+            texts = number_lines.draw_texts(self._protocol.characters, count, self._protocol.length, (seed, epoch))
             if pasted is not None:
                 images = paste(pasted, texts, seed, epoch * count, self._recipe.height)
                 return list(zip(images, texts, strict=True))
-            return write_lines(source, texts, self._protocol.wear, seed, epoch * count, self._recipe.height)
+            return number_lines.write_in_all_layouts(
+                source, texts, self._protocol.wear, seed, epoch * count, self._recipe.height
+            )
 
         return lesson
 
-    def _tests(self) -> list[_Test]:
+    def _tests(self) -> list[number_lines.NumbersTest]:
         """All that CRNNs are tested on, written at first use."""
-        protocol = self._protocol
         if not self._found:
-            kinds = [(length, protocol.wear) for length in protocol.lengths]
-            kinds += [(protocol.length, wear) for wear in protocol.other_wear]
-            for place, (length, wear) in enumerate(kinds):
-                height = self._recipe.height
-                lines = numbers_to_read(self._pool.test, protocol.characters, length, wear, place, height)
-                self._found.append(_Test(length, wear, lines))
+            self._found = number_lines.write_tests(
+                self._pool.test, self._protocol.characters, self._protocol.wear, self._recipe.height
+            )
         return self._found
-
-
-def draw_texts(characters: str, count: int, length: int, key: tuple[int, int]) -> list[str]:
-    """Numbers of so many random characters, which the key decides."""
-    places = np.random.default_rng(key).integers(len(characters), size=(count, length))
-    return ["".join(characters[place] for place in row) for row in places.tolist()]
-
-
-def write_lines(
-    source: Model | Source, texts: Sequence[str], wear: Preset, seed: int, start: int, height: int
-) -> list[Line]:
-    """Numbers `start`, `start + 1`, … of a seed, of that height: a part of them in each layout."""
-    lines: list[Line] = []
-    for layout, part in zip(LAYOUTS, np.array_split(np.arange(len(texts)), len(LAYOUTS)), strict=True):
-        writes = composer(source, Style(height=height, layout=layout, wear=wear), seed)
-        own = [texts[place] for place in part]
-        written = writes.write(own, start + int(part[0])) if own else []
-        lines += [(one.image, one.text) for one in written]
-    return lines
-
-
-def numbers_to_read(data: Dataset, characters: str, length: int, wear: Preset, place: int, height: int) -> list[Line]:
-    """Numbers of real digits that no CRNN learns from: those of a place in the list of tests."""
-    texts = draw_texts(characters, TESTED, length, (_OF_TESTS, place))
-    return write_lines(FromDataset(data, "real digits to test on"), texts, wear, _OF_TESTS, place * TESTED, height)
-
-
-def reading_of(crnn: CRNN, lines: Sequence[Line], characters: str, digits: int, wear: Preset) -> Reading:
-    """How well a CRNN reads numbers of so many digits."""
-    texts = transcribe(crnn, [image for image, _ in lines], characters)
-    errors = [edit_distance(found, text) for found, (_, text) in zip(texts, lines, strict=True)]
-    return Reading(
-        digits=digits,
-        wear=wear,
-        accuracy=errors.count(0) / len(errors),
-        character_error=sum(errors) / (digits * len(errors)),
-    )

@@ -227,6 +227,7 @@ def _read_story(key: str, path: Path, _stamp: Stamp) -> RunStory:
     return RunStory(
         key=key,
         name=str(path),
+        started=record.started,
         image_size=record.data.image_size,
         channels=record.data.channels,
         classes=record.data.classes if networks.conditional else (),

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.progress import Progress
@@ -67,7 +68,8 @@ def self_train(
     steps = round(_STEPS * recipe.epochs * max(1, len(shown) // recipe.batch_size))
     losses, sure = taught.losses, taught.sure
     for i, place in enumerate(later, 1):
-        found = labelled_by(taught.classifier, others, known.classes, seed, progress, work=f"{work}: own labels")
+        labelling = f"{work}: labelling the unlabelled images ({i} of {ROUNDS})"
+        found = labelled_by(taught.classifier, others, known.classes, seed, progress, work=labelling)
         data = together([known, found])
         if len(data) < mixing.MANY.batch_size:
             data = one_epoch(data, seed=seed)
@@ -96,11 +98,12 @@ def labelled_by(
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        probabilities = logits_of(classifier, images).softmax(1)
-        for i in range(_VIEWS):
-            progress.update(work, i + 1, 1 + _VIEWS)
-            probabilities = probabilities + logits_of(classifier, images, mixing.MANY.distortion).softmax(1)
-        progress.update(work, 1 + _VIEWS, 1 + _VIEWS)
+        views, found = (None, *[mixing.MANY.distortion] * _VIEWS), list[Tensor]()
+        for view in views:
+            progress.update(work, len(found), len(views))
+            found.append(logits_of(classifier, images, view).softmax(1))
+        progress.update(work, len(found), len(views))
+        probabilities = torch.stack(found).mean(0)
     labels: NDArray[np.int64] = probabilities.argmax(1).numpy()
     places = np.flatnonzero(labels < len(classes))
     return Dataset(images[places], labels[places], classes)

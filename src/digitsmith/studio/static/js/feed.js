@@ -27,7 +27,6 @@ export class Feed extends EventTarget {
   runs = [];
   live = false;
   #keys = [];
-  #gone = new Set(); // keys of runs that were told of, and are not there any more
   #source = null;
 
   async start() {
@@ -58,7 +57,6 @@ export class Feed extends EventTarget {
     const hear = (name, work) => source.addEventListener(name, ({ data }) => work(JSON.parse(data)));
     hear("runs", (told) => this.#list(told));
     hear("story", (told) => this.#tell(told));
-    hear("gone", ({ key }) => this.#gone.add(key));
     source.addEventListener("open", () => this.#say("found"));
     source.addEventListener("error", () => {
       const refused = source.readyState === EventSource.CLOSED; // an answer came, and it was no stream
@@ -73,11 +71,9 @@ export class Feed extends EventTarget {
   }
 
   #tell({ from = 0, ...story }) {
-    const known = this.stories.get(story.key)?.epochs ?? [];
-    const same = (row, i) => JSON.stringify(row) === JSON.stringify(story.epochs[i]);
-    const goesOn = known.slice(from, -1).every(same); // a new stream tells all again; the last epoch may not be over
-    if (this.#gone.delete(story.key) || !goesOn) this.#say("again", story.key);
-    story.epochs = [...known.slice(0, from), ...story.epochs];
+    const known = this.stories.get(story.key);
+    if (known && known.started !== story.started) this.#say("again", story.key);
+    story.epochs = [...(known?.epochs.slice(0, from) ?? []), ...story.epochs];
     this.stories.set(story.key, story);
     this.#say("story", story.key);
   }

@@ -13,7 +13,7 @@ const $ = (id) => document.getElementById(id);
 
 const feed = new Feed();
 const charts = CHARTS.map((spec) => new Chart(spec, (epoch) => go(epoch)));
-const view = { key: "", other: "", epoch: 0, place: 0, follows: true, lost: "" };
+const view = { key: "", other: "", epoch: 0, place: 0, follows: true };
 
 async function main() {
   $("charts").append(...charts.map((chart) => chart.element));
@@ -59,7 +59,7 @@ function listen() {
 async function choose(key, other = view.other) {
   stopPlaying();
   if (key !== view.key) Object.assign(view, { place: 0, follows: true });
-  Object.assign(view, { key, other: other === key ? "" : other, lost: "" });
+  Object.assign(view, { key, other: other === key ? "" : other });
   history.replaceState(null, "", `#${key}`);
   fillChoices();
   describe();
