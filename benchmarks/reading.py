@@ -15,27 +15,29 @@ from pathlib import Path
 import digitsmith
 
 COUNT = 60_000
-READ = """
+SCRIPT = """
 import json, resource, sys, time
 import digitsmith
+subject = sys.argv[1]
+{before}
 start, used = time.perf_counter(), time.process_time()
-data = digitsmith.load_dataset(sys.argv[1], frame=sys.argv[2] or None, progress=False)
-seconds, used = time.perf_counter() - start, time.process_time() - used
-print(json.dumps([len(data), seconds, used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
-"""
-ANSWER = """
-import json, resource, sys, time
-import digitsmith
-subject, reader = sys.argv[1], digitsmith.load_reader()
-images = None
-if sys.argv[2]:
-    images = digitsmith.load_dataset(subject, frame=sys.argv[2].strip() or None, progress=False).images
-start, used = time.perf_counter(), time.process_time()
-count = len(reader.read(images)) if images is not None else digitsmith.read(
-    subject, reader, csv_file=subject + ".csv", progress=False).verdicts.total()
+count = {work}
 seconds, used = time.perf_counter() - start, time.process_time() - used
 print(json.dumps([count, seconds, used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 """
+LOADED = "digitsmith.load_dataset(subject, progress=False)"
+FRAMED = "digitsmith.load_dataset(subject, frame='mnist', progress=False)"
+READER = "reader = digitsmith.load_reader()"
+WORKS = {
+    "PNG files": ("", f"len({LOADED})"),
+    "PNG files, framed": ("", f"len({FRAMED})"),
+    "images in memory, framed and read": (f"{READER}; images = {LOADED}.images", "len(reader.read(images))"),
+    "framed images in memory, read": (f"{READER}; images = {FRAMED}.images", "len(reader.read(images))"),
+    "PNG files, read, answers as CSV": (
+        READER, "digitsmith.read(subject, reader, csv_file=subject + '.csv', progress=False).verdicts.total()"
+    ),
+}  # fmt: skip
+"""What is done before the clock starts, and what is measured: a number of images."""
 
 
 def main() -> None:
@@ -44,16 +46,10 @@ def main() -> None:
         if not folder.exists():
             digitsmith.generate(folder, COUNT, format="png")
         print(f"{processor()}, {platform.python_implementation()} {platform.python_version()}")
-        for what, script, choice in (
-            ("PNG files", READ, ""),
-            ("PNG files, framed", READ, "mnist"),
-            ("images in memory, framed and read", ANSWER, " "),
-            ("framed images in memory, read", ANSWER, "mnist"),
-            ("PNG files, read, answers as CSV", ANSWER, ""),
-        ):
-            done = subprocess.run(
-                [sys.executable, "-c", script, str(folder), choice], stdout=subprocess.PIPE, text=True, check=True
-            )
+        for what, (before, work) in WORKS.items():
+            script = SCRIPT.format(before=before, work=work)
+            command = [sys.executable, "-c", script, str(folder)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             count, seconds, used, megabytes = json.loads(done.stdout)
             print(
                 f"{count:,} {what}: {seconds:.1f} s, {count / seconds:,.0f} a second "
