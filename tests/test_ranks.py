@@ -138,7 +138,7 @@ def learn_thrice(few: Path) -> None:
 
     class Interrupt(Silent):
         def update(self, work: str, done: int, total: int, detail: str = "") -> None:
-            if "(1 of 2)" in work:
+            if "from its own labels (1 of 2)" in work:
                 signal.raise_signal(signal.SIGINT)
 
     def taught(name: str, progress: Silent) -> None:
