@@ -10,6 +10,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.evaluation.metrics import edit_distance
 from digitsmith.models.generator import Model
 from digitsmith.numbers.compose import composer
+from digitsmith.numbers.pools import NUMBERS
 from digitsmith.numbers.sources import FromDataset, Source
 from digitsmith.records.written_numbers import Reading
 from digitsmith.training.crnn import CRNN
@@ -43,14 +44,16 @@ def draw_texts(characters: str, count: int, length: int, key: tuple[int, int]) -
 
 
 def write_in_all_layouts(
-    source: Model | Source, texts: Sequence[str], wear: Preset, seed: int, start: int, height: int
+    source: Model | Source, texts: Sequence[str], wear: Preset, seed: int, turn: int, height: int
 ) -> list[Line]:
-    """Numbers `start`, `start + 1`, … of a seed, of that height in pixels: a part of them in each layout."""
+    """Numbers of a seed, of that height in pixels, others at each turn: a part of them in each layout.
+
+    Each part is the beginning of another block, as the numbers of a block are written with the same few digits.
+    """
     lines: list[Line] = []
-    for layout, part in zip(LAYOUTS, np.array_split(np.arange(len(texts)), len(LAYOUTS)), strict=True):
+    for place, (layout, part) in enumerate(zip(LAYOUTS, np.array_split(texts, len(LAYOUTS)), strict=True)):
         writes = composer(source, Style(height=height, layout=layout, wear=wear), seed)
-        own = [texts[place] for place in part]
-        written = writes.write(own, start + int(part[0])) if own else []
+        written = writes.write(part.tolist(), (turn * len(LAYOUTS) + place) * NUMBERS) if len(part) else []
         lines += [(one.image, one.text) for one in written]
     return lines
 
@@ -62,7 +65,7 @@ def write_tests(data: Dataset, characters: str, wear: Preset, height: int) -> li
     tests = []
     for place, (length, worn) in enumerate(kinds):
         texts = draw_texts(characters, TESTED, length, (_OF_TESTS, place))
-        lines = write_in_all_layouts(source, texts, worn, _OF_TESTS, place * TESTED, height)
+        lines = write_in_all_layouts(source, texts, worn, _OF_TESTS, place, height)
         tests.append(NumbersTest(length, worn, lines))
     return tests
 

@@ -175,9 +175,8 @@ class _Cells:
             if pasted is not None:
                 images = paste(pasted, texts, seed, epoch * count, self._recipe.height)
                 return list(zip(images, texts, strict=True))
-            return number_lines.write_in_all_layouts(
-                source, texts, self._protocol.wear, seed, epoch * count, self._recipe.height
-            )
+            wear, height = self._protocol.wear, self._recipe.height
+            return number_lines.write_in_all_layouts(source, texts, wear, seed, epoch, height)
 
         return lesson
 
