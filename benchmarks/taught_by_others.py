@@ -14,6 +14,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -62,11 +63,7 @@ def main() -> None:
         lines = lines_of(folder)
         right: list[list[float]] = [[] for _ in tests]
         for seed in range(arguments.seeds):
-
-            def lesson(epoch: int, lines: Sequence[Line] = lines, seed: int = seed) -> list[Line]:
-                return drawn(lines, seed, epoch)
-
-            crnn = train_crnn(lesson, DIGITS, recipe, seed, Lines(), work=folder.name)
+            crnn = train_crnn(partial(drawn, lines, seed), DIGITS, recipe, seed, Lines(), work=folder.name)
             for shares, test in zip(right, tests, strict=True):
                 shares.append(100 * reading_of(crnn, test, DIGITS).accuracy)
         print(f"\n{folder.name}: {len(lines):,} images; numbers read right, mean and standard deviation of seeds")

@@ -436,7 +436,7 @@ def test_pictures_that_are_not_of_the_hardest_images_are_left_out(learned: Learn
     tested = learned.result.tested
     assert tested is not None
     assert [one for _, one in hardest_images(tested)] == list(tested.hardest)
-    for size in ((100, 100), (62, 602), (3, 3)):  # of no cells; of more rows than there are; too small
+    for size in ((100, 100), (62, 602), (3, 3)):  # of no cells; of two rows of them; too small
         odd = png_text(np.zeros(size, np.uint8))
         shown = hardest_images(tested.model_copy(update={"picture": odd, "hardest": tested.hardest[:21]}))
         assert bool(shown) == (size == (62, 602))
