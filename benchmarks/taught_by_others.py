@@ -4,7 +4,7 @@
 
 Each folder has images of numbers of digits, and `labels.txt` with a line for each (path, space, text), as
 `text_generators.py --keep` and `digitsmith write` leave them. They are brought to the height of the study's. An epoch
-draws 4,096 of them: with fewer than 122,880, they come again, distorted in another way, where the study writes new
+draws 4,096 of them: with fewer than 196,608, they come again, distorted in another way, where the study writes new
 ones. So give each program the same `--count`. The numbers to read are the study's own, written with the test split of
 SOURCE.
 """

@@ -240,7 +240,7 @@ def numbers(
         int | None,
         typer.Option(
             min=1,
-            help="How often numbers are written anew for each CRNN. Default: 30. 4 are a first look.",
+            help="How often numbers are written anew for each CRNN. Default: 48. 4 are a first look.",
             metavar="N",
         ),
     ] = None,
@@ -258,7 +258,7 @@ def numbers(
     numbers that are written with real training digits (real), and from digits of the model that are pasted side by
     side (pasted). Sequence accuracy is the share of numbers that are read without a mistake.
 
-    Each CRNN takes about half an hour of one core. What is finished is kept: the same command goes on after Ctrl-C.
+    Each CRNN takes more than half an hour of one core. What is finished is kept: the same command goes on after Ctrl-C.
     Needs torch and OpenCV: the extras train and numbers.
     """
     out = out or Path(f"numbers-{short_name(source)}")

@@ -61,10 +61,10 @@ class CRNNRecord(Record):
     """How a CRNN was built and trained."""
 
     layers: Annotated[tuple[tuple[Count, Count], ...], Field(max_length=100)] = Field(
-        description="(width, stride) of each convolution, of 5x5 at first, of 3x3 then."
+        description="(width, stride) of each convolution, of 5x5 at first, of 3x3 then; the first by max pooling."
     )
     features: Count = Field(description="Of each step, before the recurrent layer.")
-    hidden: Count = Field(description="Units of the recurrent layer (GRU), in each direction.")
+    hidden: Count = Field(description="Units of the recurrent layer (LSTM), in each direction.")
     height: Count = Field(description="Of the images, in pixels.")
     epochs: Count = Field(description="How often numbers were written anew.")
     numbers: Count = Field(description="In an epoch; each is seen once.")

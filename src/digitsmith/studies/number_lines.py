@@ -44,28 +44,31 @@ def draw_texts(characters: str, count: int, length: int, key: tuple[int, int]) -
 
 
 def write_in_all_layouts(
-    source: Model | Source, texts: Sequence[str], wear: Preset, seed: int, turn: int, height: int
+    source: Model | Source, texts: Sequence[str], wear: Preset, seed: int, start: int, apart: int, height: int
 ) -> list[Line]:
-    """Numbers of a seed, of that height in pixels, others at each turn: a part of them in each layout.
+    """Numbers of a seed, of that height in pixels: a part of them in each layout.
 
-    Each part is the beginning of another block, as the numbers of a block are written with the same few digits.
+    The first part is number `start` and those after it; each other part begins so far from the one before it.
     """
     lines: list[Line] = []
     for place, (layout, part) in enumerate(zip(LAYOUTS, np.array_split(texts, len(LAYOUTS)), strict=True)):
         writes = composer(source, Style(height=height, layout=layout, wear=wear), seed)
-        written = writes.write(part.tolist(), (turn * len(LAYOUTS) + place) * NUMBERS) if len(part) else []
+        written = writes.write(part.tolist(), start + place * apart) if len(part) else []
         lines += [(one.image, one.text) for one in written]
     return lines
 
 
 def write_tests(data: Dataset, characters: str, wear: Preset, height: int) -> list[NumbersTest]:
-    """All tests, written with digits that had no part in any training: of each length, and of one in other wear."""
+    """All tests, written with digits that had no part in any training: of each length, and of one in other wear.
+
+    Each layout is a block of its own, so that four times as many digits are tested on.
+    """
     source = FromDataset(data, "real digits to test on")
     kinds = [(length, wear) for length in LENGTHS] + [(LENGTH, other) for other in PRESETS if other != wear]
     tests = []
     for place, (length, worn) in enumerate(kinds):
         texts = draw_texts(characters, TESTED, length, (_OF_TESTS, place))
-        lines = write_in_all_layouts(source, texts, worn, _OF_TESTS, place, height)
+        lines = write_in_all_layouts(source, texts, worn, _OF_TESTS, place * len(LAYOUTS) * NUMBERS, NUMBERS, height)
         tests.append(NumbersTest(length, worn, lines))
     return tests
 

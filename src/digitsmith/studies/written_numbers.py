@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from digitsmith.config.style import PRESETS, Preset
+from digitsmith.config.style import LAYOUTS, PRESETS, Preset
 from digitsmith.data.sheet import counts
 from digitsmith.data.sources import Source as DataSource
 from digitsmith.data.sources import read_over
@@ -63,7 +63,8 @@ def written_numbers(
         wear: of the numbers, those to test on among them: "off", "light" or "heavy".
         model: whose digits are written: a shipped model, a run folder or an ONNX file.
         seeds: how often everything is done: 0, 1, … draw the numbers to learn from and the first weights.
-        epochs: how often numbers are written anew for each CRNN. Default: 30, which takes half an hour of one core.
+        epochs: how often numbers are written anew for each CRNN. Default: 48, which takes more than half an hour of one
+            core.
         read: how the files of the source are read.
         progress: True shows it, False is silent; or a listener.
 
@@ -176,7 +177,8 @@ class _Cells:
                 images = paste(pasted, texts, seed, epoch * count, self._recipe.height)
                 return list(zip(images, texts, strict=True))
             wear, height = self._protocol.wear, self._recipe.height
-            return number_lines.write_in_all_layouts(source, texts, wear, seed, epoch, height)
+            apart = count // len(LAYOUTS)
+            return number_lines.write_in_all_layouts(source, texts, wear, seed, epoch * count, apart, height)
 
         return lesson
 

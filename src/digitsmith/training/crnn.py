@@ -13,7 +13,9 @@ STEPS = 2
 class CRNN(nn.Module):
     """Convolutions with batch norm and ReLU, one more that sees whole columns, a recurrent layer and a linear one.
 
-    The column's convolution gives `STEPS` vectors for each column, side by side (Shi et al. 2016, arXiv:1609.05158).
+    The first convolution shrinks by max pooling, as strokes may be a pixel wide; the others by their stride. The
+    column's convolution gives `STEPS` vectors for each column, side by side (Shi et al. 2016, arXiv:1609.05158). The
+    recurrent layer is an LSTM, which takes half the time of a GRU on CPUs.
 
     Args:
         layers: (width, stride) of each convolution, of 5x5 at first and of 3x3 then; strides are `SHRINKS` together.
@@ -30,14 +32,15 @@ class CRNN(nn.Module):
         blocks: list[nn.Module] = []
         inputs, kernel = 1, 5
         for width, stride in layers:
-            convolution = nn.Conv2d(inputs, width, kernel, stride=stride, padding=kernel // 2, bias=False)
-            blocks += [convolution, nn.BatchNorm2d(width), nn.ReLU()]
+            convolution = nn.Conv2d(inputs, width, kernel, 1 if not blocks else stride, kernel // 2, bias=False)
+            pooling = [] if blocks else [nn.MaxPool2d(stride)]
+            blocks += [convolution, *pooling, nn.BatchNorm2d(width), nn.ReLU()]
             inputs, kernel = width, 3
         self.convolutions = nn.Sequential(*blocks)
         self.features = features
         self.columns = nn.Conv2d(inputs, features * STEPS, (height // SHRINKS, 3), padding=(0, 1), bias=False)
         self.norm = nn.BatchNorm1d(features)
-        self.recurrent = nn.GRU(features, hidden, bidirectional=True)
+        self.recurrent = nn.LSTM(features, hidden, bidirectional=True)
         self.head = nn.Linear(2 * hidden, classes + 1)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ class TranscriptionRecipe:
     features: int = 128
     hidden: int = 64
     height: int = 32
-    epochs: int = 30
+    epochs: int = 48
     numbers: int = 4096
     batch_size: int = 16
     flat_steps: int = 120
