@@ -21,6 +21,7 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.records.run import Run
 from digitsmith.training.setup import settle
+from taking_up import finish
 from training import digitsmith_steps, seconds_per_step
 
 PRESETS = ("gan", "cgan", "residual")
@@ -38,17 +39,6 @@ def milliseconds_a_step(preset: str, data: Dataset, device: torch.device) -> flo
     return 1000 * statistics.median(seconds_per_step(lambda: next(steps), 16, device) for _ in range(5))
 
 
-def trained(preset: str, asked: argparse.Namespace) -> Run:
-    """A run of the preset, gone on with if there is one."""
-    run = Run(asked.out / preset)
-    if not run.checkpoint.exists():
-        changes = {"seed": asked.seed} | ({"epochs": asked.epochs} if asked.epochs else {})
-        return digitsmith.train(preset, asked.data, run.folder, changes=changes, device=asked.device).run
-    if run.read_record().state != "finished":
-        digitsmith.train(out=run.folder, resume=True, device=asked.device)
-    return run
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda")
@@ -63,8 +53,10 @@ def main() -> None:
         name = torch.cuda.get_device_name(device)
         subprocess.run([sys.executable, "-m", "pytest", _TESTS], check=True)
     data, rows = load_dataset(asked.data, "train"), []
+    changes = {"seed": asked.seed} | ({"epochs": asked.epochs} if asked.epochs else {})
     for preset in PRESETS:
-        step, run = milliseconds_a_step(preset, data, device), trained(preset, asked)
+        step, run = milliseconds_a_step(preset, data, device), Run(asked.out / preset)
+        finish(run, preset, asked.data, changes=changes, device=asked.device)
         config, seconds = run.read_config(), run.read_record().seconds
         rate = statistics.median(line.images_per_second for line in run.read_metrics())
         measured = digitsmith.evaluate(run.folder, seed=asked.seed)

@@ -5,11 +5,11 @@
 The layers stay those of the source works. What they leave to others to try is tried: dropout, batch size, learning
 rates, the discriminator's optimizer; and an averaged generator (`ema`), rates that fall (`final_lr`), distortion before
 the discriminator (`augment`). Each setting is trained on 50,000 of MNIST's training images, and its digits are measured
-against the other 10,000, which no training sees. The test split has no part in it. Where `--epochs` is given, all are
-trained for so long, to tell settings from one another; a setting with epochs of its own keeps them.
+against the other 10,000, which no training sees. The test split has no part in it. With `--epochs`, all are trained for
+so long.
 
-Finished trainings in FOLDER are not done again, and one that was stopped goes on, so the same command shows the table
-of all. `--share 1/2` does every second one of those that are missing, for two processes side by side.
+Finished trainings in FOLDER are not done again, and one that was stopped goes on. `--share 1/2` and `--share 2/2` do
+every second one each, for two processes side by side; the command without it then shows the table of all.
 """
 
 import argparse
@@ -23,35 +23,37 @@ import digitsmith
 from digitsmith.data.sources import load_dataset
 from digitsmith.records.results import load_result
 from digitsmith.records.run import Run
+from taking_up import finish
+
+_AVERAGED = {"ema": 0.999}
+_STEADY = _AVERAGED | {"generator.dropout": 0.0}
 
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "gan": {
         "as it is": {},
-        "averaged": {"ema": 0.999},
-        "generator without dropout": {"ema": 0.999, "generator.dropout": 0.0},
-        "more dropout in the discriminator": {"ema": 0.999, "generator.dropout": 0.0, "discriminator.dropout": 0.5},
-        "batches of 128": {"ema": 0.999, "generator.dropout": 0.0, "batch_size": 128},
-        "slower discriminator": {"ema": 0.999, "generator.dropout": 0.0, "discriminator.lr": 1e-4},
-        "slower generator": {"ema": 0.999, "generator.dropout": 0.0, "generator.lr": 1e-4},
-        "discriminator by SGD": {
-            "ema": 0.999, "generator.dropout": 0.0, "discriminator.name": "sgd", "discriminator.lr": 0.02,
-        },
-        "discriminator by RMSprop": {"ema": 0.999, "generator.dropout": 0.0, "discriminator.name": "rmsprop"},
-        "no label smoothing": {"ema": 0.999, "generator.dropout": 0.0, "label_smoothing": 0.0},
-        "rates that fall": {"ema": 0.999, "generator.dropout": 0.0, "final_lr": 0.01},
-        "distorted": {"ema": 0.999, "generator.dropout": 0.0, "augment": 0.3},
+        "averaged": _AVERAGED,
+        "generator without dropout": _STEADY,
+        "more dropout in the discriminator": _STEADY | {"discriminator.dropout": 0.5},
+        "batches of 128": _STEADY | {"batch_size": 128},
+        "slower discriminator": _STEADY | {"discriminator.lr": 1e-4},
+        "slower generator": _STEADY | {"generator.lr": 1e-4},
+        "discriminator by SGD": _STEADY | {"discriminator.name": "sgd", "discriminator.lr": 0.02},
+        "discriminator by RMSprop": _STEADY | {"discriminator.name": "rmsprop"},
+        "no label smoothing": _STEADY | {"label_smoothing": 0.0},
+        "rates that fall": _STEADY | {"final_lr": 0.01},
+        "distorted": _STEADY | {"augment": 0.3},
     },
     "cgan": {
         "as it is": {},
-        "averaged": {"ema": 0.999},
-        "more dropout": {"ema": 0.999, "discriminator.dropout": 0.5},
-        "batches of 64": {"ema": 0.999, "batch_size": 64},
-        "slower discriminator": {"ema": 0.999, "discriminator.lr": 1e-4},
-        "slower generator": {"ema": 0.999, "generator.lr": 1e-4},
-        "rates that fall": {"ema": 0.999, "final_lr": 0.01},
-        "distorted": {"ema": 0.999, "augment": 0.3},
+        "averaged": _AVERAGED,
+        "more dropout": _AVERAGED | {"discriminator.dropout": 0.5},
+        "batches of 64": _AVERAGED | {"batch_size": 64},
+        "slower discriminator": _AVERAGED | {"discriminator.lr": 1e-4},
+        "slower generator": _AVERAGED | {"generator.lr": 1e-4},
+        "rates that fall": _AVERAGED | {"final_lr": 0.01},
+        "distorted": _AVERAGED | {"augment": 0.3},
     },
-}  # fmt: skip
+}
 """What is changed of the presets, by a name."""
 
 MEASURES = ("recognisable", "agreement", "frechet_ratio", "two_sample", "recall", "imbalance")
@@ -73,10 +75,7 @@ def measure(run: Run, preset: str, changes: dict[str, Any], data: Path) -> dict[
     """What a training makes, which is done or gone on with if it has to be."""
     result = run.folder / "evaluation.json"
     if not result.exists():
-        if not run.checkpoint.exists():
-            digitsmith.train(preset, str(data), run.folder, changes=changes)
-        elif run.read_record().state != "finished":
-            digitsmith.train(out=run.folder, resume=True)
+        finish(run, preset, str(data), changes=changes)
         digitsmith.evaluate(run.folder, str(data)).save(result)
     return {measure.key: measure.value for measure in load_result(result).measures}
 

@@ -1,6 +1,5 @@
 """What is trained on a GPU, wherever there is one: it is stopped and resumed, and computes what a CPU computes."""
 
-import dataclasses
 import signal
 from pathlib import Path
 
@@ -13,12 +12,13 @@ from conftest import micro
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.images.pixels import to_planes, to_unit
 from digitsmith.progress import Silent
-from digitsmith.training import checkpoint, mixing
+from digitsmith.training import checkpoint
 from digitsmith.training.adversarial import AdversarialRecipe, train_network
 from digitsmith.training.classifier import classify
 from digitsmith.training.transcription import train_crnn, transcribe
 from test_classifiers import small
-from test_written_numbers import TINY, lessons
+from test_learn import SMALL, set_recipe
+from test_written_numbers import LEARNS, lessons
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -58,7 +58,7 @@ def test_networks_compute_what_they_compute_on_a_cpu(few: Path, preset: str) -> 
     for device in (GPU, torch.device("cpu")):
         state = checkpoint.load(run.checkpoint, config, run.read_record().data, device)
         real = to_unit(torch.tensor(to_planes(data.images[:64]), device=device).float())
-        z = torch.linspace(-1, 1, 64 * config.networks.z_dim, device=device).view(64, -1)
+        z = torch.linspace(-1, 1, 64 * config.networks.z_dim).view(64, -1).to(device)
         label = torch.tensor(data.labels[:64], device=device) if config.networks.conditional else None
         with torch.no_grad():
             made.append(state.generator.network.eval()(z, label).cpu())
@@ -67,10 +67,8 @@ def test_networks_compute_what_they_compute_on_a_cpu(few: Path, preset: str) -> 
     assert judged[0] == pytest.approx(judged[1], abs=0.02 * float(judged[1].abs().max()))
 
 
-def test_a_reader_learns(monkeypatch: pytest.MonkeyPatch, digits: Dataset) -> None:
-    small = dataclasses.replace(mixing.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=4, lr=1e-2)
-    monkeypatch.setattr(mixing, "RECIPE", small)
-    monkeypatch.setattr(mixing, "IMAGES", 4000)
+def test_a_reader_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_recipe(monkeypatch, SMALL, 4000)
     learned = digitsmith.learn("digits", "reader", progress=False)
     assert learned.reader.record.training.device == "cuda"
     test = digitsmith.load_dataset("digits", "test")
@@ -78,11 +76,8 @@ def test_a_reader_learns(monkeypatch: pytest.MonkeyPatch, digits: Dataset) -> No
 
 
 def test_a_crnn_learns(digits: Dataset) -> None:
-    recipe = dataclasses.replace(
-        TINY, layers=((16, 4),), features=16, hidden=8, epochs=8, numbers=256, flat_steps=60, lr=1e-2, distorted=0.0
-    )
-    learned, others = lessons(digits, recipe.numbers, 0), lessons(digits, 100, 1)
-    found = transcribe(train_crnn(lambda _: learned, "01", recipe, 0, Silent()), [image for image, _ in others], "01")
+    learned, others = lessons(digits, LEARNS.numbers, 0), lessons(digits, 100, 1)
+    found = transcribe(train_crnn(lambda _: learned, "01", LEARNS, 0, Silent()), [image for image, _ in others], "01")
     assert np.mean([text == right for text, (_, right) in zip(found, others, strict=True)]) > 0.8
 
 

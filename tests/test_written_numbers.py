@@ -26,6 +26,11 @@ TINY = replace(
     TranscriptionRecipe(), layers=((4, 4),), features=4, hidden=4, height=16, epochs=1, numbers=16, batch_size=8
 )
 
+LEARNS = replace(
+    TINY, layers=((16, 4),), features=16, hidden=8, epochs=8, numbers=256, flat_steps=60, lr=1e-2, distorted=0.0
+)
+"""Learns to read two classes in seconds."""
+
 
 @pytest.fixture
 def source(digits: Dataset) -> str:
@@ -136,12 +141,9 @@ def lessons(digits: Dataset, count: int, seed: int) -> list[Line]:
 
 
 def test_a_crnn_learns_to_read_and_depends_on_the_seed_alone(digits: Dataset) -> None:
-    recipe = replace(
-        TINY, layers=((16, 4),), features=16, hidden=8, epochs=8, numbers=256, flat_steps=60, lr=1e-2, distorted=0.0
-    )
-    learned = lessons(digits, recipe.numbers, 0)
+    learned = lessons(digits, LEARNS.numbers, 0)
     told = Told()
-    crnn = train_crnn(lambda _: learned, "01", recipe, 0, told)
+    crnn = train_crnn(lambda _: learned, "01", LEARNS, 0, told)
     assert told.updates[-1] == ("training a CRNN", 8, 8)
     others = lessons(digits, 100, 1)
     found = transcribe(crnn, [image for image, _ in others], "01")

@@ -32,8 +32,9 @@ class CRNN(nn.Module):
         blocks: list[nn.Module] = []
         inputs, kernel = 1, 5
         for width, stride in layers:
-            convolution = nn.Conv2d(inputs, width, kernel, 1 if not blocks else stride, kernel // 2, bias=False)
             pooling = [] if blocks else [nn.MaxPool2d(stride)]
+            own = 1 if pooling else stride
+            convolution = nn.Conv2d(inputs, width, kernel, stride=own, padding=kernel // 2, bias=False)
             blocks += [convolution, *pooling, nn.BatchNorm2d(width), nn.ReLU()]
             inputs, kernel = width, 3
         self.convolutions = nn.Sequential(*blocks)
