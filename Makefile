@@ -8,7 +8,7 @@ BIN := .venv/bin
 # time.
 SMALL := --set 'generator.widths=[64,32]' --set 'discriminator.widths=[32,64,64]'
 
-.PHONY: quickstart test check remote cluster docs format bench build numbers model digitnet autoencoder reader detector vendor people clean
+.PHONY: quickstart test test-all check remote cluster docs format bench build numbers model digitnet autoencoder reader detector vendor people clean
 
 quickstart: .venv/.train
 	rm -rf quickstart
@@ -30,8 +30,15 @@ quickstart: .venv/.train
 # A file of tests is run by one process, which makes what they share once; files in their order, as the last ones are short.
 # The slowest are told at the end.
 # Whatever this machine says, compiled modules are kept: the tests start many processes.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
+TESTS := --doctest-modules tests src README.md --doctest-glob='README.md'
+
 test: .venv/.dev
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25 --doctest-modules tests src README.md --doctest-glob='README.md'
+	$(PYTEST) $(TESTS)
+
+# With those of six seconds and more: twice as long.
+test-all: .venv/.dev
+	$(PYTEST) -m 'not cluster and not remote' $(TESTS)
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .
@@ -40,7 +47,7 @@ check: .venv/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python tools/vendor.py --check
 	$(MAKE) docs
-	$(MAKE) test
+	$(MAKE) test-all
 	$(BIN)/python tools/kills.py 10
 	$(BIN)/python tools/rank_kills.py 1
 

@@ -106,6 +106,7 @@ def spoilt(tensor: Tensor) -> list[Tensor | None]:
     return [torch.zeros(3, 5, dtype=tensor.dtype), short, *others]
 
 
+@pytest.mark.slow
 def test_every_tensor_must_be_what_the_config_says(tmp_path: Path, preset: str) -> None:
     config, path = config_of(preset), tmp_path / "state"
     checkpoint.save(path, a_state(config))
@@ -303,6 +304,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(name=st.sampled_from(list(CONFIGS)), data=st.data())
 def test_any_checkpoint_trains_on_or_is_refused(

@@ -99,6 +99,7 @@ def evaluated(evaluation: digitsmith.Evaluation, monkeypatch: pytest.MonkeyPatch
 # What it takes.
 
 
+@pytest.mark.slow
 def test_the_light_install_is_enough() -> None:
     commands = [
         ["--help"], ["--version"], ["train", "--help"], ["models"], ["data"], ["generate", "made", "--count", "300"],
@@ -188,6 +189,7 @@ def test_all_that_python_offers_can_be_listed() -> None:
 # The commands.
 
 
+@pytest.mark.slow
 def test_the_tour_of_train_and_generate(run: Runner) -> None:
     done = run("train", "cgan", "--out", "runs/first", "--seed", "3", *TINY)
     assert done.code == 0, done.stderr

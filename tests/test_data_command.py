@@ -190,6 +190,7 @@ def test_a_file_or_a_name_is_shown_too(digits: Dataset, show: Show) -> None:
     assert "\n3 131 " in said
 
 
+@pytest.mark.slow
 def test_the_printed_command_trains(digits: Dataset, show: Show, run, micro_residual: Run) -> None:
     words = command_in(show(scans(digits)))
     words[words.index("mnist")] = str(micro_residual.folder)
@@ -202,6 +203,7 @@ def test_the_printed_command_trains(digits: Dataset, show: Show, run, micro_resi
     assert digitsmith.load(trained.folder).sample([7]).shape == (1, 28, 28)
 
 
+@pytest.mark.slow
 def test_options_of_reading_keep_the_frame_of_the_pair(digits: Dataset, run) -> None:
     code, _, err = run(
         "train",

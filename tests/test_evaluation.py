@@ -95,6 +95,7 @@ def verdicts(result: Evaluation) -> dict[str, str]:
     return {measure.key: measure.verdict for measure in result.measures}
 
 
+@pytest.mark.slow
 @needs_mnist
 def test_unseen_real_digits_are_as_good_as_real_ones(mnist: RealImages, test_split: Dataset) -> None:
     result = judge(test_split, mnist)
@@ -108,6 +109,7 @@ def test_unseen_real_digits_are_as_good_as_real_ones(mnist: RealImages, test_spl
         assert measure.value == pytest.approx(measure.real, abs=0.02)
 
 
+@pytest.mark.slow
 @needs_mnist
 def test_training_images_that_come_back_are_called_copies(mnist: RealImages) -> None:
     train = digitsmith.load_dataset("mnist:train").take(slice(N))
@@ -137,6 +139,7 @@ def _one_image(data: Dataset) -> Dataset:
     return data.take(np.zeros(len(data), int))
 
 
+@pytest.mark.slow
 @needs_mnist
 @pytest.mark.parametrize(
     ("spoil", "fails", "holds"),
@@ -168,6 +171,7 @@ def test_noise_that_the_digit_net_is_sure_of_is_not_passed_off_as_digits(judged:
     assert any("do not trust" in note for note in result.notes)
 
 
+@pytest.mark.slow
 @needs_mnist
 def test_collapses_are_called_by_name(judged: Judged, mnist_unseen: RealImages, test_split: Dataset) -> None:
     assert test_split.labels is not None
@@ -279,6 +283,7 @@ def test_a_run_is_compared_with_what_it_was_trained_on(micro_run: Run, micro_gan
     assert "labels" in unconditional.skipped["agreement"]
 
 
+@pytest.mark.slow
 def test_made_digits_are_compared_with_what_their_maker_was_trained_on(micro_run: Run, digits: Dataset) -> None:
     for format in FORMATS:
         folder = digitsmith.generate(format, 129, model=micro_run.folder, format=format)
@@ -414,6 +419,7 @@ def test_references_that_nothing_can_be_measured_beside_are_refused(digits: Data
         judge(Dataset(digits.images[:300]), predict_real(parts, Silent()), 300)
 
 
+@pytest.mark.slow
 def test_images_of_some_digits_are_compared_with_those_digits() -> None:
     labels = np.arange(300) % 5
     low = Dataset(digitsmith.load().sample(labels), labels, DIGITS)

@@ -85,6 +85,7 @@ def test_half_the_size_makes_almost_the_same_digits(micro_run: Run) -> None:
     assert np.abs(full - rounded).max() <= 3  # grey levels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conditional", [True, False])
 def test_the_exported_file_makes_the_averaged_generators_images(
     micro_residual: Run, few: Path, conditional: bool

@@ -79,6 +79,7 @@ class Listener(Silent):
         self.notes.append(text)
 
 
+@pytest.mark.slow
 def test_no_label_but_the_drawn_ones_has_any_effect(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("digitsmith.training.setup.most_styles", lambda _: 2)
     monkeypatch.setattr("digitsmith.training.styles.most_styles", lambda _: 2)

@@ -68,6 +68,7 @@ def require_harmless(shown: str) -> None:
     assert own.isprintable(), [c for c in own if not c.isprintable()]
 
 
+@pytest.mark.slow
 def test_no_command_passes_escapes_of_names_on_to_a_terminal(micro_run: Run, few: Path) -> None:
     shutil.copytree(micro_run.folder, EVIL)
     shutil.copytree(few, f"data-{EVIL}")
@@ -175,6 +176,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_a_training_outlives_its_terminal(few: Path) -> None:
     master, slave = pty.openpty()
     small = ["--set", "generator.widths=[8]", "--set", "discriminator.widths=[8]", "--epochs", "60"]
@@ -200,6 +202,7 @@ digitsmith generate closed --count 3 >&- 2>&- <&-; echo "$?"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, as Linux has")
 def test_full_and_closed_streams_end_in_a_line_or_quietly(micro_run: Run) -> None:
     shutil.copytree(micro_run.folder, "run")
@@ -268,6 +271,7 @@ def test_the_runtime_leaves_no_trace_of_its_own(first: str, tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_runtime_looks_nothing_up(tmp_path: Path) -> None:
     """It would ten seconds after its import."""
     trace = ["strace", "-f", "-qq", "-e", "trace=socket,connect,sendto,sendmsg", "-o", "calls"]

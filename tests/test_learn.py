@@ -176,6 +176,7 @@ def test_only_drawn_labels_are_looked_at(few: Path) -> None:
     assert (first.read(test).probabilities == second.read(test).probabilities).all()
 
 
+@pytest.mark.slow
 def test_unlabelled_images_of_another_source_are_used(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     set_recipe(monkeypatch, SMALL, 1280)
     monkeypatch.setattr(mixing, "TRUSTED", 0.2)  # of trainings of seconds

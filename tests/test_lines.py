@@ -13,6 +13,7 @@ from digitsmith.data.reading import Reading
 from digitsmith.records.base import ReadOptions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("side", "width", "margin"), [(28, 1, 0), (40, 2, 1), (64, 3, 2), (100, 3, 0)])
 def test_digits_in_cells_are_read(kind: str, side: int, width: int, margin: int) -> None:

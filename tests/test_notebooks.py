@@ -46,6 +46,7 @@ def test_there_are_examples() -> None:
     assert [path.stem for path in EXAMPLES] == ["does_it_help", "make_and_look", "your_own_digits"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs_and_is_stored_without_output(path: Path, tmp_path: Path) -> None:
     nbformat = pytest.importorskip("nbformat", reason="the extra dev runs it")

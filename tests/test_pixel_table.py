@@ -152,6 +152,7 @@ def test_names_of_labels_that_others_have_as_well(tmp_path, name) -> None:
     assert_all(read(table(tmp_path / "a.csv", LABELS, IMAGES, names=[name, *NAMES]))[0])
 
 
+@pytest.mark.slow
 def test_large_images_whose_rows_are_long(tmp_path) -> None:
     large = np.random.default_rng(0).integers(0, 256, (4, 128, 128), dtype=np.uint8)
     data, _ = read(table(tmp_path / "a.csv", large, range(4), names=[*(f"pixel{i}" for i in range(128**2)), "label"]))

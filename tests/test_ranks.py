@@ -73,6 +73,7 @@ def leave_steps() -> None:
         torch.save([steps(ranks, *each) for each in WITHOUT_STATISTICS.values()], f"steps-{ranks.rank}")
 
 
+@pytest.mark.slow
 def test_steps_of_two_ranks_are_those_of_one(tmp_path: Path) -> None:
     """Losses, gradients, and random numbers: dropout, distortions, penalty and all."""
     launched = Launched(tmp_path, leave_steps)
@@ -108,6 +109,7 @@ def train(preset: str, out: str) -> list[str]:
     return ["train", preset, "--data", "few", "--out", out, *(f"--set={change}" for change in changes)]
 
 
+@pytest.mark.slow
 def test_when_a_rank_is_killed_all_end_and_they_go_on_to_the_same_weights(few: Path, tmp_path: Path) -> None:
     (tmp_path / "few").symlink_to(few)
     whole = Launched(tmp_path, command, train("cgan", "whole"))
@@ -165,6 +167,7 @@ def test_a_learning_of_ranks_goes_on_to_the_same_weights_after_ctrl_c(few: Path,
         assert whole.read_bytes() == cut.read_bytes()
 
 
+@pytest.mark.slow
 def test_ranks_learn_to_read_together(few: Path, tmp_path: Path) -> None:
     launched = Launched(
         tmp_path, command, ["learn", "reader", "--data", str(few), "--per-class", "4", "--generated", "none"]

@@ -362,6 +362,7 @@ def cli(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_command_says_where_the_page_is_and_what_is_next(run: Run) -> None:
     done = cli("report", str(run.folder))
     assert done.returncode == 0, done.stderr
@@ -404,6 +405,7 @@ def browser() -> Iterator[Any]:
         yield one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 900)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_shows_all_of_it(browser: Any, run: Run, width: int, height: int, scheme: str) -> None:

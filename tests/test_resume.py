@@ -37,6 +37,7 @@ def wait(process: BaseProcess, until: Path) -> None:
         time.sleep(0.0005)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("weights_only")
 @pytest.mark.parametrize("preset", ["gan", "cgan", "residual"])
 def test_a_run_killed_at_random_ends_with_the_same_weights_and_metrics(tmp_path: Path, few: Path, preset: str) -> None:

@@ -37,6 +37,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup, "_STEPS", {True: 3, False: 3})
 
 
+@pytest.mark.slow
 def test_digits_of_the_box_help_with_one_example_of_each_class() -> None:
     result = digitsmith.scarce("digits", "study", per_class=[0, 1], seeds=2, arms=["box"], progress=False)
     assert result.complete
@@ -53,6 +54,7 @@ def test_digits_of_the_box_help_with_one_example_of_each_class() -> None:
     assert load_result(Path("study/scarce.json")) == result
 
 
+@pytest.mark.slow
 def test_digits_of_other_classes_are_not_mixed_in(digits: Dataset) -> None:
     assert digits.labels is not None
     for split in ("train", "test"):  # every digit is called by another's name
@@ -66,6 +68,7 @@ def test_digits_of_other_classes_are_not_mixed_in(digits: Dataset) -> None:
     assert all(cell.generated == 0 for cell in of_arm["box"])
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_with_what_is_finished(
     digits: Dataset, micro_residual: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +142,7 @@ def test_images_without_labels_are_arms_of_their_own(few: Path, monkeypatch: pyt
     assert "unlabelled" in digitsmith.write_report("study").read_text()
 
 
+@pytest.mark.slow
 def test_an_arm_that_is_done_in_another_way_begins_anew(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixing, "IMAGES", 320)
     options = {"per_class": [2], "seeds": 2, "arms": ["unlabelled"], "progress": False}

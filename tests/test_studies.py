@@ -33,6 +33,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studies, "_LEAST_STEPS", 100)
 
 
+@pytest.mark.slow
 def test_real_images_that_pass_for_generated_ones_are_as_useful(digits: Dataset) -> None:
     result = studies.tstr(digits, "digits", count=1000, seeds=2)
     real, generated, filtered, reverse = result.arms
@@ -50,6 +51,7 @@ def test_real_images_that_pass_for_generated_ones_are_as_useful(digits: Dataset)
     assert generated.difference_error == pytest.approx(np.std(np.subtract(generated.accuracies, real.accuracies)) / 1)
 
 
+@pytest.mark.slow
 def test_wrong_labels_are_of_little_use_and_filtering_mends_it(digits: Dataset) -> None:
     assert digits.labels is not None
     labels = np.where(np.arange(len(digits)) % 2 == 0, digits.labels, (digits.labels + 1) % 10)
@@ -122,6 +124,7 @@ def test_what_has_no_labels_is_refused(micro_gan: Run, digits: Dataset) -> None:
         studies.tstr(Dataset(digits.images[:4], np.array([0, 1, 0, 1]), ("a", "b")), "digits")
 
 
+@pytest.mark.slow
 def test_a_classifier_learns_and_repeats_and_keeps_its_best_epoch(digits: Dataset) -> None:
     recipe = Recipe(layers=LAYERS, epochs=12, lr=1e-2)
     validation = digitsmith.load_dataset("digits", "test")
@@ -139,6 +142,7 @@ def test_a_classifier_learns_and_repeats_and_keeps_its_best_epoch(digits: Datase
     assert max(accuracies) > 0.8
 
 
+@pytest.mark.slow
 def test_digits_that_are_never_recognised_are_studied_without_the_filter(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

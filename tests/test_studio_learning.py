@@ -75,6 +75,7 @@ def kill_trainings(of: Running) -> None:
         os.kill(process, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes as Linux tells them")
 def test_a_training_is_started_watched_stopped_resumed_and_killed(page: Any, tmp_path: Path) -> None:
     with running(folder=tmp_path) as one:
@@ -116,6 +117,7 @@ def test_a_training_is_started_watched_stopped_resumed_and_killed(page: Any, tmp
         assert run.read_record().state == "interrupted"
 
 
+@pytest.mark.slow
 def test_a_recorded_run_is_slid_through_beside_another(page: Any, served: Running, place: Path, tmp_path: Path) -> None:
     shutil.copytree(place / "runs" / "gan", place / "runs" / "passing")
     asked: list[str] = []
@@ -161,6 +163,7 @@ def test_a_recorded_run_is_slid_through_beside_another(page: Any, served: Runnin
     page.get_by_text("This run is not there any more").wait_for()
 
 
+@pytest.mark.slow
 def test_a_run_is_judged_and_compared(page: Any, served: Running, place: Path) -> None:
     page.goto(f"{served.address}judge.html")
     report = page.frame_locator("#report")
@@ -217,6 +220,7 @@ def test_an_exported_site_shows_recorded_runs_below_any_path(page: Any, place: P
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_pages_with_runs_fit_and_are_accessible(browser: Any, served: Running) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
     for width, scheme in ((360, "dark"), (1280, "light")):

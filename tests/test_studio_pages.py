@@ -79,6 +79,7 @@ def levels_apart(one: Any, other: Any) -> int:
     return int(np.abs(one.astype(int) - other.astype(int)).max())
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_what_the_command_line_makes(page: Any, served: Running, tmp_path: Path) -> None:
     page.goto(served.address)
     made(page, 100)
@@ -115,6 +116,7 @@ def test_what_is_saved_is_what_the_command_line_makes(page: Any, served: Running
     np.testing.assert_array_equal(tiles, images)
 
 
+@pytest.mark.slow
 def test_styles_strokes_and_other_models(page: Any, served: Running, tmp_path: Path) -> None:
     page.goto(served.address)
     made(page, 100)
@@ -147,6 +149,7 @@ def test_styles_strokes_and_other_models(page: Any, served: Running, tmp_path: P
     assert levels_apart(images, digitsmith.load(Path(name)).sample(count=20)) <= 1
 
 
+@pytest.mark.slow
 def test_files_that_are_no_models_leave_all_as_it_was(page: Any, served: Running, tmp_path: Path) -> None:
     page.goto(served.address)
     made(page, 100)
@@ -182,6 +185,7 @@ def test_files_that_are_no_models_leave_all_as_it_was(page: Any, served: Running
     page.get_by_text("The model has no 1.").wait_for()
 
 
+@pytest.mark.slow
 def test_from_one_digit_to_another_and_a_written_number(page: Any, served: Running) -> None:
     page.goto(served.address)
     made(page, 100)
@@ -208,6 +212,7 @@ def test_from_one_digit_to_another_and_a_written_number(page: Any, served: Runni
     assert 4 <= np.count_nonzero(np.diff(columns.astype(int)) == 1) <= 8  # strokes with gaps between them
 
 
+@pytest.mark.slow
 def test_a_drawing_is_read_and_compared(page: Any, served: Running) -> None:
     page.goto(f"{served.address}play.html")
     page.get_by_text("Draw a digit.").wait_for()
@@ -243,6 +248,7 @@ def test_a_drawing_is_read_and_compared(page: Any, served: Running) -> None:
     page.get_by_text("Choose 5 digits").wait_for()
 
 
+@pytest.mark.slow
 def test_an_exported_site_works_below_any_path(page: Any, tmp_path: Path) -> None:
     export_site(studio(), tmp_path / "web/below/this path")
 
@@ -263,6 +269,7 @@ def test_an_exported_site_works_below_any_path(page: Any, tmp_path: Path) -> Non
         server.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["index.html", "play.html", "learn.html", "judge.html"])
 @pytest.mark.parametrize(("width", "height", "scheme"), [(360, 740, "dark"), (1280, 900, "light")])
 def test_pages_fit_and_are_accessible(

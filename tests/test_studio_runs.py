@@ -233,6 +233,7 @@ def test_requests_name_keys_and_other_sites_start_nothing(shelf: Shelf) -> None:
         assert ask(one.port, f"/report.html?run={missing}")[0] == 404
 
 
+@pytest.mark.slow
 def test_a_training_that_cannot_save_when_it_is_stopped_says_so(shelf: Shelf) -> None:
     wish = Wish.model_validate({"preset": "gan", "data": "digits", "name": "full"})
     key = workshop.train(shelf, wish).key
@@ -246,6 +247,7 @@ def test_a_training_that_cannot_save_when_it_is_stopped_says_so(shelf: Shelf) ->
     assert "cannot write" in job.record().problem
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_in_the_trainings_own_words(tmp_path: Path) -> None:
     with running(folder=tmp_path, largest_file=4096) as one:
         wish = {"preset": "cgan", "data": "digits", "name": "new", "changes": {"optimizer.epochs": 1}}

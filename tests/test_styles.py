@@ -93,6 +93,7 @@ def test_styles_are_drawn_in_their_proportions_from_the_last_number(kinds: Datas
     assert asked[0][label == 0][order].diff().ge(0).all()
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_noise_is_the_generators(styled_run: Run) -> None:
     session = digitsmith.load(styled_run.folder).session
     z = np.repeat(noise(0, 0, 1, 8, "normal"), 3, axis=0)

@@ -89,6 +89,7 @@ def test_the_card_is_written_from_the_record(of_mnist: ShippedRecord, monkeypatc
         assert (ROOT / f"docs/images/model-{name}.png").exists()
 
 
+@pytest.mark.slow
 def test_what_the_record_says_was_measured_can_be_measured(
     of_mnist: ShippedRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
