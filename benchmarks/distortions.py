@@ -15,9 +15,9 @@ import numpy as np
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.progress import Silent
-from digitsmith.training.classifier import Recipe, classify
-from digitsmith.training.mixing import RECIPE, draw_examples, one_epoch
-from digitsmith.training.teaching import train_classifier
+from digitsmith.training.readers.classifier import Recipe, classify
+from digitsmith.training.readers.mixing import RECIPE, draw_examples, one_epoch
+from digitsmith.training.readers.teaching import train_classifier
 
 TESTED = 5000
 _SMALL = replace(RECIPE, rotation=12.0, scale=0.12, shear=0.15, elastic=0.0, thickness=0.0)

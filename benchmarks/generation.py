@@ -55,9 +55,9 @@ def with_torch(model_name: str, count: int, folder: Path) -> None:
     import torch
 
     from digitsmith.config.schema import TrainConfig
-    from digitsmith.training.learner import bfloat16_is_fast
+    from digitsmith.training.device import bfloat16_is_fast
+    from digitsmith.training.gans.styles import StyledGenerator
     from digitsmith.training.networks import new_networks
-    from digitsmith.training.styles import StyledGenerator
 
     model = load(model_name)
     record, classes = model.record, model.record.classes

@@ -20,7 +20,7 @@ from digitsmith.config.loading import load_config
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.records.run import Run
-from digitsmith.training.setup import settle
+from digitsmith.training.gans.setup import settle
 from taking_up import finish
 from training import digitsmith_steps, seconds_per_step
 

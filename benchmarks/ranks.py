@@ -31,8 +31,8 @@ def serve(pipe: Connection, threads: int, preset: str, batch: int, torchrun: dic
 
     from digitsmith.config.loading import load_config
     from digitsmith.data.sources import load_dataset
+    from digitsmith.training.gans.setup import settle
     from digitsmith.training.ranks import Group
-    from digitsmith.training.setup import settle
     from digitsmith.training.torchrun import joined
     from training import digitsmith_steps
 

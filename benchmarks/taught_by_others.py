@@ -24,7 +24,7 @@ import digitsmith
 from digitsmith.progress import Lines
 from digitsmith.studies.number_lines import reading_of, write_tests
 from digitsmith.studies.written_numbers import RECIPE
-from digitsmith.training.transcription import Line, train_crnn
+from digitsmith.training.readers.transcription import Line, train_crnn
 
 DIGITS = "0123456789"
 

@@ -19,7 +19,7 @@ import digitsmith
 from digitsmith.data.sources import load_dataset
 from digitsmith.evaluation import metrics
 from digitsmith.models.digitnet import digit_net
-from digitsmith.training.validation import hold_out
+from digitsmith.training.gans.validation import hold_out
 
 MARKS = (10, 5, 3, 2, 1.5)
 

@@ -26,18 +26,18 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.sources import load_dataset
 from digitsmith.progress import Silent
 from digitsmith.records.run import Run
-from digitsmith.training.loop import Batches, Job, make_step
+from digitsmith.training.gans.loop import Batches, Job, make_step
+from digitsmith.training.gans.setup import settle
+from digitsmith.training.gans.state import State, new_state, update_ema
+from digitsmith.training.gans.styles import Styles
 from digitsmith.training.networks import new_networks
 from digitsmith.training.ranks import ALONE, Ranks
-from digitsmith.training.setup import settle
-from digitsmith.training.state import State, new_state, update_ema
-from digitsmith.training.styles import Styles
 
 BATCHES = {"gan": (64, 128), "cgan": (64, 128), "residual": (128,)}
 
 
 def digitsmith_steps(data: Dataset, config: TrainConfig, device: torch.device, ranks: Ranks = ALONE) -> Iterator[State]:
-    """The steps of `digitsmith.training.loop`, without its logs, samples and checkpoints."""
+    """The steps of `digitsmith.training.gans.loop`, without its logs, samples and checkpoints."""
     job = Job(config, data, Run(Path("unused")), device, None, Silent(), ranks=ranks)
     state = new_state(config, (1, *data.image_size), len(data.classes), device)
     if config.networks.styles > 1:  # which style an image has makes no difference to the speed

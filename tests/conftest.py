@@ -103,8 +103,8 @@ def micro_residual(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def leave_weights_only(patch: pytest.MonkeyPatch) -> None:
     """Let trainings leave neither an ONNX file nor figures, which take longer than all steps of a micro run."""
-    patch.setattr("digitsmith.training.train.export_state", lambda *_: None)
-    patch.setattr("digitsmith.training.train.draw_figures", lambda _: None)
+    patch.setattr("digitsmith.training.gans.train.export_state", lambda *_: None)
+    patch.setattr("digitsmith.training.gans.train.draw_figures", lambda _: None)
 
 
 @pytest.fixture

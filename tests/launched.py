@@ -50,7 +50,8 @@ class Launched:
 def command(words: list[str]) -> None:
     """A command line, that takes no time for pictures and models, and little for readers."""
     from digitsmith.cli import main
-    from digitsmith.training import mixing, train
+    from digitsmith.training.gans import train
+    from digitsmith.training.readers import mixing
 
     train.export_state = lambda *_: None  # type: ignore[assignment]
     train.draw_figures = lambda _: None  # type: ignore[assignment]
@@ -66,7 +67,7 @@ def command(words: list[str]) -> None:
 
 def command_killed(rank: int, step: int, words: list[str]) -> None:
     """The same, of which a rank is killed with SIGKILL when it has made some steps."""
-    from digitsmith.training.loop import Batches
+    from digitsmith.training.gans.loop import Batches
 
     following, steps = Batches.next, itertools.count()
 

@@ -30,7 +30,7 @@ def contents(run: Run) -> dict[str, Any]:
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([
-    "digitsmith.training.train", "digitsmith.report.page", "digitsmith.cli", "torch._dynamo", "sklearn.datasets",
+    "digitsmith.training.gans.train", "digitsmith.report.page", "digitsmith.cli", "torch._dynamo", "sklearn.datasets",
     "torch.distributed.launcher.api",
 ])  # fmt: skip
 """Each training is forked from a process that has imported what takes seconds (torch._dynamo, for the optimizers)."""
@@ -72,7 +72,7 @@ def _train(
     """
     import torch
 
-    from digitsmith.training import train
+    from digitsmith.training.gans import train
 
     torch.set_num_threads(1)
     train.export_state = lambda _, path, *__: path.with_name("exported").touch()  # type: ignore[assignment]
@@ -94,7 +94,7 @@ def _train(
 
 
 def _interrupt_at(epoch: int) -> None:
-    from digitsmith.training import samples
+    from digitsmith.training.gans import samples
 
     save = samples.save
 

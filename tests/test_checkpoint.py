@@ -25,10 +25,10 @@ from digitsmith.config.schema import TrainConfig
 from digitsmith.errors import ConfigError, DigitsmithError, RunError
 from digitsmith.records.base import DataRecord
 from digitsmith.records.run import Run
-from digitsmith.training import checkpoint
-from digitsmith.training.state import State, new_state, update_ema
-from digitsmith.training.step import adversarial_step
-from digitsmith.training.styles import Styles
+from digitsmith.training.gans import checkpoint
+from digitsmith.training.gans.state import State, new_state, update_ema
+from digitsmith.training.gans.step import adversarial_step
+from digitsmith.training.gans.styles import Styles
 
 CPU = torch.device("cpu")
 IMAGES = 48

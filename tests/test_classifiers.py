@@ -19,9 +19,10 @@ from digitsmith.records.results import load_result
 from digitsmith.studies import classifiers as studies
 from digitsmith.studies.bayes import bayes
 from digitsmith.studies.verdict import corrected, rows_of
-from digitsmith.training import adversarial, losses, mixing
-from digitsmith.training.adversarial import AdversarialRecipe
-from digitsmith.training.classifier import Classifier, classify
+from digitsmith.training import losses
+from digitsmith.training.readers import adversarial, mixing
+from digitsmith.training.readers.adversarial import AdversarialRecipe
+from digitsmith.training.readers.classifier import Classifier, classify
 
 AGAINST: dict[ArmKey, ArmKey] = {"mlp-gan": "mlp", "convolutional-gan": "convolutional"}
 

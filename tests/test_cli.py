@@ -219,10 +219,10 @@ def test_the_tour_of_train_and_generate(run: Runner) -> None:
 
 
 def test_a_stopped_training_says_how_to_continue(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    from digitsmith.training.train import Outcome
+    from digitsmith.training.gans.train import Outcome
 
     stopped = Outcome(Run(Path("my run")), False, 4, 12.0, 0, 0.0)
-    monkeypatch.setattr("digitsmith.training.train.train", lambda *_, **__: stopped)
+    monkeypatch.setattr("digitsmith.training.gans.train.train", lambda *_, **__: stopped)
     done = run("train", "cgan", "--out", "my run")
     assert done.code == 130
     assert "Stopped after 4 epochs" in done.stdout

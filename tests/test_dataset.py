@@ -9,7 +9,7 @@ from digitsmith.data.images.pixels import to_planes, to_uint8, to_unit
 from digitsmith.errors import DataError
 from digitsmith.progress import Silent
 from digitsmith.records.base import ReadOptions, check_class_names
-from digitsmith.training.gather import gather
+from digitsmith.training.readers.gather import gather
 
 IMAGES = np.arange(3 * 8 * 8, dtype=np.uint8).reshape(3, 8, 8)
 COLOUR = np.stack([IMAGES, 255 - IMAGES, IMAGES // 2], axis=3)

@@ -16,8 +16,9 @@ from digitsmith.config.loading import to_values
 from digitsmith.data.images.pixels import to_uint8
 from digitsmith.errors import ModelError, RunError
 from digitsmith.models.noise import noise
+from digitsmith.models.operators import OPSET
 from digitsmith.records.run import Run
-from digitsmith.training.export import OPSET, TOLERANCE, export
+from digitsmith.training.gans.export import TOLERANCE, export
 from digitsmith.training.networks import new_networks
 
 TORCHS_OWN = torch.onnx.export
@@ -128,7 +129,7 @@ def test_a_truncation_out_of_range_is_refused(micro_run: Run, truncation: float)
 
 
 def test_a_file_that_differs_from_the_generator_is_not_written(micro_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("digitsmith.training.export.TOLERANCE", -1.0)
+    monkeypatch.setattr("digitsmith.training.gans.export.TOLERANCE", -1.0)
     with refused(ModelError, "the exported model differs from the trained one by"):
         export(micro_run.folder, "wrong.onnx")
     assert not Path("wrong.onnx").exists()

@@ -19,7 +19,7 @@ from digitsmith.errors import ConfigError, DataError, RunError
 from digitsmith.models.reader import VERDICTS, Reader, Readings
 from digitsmith.progress import Silent
 from digitsmith.records.run import Run
-from digitsmith.training import mixing
+from digitsmith.training.readers import mixing
 from runs import contents
 
 SMALL = dataclasses.replace(mixing.RECIPE, layers=((8, 4), (16, 2)), epochs=1, lr=1e-2)
@@ -61,7 +61,7 @@ def learned(whole: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         shutil.copytree(whole.reader, folder)
         return SimpleNamespace(reader=digitsmith.load_reader(folder))
 
-    monkeypatch.setattr("digitsmith.training.few_labels.learn_from", learn_from)
+    monkeypatch.setattr("digitsmith.training.gans.few_labels.learn_from", learn_from)
 
 
 class Listener(Silent):
@@ -81,9 +81,9 @@ class Listener(Silent):
 
 @pytest.mark.slow
 def test_no_label_but_the_drawn_ones_has_any_effect(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("digitsmith.training.setup.most_styles", lambda _: 2)
-    monkeypatch.setattr("digitsmith.training.styles.most_styles", lambda _: 2)
-    monkeypatch.setattr("digitsmith.training.styles.digit_net", None)  # it has learned from labels
+    monkeypatch.setattr("digitsmith.training.gans.setup.most_styles", lambda _: 2)
+    monkeypatch.setattr("digitsmith.training.gans.styles.most_styles", lambda _: 2)
+    monkeypatch.setattr("digitsmith.training.gans.styles.digit_net", None)  # it has learned from labels
     changes = [*micro("residual"), "styles=2", "epochs=1"]
     some = digits.take(slice(0, 250)).resize((20, 20))
     coloured = np.repeat(some.images[..., None], 3, 3)
@@ -138,7 +138,7 @@ def test_a_run_goes_on_wherever_it_was_stopped(few: Path, whole: Run, monkeypatc
 
     def killed_at(place: str, **more: Any) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(f"digitsmith.training.{place}", lambda *_, **__: 1 / 0)
+            patch.setattr(f"digitsmith.training.gans.{place}", lambda *_, **__: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 trained(few, "run", progress=listener, **more)
 
@@ -249,7 +249,7 @@ def test_ctrl_c_while_the_reader_learns_is_like_any_other(
     def stop(*_: Any, **__: Any) -> None:
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr("digitsmith.training.few_labels.learn_from", stop)
+    monkeypatch.setattr("digitsmith.training.gans.few_labels.learn_from", stop)
     with pytest.raises(SystemExit) as ended:
         main(["train", "cgan", "--data", str(few), "--per-class", "3", "--out", "run"])
     assert ended.value.code == 130

@@ -12,10 +12,10 @@ from conftest import micro
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.images.pixels import to_planes, to_unit
 from digitsmith.progress import Silent
-from digitsmith.training import checkpoint
-from digitsmith.training.adversarial import AdversarialRecipe, train_network
-from digitsmith.training.classifier import classify
-from digitsmith.training.transcription import train_crnn, transcribe
+from digitsmith.training.gans import checkpoint
+from digitsmith.training.readers.adversarial import AdversarialRecipe, train_network
+from digitsmith.training.readers.classifier import classify
+from digitsmith.training.readers.transcription import train_crnn, transcribe
 from test_classifiers import small
 from test_learn import SMALL, set_recipe
 from test_written_numbers import LEARNS, lessons

@@ -170,7 +170,7 @@ def test_progress_goes_on_without_its_terminal(number: int, monkeypatch: pytest.
 LIGHT = """
 import sys
 from digitsmith.cli import main
-from digitsmith.training import train
+from digitsmith.training.gans import train
 train.export_state = train.draw_figures = lambda *_: None
 main(sys.argv[1:])
 """

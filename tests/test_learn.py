@@ -27,15 +27,15 @@ from digitsmith.records.base import DataRecord, ReadOptions
 from digitsmith.records.reader import Calibration, ReaderRecord
 from digitsmith.records.results import load_result
 from digitsmith.report.learned import hardest_images
-from digitsmith.training import learn as learning
-from digitsmith.training import mixing
-from digitsmith.training.classifier import Recipe
-from digitsmith.training.classifier_training import Extras
-from digitsmith.training.consistency import consistency_loss, pseudo_labels
-from digitsmith.training.gather import Given, gather
-from digitsmith.training.learn import Learned, _gives_away
-from digitsmith.training.negatives import negatives
-from digitsmith.training.teaching import Taught, teach
+from digitsmith.training.readers import learn as learning
+from digitsmith.training.readers import mixing
+from digitsmith.training.readers.classifier import Recipe
+from digitsmith.training.readers.classifier_training import Extras
+from digitsmith.training.readers.consistency import consistency_loss, pseudo_labels
+from digitsmith.training.readers.gather import Given, gather
+from digitsmith.training.readers.learn import Learned, _gives_away
+from digitsmith.training.readers.negatives import negatives
+from digitsmith.training.readers.teaching import Taught, teach
 
 SMALL = dataclasses.replace(mixing.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=4, lr=1e-2)
 """Learns to read digits in seconds."""

@@ -9,10 +9,10 @@ from torch import nn
 from digitsmith.config.loading import load_config
 from digitsmith.config.schema import TrainConfig
 from digitsmith.data.dataset import Dataset
+from digitsmith.training.gans.setup import settle
+from digitsmith.training.gans.state import new_state, update_ema
 from digitsmith.training.networks import new_networks
 from digitsmith.training.networks.blocks import ClassNorm, DoublingConv, HalvingConv, deviation_in_groups
-from digitsmith.training.setup import settle
-from digitsmith.training.state import new_state, update_ema
 
 SMALL = {"generator.widths": [12, 8], "discriminator.widths": [8, 12], "z_dim": 6}
 UNCONDITIONAL = {"conditional": False, "styles": 1, "auxiliary": 0}

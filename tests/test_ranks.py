@@ -18,14 +18,14 @@ from digitsmith.progress import Silent
 from digitsmith.records.run import Run
 from digitsmith.report.commands import command as command_line
 from digitsmith.report.commands import launched
-from digitsmith.training import mixing
-from digitsmith.training.classifier_training import Extras
-from digitsmith.training.following import follow
+from digitsmith.training.gans.following import WORKS
+from digitsmith.training.gans.state import new_state
+from digitsmith.training.gans.step import adversarial_step
 from digitsmith.training.networks import new_networks
 from digitsmith.training.ranks import ALONE, DONE, Group, Ranks
-from digitsmith.training.self_training import self_train, states
-from digitsmith.training.state import new_state
-from digitsmith.training.step import adversarial_step
+from digitsmith.training.readers import mixing
+from digitsmith.training.readers.classifier_training import Extras
+from digitsmith.training.readers.self_training import self_train, states
 from digitsmith.training.torchrun import joined
 from launched import Launched, command, command_killed
 from runs import contents
@@ -150,7 +150,7 @@ def learn_thrice(few: Path) -> None:
 
     with joined() as ranks:
         if ranks.follows:
-            follow(ranks.follows)
+            ranks.follows.follow(WORKS)
             return
         taught("whole", Silent())
         with pytest.raises(KeyboardInterrupt):

@@ -25,7 +25,7 @@ from digitsmith.figures.run import draw_figures
 from digitsmith.records.results import load_result
 from digitsmith.records.run import MetricsLine, Run
 from digitsmith.report.page import write_report
-from digitsmith.training.metrics_log import MetricsLog
+from digitsmith.training.gans.metrics_log import MetricsLog
 from test_report import evaluation
 
 

@@ -40,7 +40,7 @@ from digitsmith.records.study import Arm, ClassifierRecord, Study, StudyProtocol
 from digitsmith.report.formatting import amount, amount_and_error
 from digitsmith.report.page import write_report
 from digitsmith.report.terminal import show_evaluation
-from digitsmith.training import folder
+from digitsmith.training.gans import folder
 
 DIGITS = tuple("0123456789")
 REFERENCE = ReferenceRecord(source="mnist", split="train", sha256="4" * 64)

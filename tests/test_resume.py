@@ -21,9 +21,9 @@ from conftest import MICRO, leave_weights_only, micro, refused
 from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError, OutputError, RunError
 from digitsmith.records.run import Run
-from digitsmith.training import checkpoint
-from digitsmith.training.folder import locked
-from digitsmith.training.metrics_log import MetricsLog, raised_once
+from digitsmith.training.gans import checkpoint
+from digitsmith.training.gans.folder import locked
+from digitsmith.training.gans.metrics_log import MetricsLog, raised_once
 from runs import contents, start, was_exported
 
 
@@ -166,7 +166,7 @@ def test_what_ends_tensorboards_thread_is_raised_and_not_printed_besides(
 @pytest.mark.usefixtures("weights_only")
 def test_a_run_killed_before_its_first_checkpoint_starts_again(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("digitsmith.training.train.train_epochs", lambda *_: 1 / 0)
+        patch.setattr("digitsmith.training.gans.train.train_epochs", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             digitsmith.train("cgan", few, "run", changes=MICRO, progress=False)
     assert Run(Path("run")).read_record().state == "training"
@@ -177,7 +177,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(few: Path, monkey
 
 def test_a_run_folder_appears_with_all_that_makes_it_a_run(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("digitsmith.training.folder.write_config", lambda *_: 1 / 0)
+        patch.setattr("digitsmith.training.gans.folder.write_config", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             digitsmith.train("cgan", few, "run", changes=MICRO, progress=False)
     assert not Path("run").exists()

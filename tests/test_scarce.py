@@ -19,8 +19,9 @@ from digitsmith.records.run import Run
 from digitsmith.records.scarce import Scarce
 from digitsmith.studies import scarce as studies
 from digitsmith.studies.verdict import rows_of, verdicts_of
-from digitsmith.training import mixing, setup
-from digitsmith.training.self_training import METHOD
+from digitsmith.training.gans import setup
+from digitsmith.training.readers import mixing
+from digitsmith.training.readers.self_training import METHOD
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +77,9 @@ def test_a_killed_study_goes_on_with_what_is_finished(
     monkeypatch.setattr(mixing, "IMAGES", 320)
     monkeypatch.setattr(mixing, "GENERATED", 50)
     exported = micro_residual.model.read_bytes()  # in place of an export of each, which takes the most time
-    monkeypatch.setattr("digitsmith.training.train.export_state", lambda _, place, *__: place.write_bytes(exported))
+    monkeypatch.setattr(
+        "digitsmith.training.gans.train.export_state", lambda _, place, *__: place.write_bytes(exported)
+    )
     options = {"per_class": [3], "seeds": 2, "model": micro_residual.folder, "progress": False}
     whole = digitsmith.scarce("some", "whole", **options)
     assert {cell.arm for cell in whole.cells} == {"real", "box", "scratch", "adapted", "both"}

@@ -10,12 +10,12 @@ import torch
 from conftest import Told
 from digitsmith.data.dataset import Dataset
 from digitsmith.progress import Silent
-from digitsmith.training import classifier_training, mixing
-from digitsmith.training.classifier import Classifier
-from digitsmith.training.classifier_training import Extras
 from digitsmith.training.distortion import Distortion
-from digitsmith.training.self_training import labelled_by, self_train, states
-from digitsmith.training.teaching import Taught, teach
+from digitsmith.training.readers import classifier_training, mixing
+from digitsmith.training.readers.classifier import Classifier
+from digitsmith.training.readers.classifier_training import Extras
+from digitsmith.training.readers.self_training import labelled_by, self_train, states
+from digitsmith.training.readers.teaching import Taught, teach
 
 SMALL = dataclasses.replace(mixing.RECIPE, layers=((16, 2), (32, 2), (64, 1)), epochs=3, lr=1e-2)
 

@@ -17,10 +17,10 @@ from digitsmith.errors import ConfigError, DataError, ModelError, RunError
 from digitsmith.models.digitnet import digit_net
 from digitsmith.models.noise import noise
 from digitsmith.records.run import Run
-from digitsmith.training import checkpoint
-from digitsmith.training.samples import sample
-from digitsmith.training.start import Start, find_start
-from digitsmith.training.state import State, new_state
+from digitsmith.training.gans import checkpoint
+from digitsmith.training.gans.samples import sample
+from digitsmith.training.gans.start import Start, find_start
+from digitsmith.training.gans.state import State, new_state
 
 CPU = torch.device("cpu")
 FROM_MICRO = {"epochs": 1, "batch_size": 16}
@@ -160,7 +160,7 @@ def test_what_cannot_be_started_from(micro_residual: Run, micro_gan: Run, micro_
 
 @pytest.mark.parametrize(("images", "batch_size", "augmented"), [(40, 64, True), (6000, 128, False)])
 def test_what_is_left_open_follows_from_the_number_of_images(images: int, batch_size: int, augmented: bool) -> None:
-    from digitsmith.training.setup import settle
+    from digitsmith.training.gans.setup import settle
 
     data = Dataset(np.zeros((images, 28, 28), np.uint8), np.arange(images) % 10, tuple("0123456789"))
     config = load_config("residual")

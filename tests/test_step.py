@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from digitsmith.config.loading import load_config
 from digitsmith.config.schema import TrainConfig
+from digitsmith.training.gans.step import SCALARS, adversarial_step, draw_noise
 from digitsmith.training.learner import Learner
 from digitsmith.training.losses import fake_loss, generator_loss, r1_penalty, real_loss
 from digitsmith.training.networks import new_networks
 from digitsmith.training.networks.fully_connected import ByteDropout
-from digitsmith.training.step import SCALARS, adversarial_step, draw_noise
 
 SMALL = {"generator.widths": [12, 8], "discriminator.widths": [8, 12], "z_dim": 6, "styles": 2}
 """Of the residual preset."""

@@ -17,8 +17,8 @@ from digitsmith.progress import Silent
 from digitsmith.records.base import ReadOptions
 from digitsmith.records.run import Run
 from digitsmith.studies import tstr as studies
-from digitsmith.training.classifier import Recipe, classify
-from digitsmith.training.teaching import train_classifier
+from digitsmith.training.readers.classifier import Recipe, classify
+from digitsmith.training.readers.teaching import train_classifier
 from tiny_models import a_model
 
 LAYERS = ((16, 2), (32, 2), (64, 1))

@@ -22,7 +22,7 @@ from digitsmith.studio import workshop
 from digitsmith.studio.judgement import judge
 from digitsmith.studio.knobs import offered_presets
 from digitsmith.studio.shelf import Shelf, key_of
-from digitsmith.training import folder as training_folder
+from digitsmith.training.gans import folder as training_folder
 from studios import Running, running
 
 fastapi = pytest.importorskip("fastapi", reason="needs the extra studio")

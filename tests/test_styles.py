@@ -17,9 +17,9 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.errors import ConfigError
 from digitsmith.models.noise import noise
 from digitsmith.records.run import Run
-from digitsmith.training.export import export
-from digitsmith.training.setup import settle
-from digitsmith.training.styles import StyledGenerator, find_styles
+from digitsmith.training.gans.export import export
+from digitsmith.training.gans.setup import settle
+from digitsmith.training.gans.styles import StyledGenerator, find_styles
 
 STYLED = [*micro("residual"), "styles=2"]
 
@@ -129,7 +129,7 @@ def test_a_resumed_run_keeps_its_styles(kinds: Dataset, monkeypatch: pytest.Monk
     with monkeypatch.context() as patch:
         patch.setattr(interrupts, "noted", lambda: contextlib.nullcontext(lambda: next(answers)))
         assert not digitsmith.train("residual", kinds, "parted", changes=STYLED, progress=False).finished
-    monkeypatch.setattr("digitsmith.training.train.find_styles", None)  # they are read, not found again
+    monkeypatch.setattr("digitsmith.training.gans.train.find_styles", None)  # they are read, not found again
     parted = digitsmith.train(None, kinds, "parted", resume=True, progress=False).run
     expected, tensors = load_file(whole.checkpoint), load_file(parted.checkpoint)
     assert tensors.keys() == expected.keys() >= {"styles.of_images", "styles.bounds"}

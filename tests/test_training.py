@@ -19,12 +19,13 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.images.grid import untile
 from digitsmith.errors import ConfigError, DataError, DivergedError, DownloadError, RunError
 from digitsmith.records.run import Run, RunRecord, find_record
-from digitsmith.training import samples
-from digitsmith.training.meter import Meter
-from digitsmith.training.setup import find_device, settle
-from digitsmith.training.state import new_state
-from digitsmith.training.step import SCALARS
-from digitsmith.training.validation import Validation, hold_out
+from digitsmith.training.device import find_device
+from digitsmith.training.gans import samples
+from digitsmith.training.gans.meter import Meter
+from digitsmith.training.gans.setup import settle
+from digitsmith.training.gans.state import new_state
+from digitsmith.training.gans.step import SCALARS
+from digitsmith.training.gans.validation import Validation, hold_out
 from runs import contents
 
 
@@ -166,7 +167,7 @@ def test_a_failed_download_is_not_taken_for_a_folder_elsewhere(micro_run: Run, m
     def fail(*_: object, **__: object) -> None:
         raise DownloadError("no connection")
 
-    monkeypatch.setattr("digitsmith.training.train.read_source", fail)
+    monkeypatch.setattr("digitsmith.training.gans.train.read_source", fail)
     with refused(DownloadError, r"^no connection$"):
         digitsmith.train(micro_run.config, out="again")
 
@@ -289,7 +290,7 @@ def test_time_counts_between_two_lines_of_metrics(monkeypatch: pytest.MonkeyPatc
     state = new_state(config, (1, 8, 8), 0, torch.device("cpu"))
     state.position.seconds = 10
     clock = iter([100.0, 103.0])
-    monkeypatch.setattr("digitsmith.training.meter.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("digitsmith.training.gans.meter.time.monotonic", lambda: next(clock))
     meter = Meter(state, config, 5)
     meter.count(torch.zeros(len(SCALARS)))
     assert not meter.line_is_due
@@ -300,7 +301,7 @@ def test_measuring_between_two_lines_does_not_lower_the_rate(monkeypatch: pytest
     config = load_config("gan")
     state = new_state(config, (1, 8, 8), 0, torch.device("cpu"))
     clock = iter([100.0, 102.0, 150.0, 152.0])
-    monkeypatch.setattr("digitsmith.training.meter.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("digitsmith.training.gans.meter.time.monotonic", lambda: next(clock))
     meter = Meter(state, config, 5)
     for seconds in (2, 52):
         meter.count(torch.zeros(len(SCALARS)))
@@ -522,7 +523,7 @@ def test_a_figure_shows_every_real_row_over_a_generated_one(micro_run: Run) -> N
 
 @pytest.mark.usefixtures("weights_only")
 def test_progress_is_told_between_lines_of_metrics_where_steps_are_slow(few: Path, monkeypatch) -> None:
-    monkeypatch.setattr("digitsmith.training.loop._SILENCE", -1.0)
+    monkeypatch.setattr("digitsmith.training.gans.loop._SILENCE", -1.0)
     told = Told()
     digitsmith.train("cgan", few, "run", changes=MICRO, progress=told)
     assert [done for work, done, _ in told.updates if work == "training"] == list(range(1, 11))

@@ -18,10 +18,10 @@ from digitsmith.errors import ModelError
 from digitsmith.models.generator import Model
 from digitsmith.models.noise import noise
 from digitsmith.records.run import Run
+from digitsmith.training.gans.samples import sample
+from digitsmith.training.gans.styles import StyledGenerator
+from digitsmith.training.gans.weights import read_weights, start_from
 from digitsmith.training.networks import new_networks
-from digitsmith.training.samples import sample
-from digitsmith.training.styles import StyledGenerator
-from digitsmith.training.weights import read_weights, start_from
 
 
 def images_of(model: Model, weights: dict[str, torch.Tensor], labels: np.ndarray | None) -> np.ndarray:

@@ -20,7 +20,7 @@ from digitsmith.records.written_numbers import NumbersCell, Reading, Teacher, Wr
 from digitsmith.studies import number_lines
 from digitsmith.studies import written_numbers as studies
 from digitsmith.studies.verdict import numbers_rows, numbers_verdicts
-from digitsmith.training.transcription import Line, TranscriptionRecipe, side_by_side, train_crnn, transcribe
+from digitsmith.training.readers.transcription import Line, TranscriptionRecipe, side_by_side, train_crnn, transcribe
 
 TINY = replace(
     TranscriptionRecipe(), layers=((4, 4),), features=4, hidden=4, height=16, epochs=1, numbers=16, batch_size=8

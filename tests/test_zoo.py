@@ -18,7 +18,7 @@ from digitsmith.config.schema import TrainConfig
 from digitsmith.data.dataset import Dataset
 from digitsmith.models.generator import load, shipped_record
 from digitsmith.records.model import ShippedRecord
-from digitsmith.training.setup import settle
+from digitsmith.training.gans.setup import settle
 
 ROOT = Path(__file__).parent.parent
 FILE = resources.files("digitsmith.models") / "zoo" / "mnist.onnx"

@@ -31,12 +31,12 @@ from digitsmith.progress import Progress, listening
 from digitsmith.records.base import ReadOptions, Versions
 from digitsmith.records.reader import GeneratedRecord, ReaderTraining
 from digitsmith.records.study import ClassifierRecord
-from digitsmith.training.classifier import Recipe
-from digitsmith.training.gather import Given
-from digitsmith.training.learn import READER
-from digitsmith.training.mixing import shuffled_places
-from digitsmith.training.reader import finish
-from digitsmith.training.teaching import train_classifier
+from digitsmith.training.readers.classifier import Recipe
+from digitsmith.training.readers.export import finish
+from digitsmith.training.readers.gather import Given
+from digitsmith.training.readers.learn import READER
+from digitsmith.training.readers.mixing import shuffled_places
+from digitsmith.training.readers.teaching import train_classifier
 
 Images = NDArray[np.uint8]
 Random = np.random.Generator

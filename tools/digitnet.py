@@ -24,9 +24,9 @@ from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.digitnet import DigitNet
 from digitsmith.progress import listening
 from digitsmith.records.base import Versions
-from digitsmith.training.classifier import Classifier, Recipe, classify
-from digitsmith.training.export import to_onnx
-from digitsmith.training.teaching import train_classifier
+from digitsmith.training.graph import to_onnx
+from digitsmith.training.readers.classifier import Classifier, Recipe, classify
+from digitsmith.training.readers.teaching import train_classifier
 
 RECIPE = Recipe(layers=((16, 1), (32, 2), (64, 1), (64, 2), (128, 1), (128, 1)), epochs=25)
 SEEDS = (0, 1, 2)

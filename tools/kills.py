@@ -45,7 +45,7 @@ _CHANGES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}  # as Pyth
 _WRITES = {"open", "write", "flush", "close", "fsync", "replace", "rename"}  # functions, before and after whose call
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([
-    "digitsmith.training.train", "digitsmith.studies.scarce", "digitsmith.studies.classifiers",
+    "digitsmith.training.gans.train", "digitsmith.studies.scarce", "digitsmith.studies.classifiers",
     "digitsmith.studies.written_numbers", "torch._dynamo", "rich.console",
 ])  # fmt: skip
 
@@ -174,7 +174,7 @@ def _act(words: list[str], work: Path, pipe: Any, changes: int) -> None:
 
     from digitsmith.cli import main
     from digitsmith.studies import classifiers, number_lines, tstr, written_numbers
-    from digitsmith.training import mixing
+    from digitsmith.training.readers import mixing
 
     torch.set_num_threads(1)
     tstr._LEAST_STEPS = 8  # how well a classifier learns is not what is looked at

@@ -35,9 +35,9 @@ from digitsmith.records.evaluation import Evaluation
 from digitsmith.records.model import FilterRow, ShippedMeasure, ShippedProtocol, ShippedRecord
 from digitsmith.records.run import Run
 from digitsmith.records.study import ClassifierRecord
-from digitsmith.training.checkpoint import load_pair
-from digitsmith.training.classifier import classify
-from digitsmith.training.teaching import train_classifier
+from digitsmith.training.gans.checkpoint import load_pair
+from digitsmith.training.readers.classifier import classify
+from digitsmith.training.readers.teaching import train_classifier
 
 PRESET, DATA, SEEDS = "residual", "mnist", (0, 1, 2)
 SETS, IMAGES, CLASSIFIER_IMAGES = 5, 10_000, 60_000

@@ -51,7 +51,7 @@ RESUME = ["train", "--resume", "--out", "new"]
 def act(words: list[str]) -> None:
     """One rank's part: the command line, with small readers, which leaves its number behind."""
     from digitsmith.cli import main
-    from digitsmith.training import mixing
+    from digitsmith.training.readers import mixing
 
     small = replace(mixing.RECIPE, layers=((16, 2), (32, 2)), epochs=4)
     mixing.RECIPE, mixing.MANY = small, replace(small, softness=1.0)

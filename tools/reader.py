@@ -9,7 +9,7 @@ from pathlib import Path
 
 from digitsmith.answers.examine import examine
 from digitsmith.data.sources import load_dataset
-from digitsmith.training.learn import USUAL, learn
+from digitsmith.training.readers.learn import USUAL, learn
 
 EPOCHS = 24
 

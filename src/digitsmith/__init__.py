@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from digitsmith.studies.scarce import scarce
     from digitsmith.studies.tstr import tstr
     from digitsmith.studies.written_numbers import written_numbers
-    from digitsmith.training.export import export
-    from digitsmith.training.learn import Learned, learn
+    from digitsmith.training.gans.export import export
+    from digitsmith.training.gans.train import Outcome, train
+    from digitsmith.training.readers.learn import Learned, learn
     from digitsmith.training.stream import as_torch
-    from digitsmith.training.train import Outcome, train
 
     __version__: str
 
@@ -55,9 +55,9 @@ _HOMES = {
     "Dataset": "data.dataset",
     "DigitsmithError": "errors",
     "Evaluation": "records.evaluation",
-    "Learned": "training.learn",
+    "Learned": "training.readers.learn",
     "Model": "models.generator",
-    "Outcome": "training.train",
+    "Outcome": "training.gans.train",
     "Reader": "models.reader",
     "Scarce": "records.scarce",
     "Stream": "generation.stream",
@@ -69,9 +69,9 @@ _HOMES = {
     "as_torch": "training.stream",
     "classifiers": "studies.classifiers",
     "evaluate": "evaluation.evaluate",
-    "export": "training.export",
+    "export": "training.gans.export",
     "generate": "generation.generate",
-    "learn": "training.learn",
+    "learn": "training.readers.learn",
     "load": "models.generator",
     "load_dataset": "data.sources",
     "load_detector": "models.reader",
@@ -79,7 +79,7 @@ _HOMES = {
     "read": "answers.read",
     "scarce": "studies.scarce",
     "stream": "generation.stream",
-    "train": "training.train",
+    "train": "training.gans.train",
     "tstr": "studies.tstr",
     "verify": "shards.verify",
     "write": "numbers.write",

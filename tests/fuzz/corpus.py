@@ -40,13 +40,13 @@ from digitsmith.records.written_numbers import (
     WrittenNumbers,
 )
 from digitsmith.studies.verdict import corrected, numbers_rows, numbers_verdicts, rows_of, verdicts_of
-from digitsmith.training import checkpoint, folder
-from digitsmith.training.classifier import Classifier
-from digitsmith.training.export import export_state
-from digitsmith.training.reader import export_reader
-from digitsmith.training.state import State, new_state, update_ema
-from digitsmith.training.step import adversarial_step
-from digitsmith.training.styles import Styles
+from digitsmith.training.gans import checkpoint, folder
+from digitsmith.training.gans.export import export_state
+from digitsmith.training.gans.state import State, new_state, update_ema
+from digitsmith.training.gans.step import adversarial_step
+from digitsmith.training.gans.styles import Styles
+from digitsmith.training.readers.classifier import Classifier
+from digitsmith.training.readers.export import export_reader
 from fuzz.mutations import Files
 from tiny_models import a_proto, a_record
 

@@ -37,10 +37,10 @@ from digitsmith.records.base import Frame, ReadOptions
 from digitsmith.records.run import Run
 from digitsmith.report.page import write_report
 from digitsmith.studio.shelf import Shelf, key_of
-from digitsmith.training import checkpoint
-from digitsmith.training.metrics_log import MetricsLog
-from digitsmith.training.start import find_start
-from digitsmith.training.weights import read_weights, start_from
+from digitsmith.training.gans import checkpoint
+from digitsmith.training.gans.metrics_log import MetricsLog
+from digitsmith.training.gans.start import find_start
+from digitsmith.training.gans.weights import read_weights, start_from
 from fuzz import corpus, others
 from fuzz.mutations import Files
 from fuzz.trials import tolerated

@@ -12,7 +12,7 @@ ArmKey = Literal["trtr", "tstr", "tstr_filtered", "trts"]
 
 
 class ClassifierRecord(Record):
-    """How a classifier is built and trained (`training.classifier.Recipe`)."""
+    """How a classifier is built and trained (`training.readers.classifier.Recipe`)."""
 
     layers: Annotated[tuple[tuple[Count, Count], ...], Field(max_length=100)]
     epochs: Count

@@ -21,11 +21,11 @@ from digitsmith.records.classifiers import Classifiers, ClassifiersProtocol
 from digitsmith.studies import bayes
 from digitsmith.studies.cells import Pool, check_arms, check_seeds, do_missing, plan_of, take_up
 from digitsmith.studies.verdict import change_of, corrected, rows_of
-from digitsmith.training import adversarial, mixing
-from digitsmith.training.adversarial import AdversarialRecipe
-from digitsmith.training.classifier import Classifier, classify
 from digitsmith.training.networks import Shape
 from digitsmith.training.networks.fully_connected import NoisyPerceptron, Perceptron
+from digitsmith.training.readers import adversarial, mixing
+from digitsmith.training.readers.adversarial import AdversarialRecipe
+from digitsmith.training.readers.classifier import Classifier, classify
 
 RECIPE = AdversarialRecipe(steps=500)
 """Nothing in it was tuned: the weight of the adversarial loss is that of the paper."""

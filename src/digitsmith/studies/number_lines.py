@@ -13,8 +13,8 @@ from digitsmith.numbers.compose import composer
 from digitsmith.numbers.pools import NUMBERS
 from digitsmith.numbers.sources import FromDataset, Source
 from digitsmith.records.written_numbers import Reading
-from digitsmith.training.crnn import CRNN
-from digitsmith.training.transcription import Line, transcribe
+from digitsmith.training.readers.crnn import CRNN
+from digitsmith.training.readers.transcription import Line, transcribe
 
 LENGTH = 5
 """Of all numbers that CRNNs learn from, in digits."""

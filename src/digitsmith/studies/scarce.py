@@ -31,16 +31,16 @@ from digitsmith.records.scarce import Scarce, ScarceProtocol
 from digitsmith.records.study import ClassifierRecord
 from digitsmith.studies.cells import Pool, check_arms, check_seeds, do_missing, plan_of, take_up
 from digitsmith.studies.verdict import WITHOUT_LABELS, rows_of, verdicts_of
-from digitsmith.training import mixing
-from digitsmith.training.adversarial import train_network
-from digitsmith.training.classifier import Classifier, classify
-from digitsmith.training.classifier_training import Extras
-from digitsmith.training.mixing import classifier_of, digits_of, draw_examples, draw_places, one_epoch, trusts
+from digitsmith.training.gans.start import Start, find_start
+from digitsmith.training.gans.train import train
 from digitsmith.training.networks.fully_connected import NoisyPerceptron
-from digitsmith.training.self_training import METHOD, self_train, states
-from digitsmith.training.start import Start, find_start
-from digitsmith.training.teaching import train_classifier
-from digitsmith.training.train import train
+from digitsmith.training.readers import mixing
+from digitsmith.training.readers.adversarial import train_network
+from digitsmith.training.readers.classifier import Classifier, classify
+from digitsmith.training.readers.classifier_training import Extras
+from digitsmith.training.readers.mixing import classifier_of, digits_of, draw_examples, draw_places, one_epoch, trusts
+from digitsmith.training.readers.self_training import METHOD, self_train, states
+from digitsmith.training.readers.teaching import train_classifier
 
 _PARTS: dict[ArmKey, tuple[str, ...]] = {
     "real": (), "box": ("box",), "scratch": ("scratch",), "adapted": ("adapted",), "both": ("box", "adapted"),

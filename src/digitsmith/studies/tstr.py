@@ -21,8 +21,8 @@ from digitsmith.models.noise import whole
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import Versions
 from digitsmith.records.study import Arm, ArmKey, ClassifierRecord, Images, Study, StudyProtocol
-from digitsmith.training.classifier import Classifier, Recipe, classify
-from digitsmith.training.teaching import train_classifier
+from digitsmith.training.readers.classifier import Classifier, Recipe, classify
+from digitsmith.training.readers.teaching import train_classifier
 
 RECIPE = Recipe(layers=((32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_size=128)
 """Of the classifiers that are trained. None of them is the digit-net, nor starts from it."""

@@ -32,7 +32,7 @@ from digitsmith.records.written_numbers import (
 from digitsmith.studies import number_lines
 from digitsmith.studies.cells import Pool, check_arms, check_seeds, do_missing, take_up
 from digitsmith.studies.verdict import numbers_rows, numbers_verdicts
-from digitsmith.training.transcription import Line, TranscriptionRecipe, train_crnn
+from digitsmith.training.readers.transcription import Line, TranscriptionRecipe, train_crnn
 
 RECIPE = TranscriptionRecipe()
 """Tried on numbers of digits that were held out of MNIST's training split."""

@@ -70,14 +70,6 @@ class Learner:
             self._rounded.copy_(self._masters)
 
 
-def bfloat16_is_fast(device: torch.device) -> bool:
-    """Whether the processor multiplies bfloat16 matrices in hardware."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
-
-
 def views(flat: Tensor, like: list[Tensor]) -> list[Tensor]:
     """Parts of a flat tensor, one after the other, in the shapes of others."""
     sizes = [tensor.numel() for tensor in like]

@@ -1,7 +1,7 @@
 """The processes of one training. As a rule it is one; under torchrun they are several, the ranks.
 
 Each rank sees its share of every batch, and all have the same weights. The first one, number 0, reads, measures, shows
-and writes; the others get from it what is trained, and take part (`following`). Random numbers that go with a batch
+and writes; the others get from it what is trained, and take part (`follow`). Random numbers that go with a batch
 are drawn for all of it, from the same state in all ranks, and each uses those of its share. So a checkpoint of the
 first rank is one of all, for any number of them.
 """
@@ -113,6 +113,10 @@ class Message:
     tensors: dict[str, Tensor]
 
 
+Works = Mapping[str, Callable[["Group", Message], None]]
+"""How another rank takes part in what the first one trains, by the name that the first one tells."""
+
+
 class Group(Ranks):
     """Several ranks, within `joined`."""
 
@@ -177,6 +181,13 @@ class Group(Ranks):
         tensors = deserialize(content.numpy().tobytes())
         words = json.loads(tensors.pop("").numpy().tobytes())
         return Message(words["work"], words["said"], tensors)
+
+    def follow(self, works: Works) -> Message:
+        """Take part in all that the first rank trains, until it is done; its last message."""
+        with torch.random.fork_rng(), interrupts.noted(patient=True):  # signals are heeded together with the others
+            while (message := self.hear()).work != DONE:
+                works[message.work](self, message)
+        return message
 
     def introduce(self, device: torch.device, progress: Progress) -> None:
         """With the threads of each, on CPUs."""

@@ -13,9 +13,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from digitsmith.data.images.pixels import to_unit
 from digitsmith.progress import Progress
-from digitsmith.training.crnn import CRNN, SHRINKS, STEPS
+from digitsmith.training.device import bfloat16_is_fast
 from digitsmith.training.distortion import Distortion, distort, soften
-from digitsmith.training.learner import bfloat16_is_fast
+from digitsmith.training.readers.crnn import CRNN, SHRINKS, STEPS
 
 _TOGETHER = 8  # batches among which images are sorted by width, so that little of a batch is beside its images
 _READ_AT_ONCE = 256

@@ -23,18 +23,17 @@ from digitsmith.records.learning import PLAN, READER, RESULT, Learning
 from digitsmith.records.model import TrainingRecord
 from digitsmith.records.reader import GeneratedRecord, ReaderTraining
 from digitsmith.records.study import ClassifierRecord
-from digitsmith.training import mixing
-from digitsmith.training.classifier import Recipe
-from digitsmith.training.classifier_training import LEAST_SHARE, Extras
-from digitsmith.training.following import follow
-from digitsmith.training.gather import Given, gather
-from digitsmith.training.learning_plan import plan_in, require_same
-from digitsmith.training.mixing import all_of, classifier_of, digits_of, together, trusts
+from digitsmith.training.device import find_device
 from digitsmith.training.ranks import ALONE, DONE, Ranks
-from digitsmith.training.reader import finish
-from digitsmith.training.self_training import ROUNDS, self_train, states
-from digitsmith.training.setup import find_device
-from digitsmith.training.teaching import Taught, teach
+from digitsmith.training.readers import mixing, teaching
+from digitsmith.training.readers.classifier import Recipe
+from digitsmith.training.readers.classifier_training import LEAST_SHARE, Extras
+from digitsmith.training.readers.export import finish
+from digitsmith.training.readers.gather import Given, gather
+from digitsmith.training.readers.learning_plan import plan_in, require_same
+from digitsmith.training.readers.mixing import all_of, classifier_of, digits_of, together, trusts
+from digitsmith.training.readers.self_training import ROUNDS, self_train, states
+from digitsmith.training.readers.teaching import Taught, teach
 from digitsmith.training.torchrun import joined
 from digitsmith.untrusted import exists
 
@@ -113,7 +112,7 @@ def learn(
     folder = Path(out)
     with joined() as ranks:
         if ranks.follows:
-            last = follow(ranks.follows)
+            last = ranks.follows.follow(teaching.WORKS)
             reader = Reader(READER, last.tensors["reader"].numpy().tobytes())
             return Learned(reader, folder, Learning.model_validate_json(last.said["result"]), ranks.rank)
         _require_unfinished(folder)

@@ -13,9 +13,9 @@ from digitsmith.files import staged_file
 from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.reader import Reader
 from digitsmith.records.reader import Accuracy, Calibration, ReaderRecord, ReaderTraining
-from digitsmith.training.classifier import Classifier, logits_of
-from digitsmith.training.export import TOLERANCE, fold, to_onnx
-from digitsmith.training.gather import Given
+from digitsmith.training.graph import TOLERANCE, fold, to_onnx
+from digitsmith.training.readers.classifier import Classifier, logits_of
+from digitsmith.training.readers.gather import Given
 
 _LOWEST = 0.1  # share of the held-out probabilities that is kept
 

@@ -26,8 +26,9 @@ from digitsmith.config.schema import FullyConnectedNetwork, FullyConnectedNetwor
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.images.pixels import to_planes, to_unit
 from digitsmith.progress import Progress
+from digitsmith.training.device import bfloat16_is_fast
 from digitsmith.training.distortion import Distortion, distort
-from digitsmith.training.learner import Learner, bfloat16_is_fast
+from digitsmith.training.learner import Learner
 from digitsmith.training.losses import class_loss, fake_loss, matching_loss, real_loss
 from digitsmith.training.networks import Shape
 from digitsmith.training.networks.fully_connected import Generator

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.progress import Progress
-from digitsmith.training.classifier import Classifier, Recipe, classify
-from digitsmith.training.classifier_training import ClassifierTraining, Extras
 from digitsmith.training.distortion import Distortion
-from digitsmith.training.ranks import ALONE, Group, Message, Ranks
+from digitsmith.training.ranks import ALONE, Group, Message, Ranks, Works
+from digitsmith.training.readers.classifier import Classifier, Recipe, classify
+from digitsmith.training.readers.classifier_training import ClassifierTraining, Extras
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def teach(
         checkpoint: a file for its state after each epoch, from which it goes on if it is there.
         progress: told of each epoch.
         work: its name for the progress.
-        ranks: the processes that share its batches; the others `follow`.
+        ranks: the processes that share its batches; the others `follow`, with `WORKS`.
 
     Raises:
         RunError: the checkpoint is damaged, or that of another training.
@@ -113,7 +113,7 @@ def teach(
         return Taught(training.trained, tuple(training.losses), tuple(training.sure))
 
 
-def follow(ranks: Group, message: Message) -> None:
+def _take_part(ranks: Group, message: Message) -> None:
     """Take part, as another rank, in what the first one teaches."""
     said, tensors = message.said, message.tensors
     data = Dataset(tensors["data.images"].numpy(), tensors["data.labels"].numpy(), tuple(said["classes"]))
@@ -127,6 +127,9 @@ def follow(ranks: Group, message: Message) -> None:
             if not training.make_epoch(interrupted):
                 return
         interrupted()  # as the first rank asks
+
+
+WORKS: Works = {"teach": _take_part}
 
 
 def _invite(ranks: Ranks, training: ClassifierTraining, data: Dataset) -> None:

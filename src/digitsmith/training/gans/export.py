@@ -1,11 +1,7 @@
 """From a trained generator to one ONNX file that runs anywhere."""
 
-import contextlib
 import copy
 import hashlib
-import io
-import logging
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +17,13 @@ from digitsmith.errors import ModelError
 from digitsmith.files import require_file_place, staged_file
 from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.generator import Model
-from digitsmith.models.operators import OPSET
 from digitsmith.records.base import git_version
 from digitsmith.records.model import ExportRecord, GeneratorRecord, TrainingRecord
 from digitsmith.records.run import Run, RunRecord
-from digitsmith.training import checkpoint
-from digitsmith.training.state import State
-from digitsmith.training.styles import StyledGenerator
-
-TOLERANCE = 1e-4
-"""The largest difference between a pixel of the file and of the torch generator, on a scale of [-1, 1]."""
+from digitsmith.training.gans import checkpoint
+from digitsmith.training.gans.state import State
+from digitsmith.training.gans.styles import StyledGenerator
+from digitsmith.training.graph import TOLERANCE, fold, to_onnx
 
 
 def export(run: str | Path, path: str | Path, *, half: bool = False, truncation: float = 1.0) -> Model:
@@ -118,54 +111,12 @@ def _scale_noise(generator: nn.Module, truncation: float) -> nn.Module:
     return scaled
 
 
-def fold(module: nn.Module) -> nn.Module:
-    """Put what is simpler for inference, of the same function, in the place of every module that has it."""
-    if callable(simpler := getattr(module, "folded", None)):
-        module = simpler()
-    for name, child in module.named_children():
-        setattr(module, name, fold(child))
-    return module
-
-
 @torch.no_grad()
 def _round(generator: nn.Module) -> None:
     """Round matrices and kernels to float16, in place."""
     for tensor in generator.state_dict().values():
         if tensor.ndim > 1:
             tensor.copy_(tensor.half())
-
-
-def to_onnx(
-    network: nn.Module, arguments: tuple[Tensor, ...], inputs: list[str], outputs: list[str], *, name: str
-) -> onnx.ModelProto:
-    """A network as an ONNX graph of that name, for batches of any size, with nothing in it of this machine."""
-    dynamic = tuple({0: torch.export.Dim("n", min=1)} for _ in arguments)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            network, arguments, dynamo=True, opset_version=OPSET, input_names=inputs, output_names=outputs,
-            dynamic_shapes=dynamic, verbose=False,
-        )  # fmt: skip
-    assert program is not None
-    proto: onnx.ModelProto = program.model_proto
-    _strip(proto, name)
-    return proto
-
-
-def _strip(proto: onnx.ModelProto, name: str) -> None:
-    """Name a graph, and take out what the exporter notes of this machine: paths and stack traces."""
-    for node in proto.graph.node:
-        node.doc_string = ""
-        del node.metadata_props[:]
-    for value in [*proto.graph.value_info, *proto.graph.input, *proto.graph.output, *proto.graph.initializer]:
-        value.doc_string = ""
-        del value.metadata_props[:]
-    del proto.graph.metadata_props[:]
-    del proto.metadata_props[:]
-    proto.producer_name = "digitsmith"
-    proto.producer_version = ""
-    proto.graph.name = name
 
 
 def _store_float16(proto: onnx.ModelProto) -> None:

@@ -20,12 +20,12 @@ from digitsmith.data.dataset import Dataset
 from digitsmith.data.images.pixels import to_planes, to_unit
 from digitsmith.errors import RunError
 from digitsmith.files import staged_file
-from digitsmith.training.classifier import Classifier, Recipe
-from digitsmith.training.consistency import consistency_loss, pseudo_labels
+from digitsmith.training.device import bfloat16_is_fast
 from digitsmith.training.distortion import Distortion, distort, soften
-from digitsmith.training.learner import bfloat16_is_fast
-from digitsmith.training.negatives import negatives
 from digitsmith.training.ranks import ALONE, Ranks
+from digitsmith.training.readers.classifier import Classifier, Recipe
+from digitsmith.training.readers.consistency import consistency_loss, pseudo_labels
+from digitsmith.training.readers.negatives import negatives
 from digitsmith.untrusted import read_bytes, reading
 
 LEAST_SHARE = 8

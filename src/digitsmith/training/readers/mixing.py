@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from digitsmith.data.dataset import Dataset
 from digitsmith.models.generator import Model
 from digitsmith.progress import Progress
-from digitsmith.training.adversarial import AdversarialRecipe
-from digitsmith.training.classifier import Classifier, Recipe, classify
-from digitsmith.training.teaching import train_classifier
+from digitsmith.training.readers.adversarial import AdversarialRecipe
+from digitsmith.training.readers.classifier import Classifier, Recipe, classify
+from digitsmith.training.readers.teaching import train_classifier
 
 RECIPE = Recipe(
     layers=((16, 1), (32, 2), (64, 1), (64, 2), (128, 1)), epochs=10, batch_size=64, rotation=18.0, scale=0.2,

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from digitsmith.config.schema import TrainConfig
 from digitsmith.records.run import MetricsLine
-from digitsmith.training.state import State
-from digitsmith.training.step import SCALARS
+from digitsmith.training.gans.state import State
+from digitsmith.training.gans.step import SCALARS
 
 
 class Meter:

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from digitsmith.config.schema import TrainConfig
 from digitsmith.records.run import MOST_SECONDS
+from digitsmith.training.gans.step import SCALARS
+from digitsmith.training.gans.styles import StyledGenerator, Styles
 from digitsmith.training.learner import Learner
 from digitsmith.training.networks import Shape, new_networks
 from digitsmith.training.ranks import Ranks
-from digitsmith.training.step import SCALARS
-from digitsmith.training.styles import StyledGenerator, Styles
 
 Count = Annotated[int, Field(ge=0)]
 

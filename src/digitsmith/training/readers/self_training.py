@@ -17,12 +17,12 @@ from torch import Tensor
 
 from digitsmith.data.dataset import Dataset
 from digitsmith.progress import Progress
-from digitsmith.training import mixing
-from digitsmith.training.classifier import Classifier, Recipe, logits_of
-from digitsmith.training.classifier_training import Extras
-from digitsmith.training.mixing import one_epoch, together
 from digitsmith.training.ranks import ALONE, Ranks
-from digitsmith.training.teaching import Taught, teach
+from digitsmith.training.readers import mixing
+from digitsmith.training.readers.classifier import Classifier, Recipe, logits_of
+from digitsmith.training.readers.classifier_training import Extras
+from digitsmith.training.readers.mixing import one_epoch, together
+from digitsmith.training.readers.teaching import Taught, teach
 
 ROUNDS = 2
 """New classifiers, one after the other."""

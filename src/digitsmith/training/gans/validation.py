@@ -12,7 +12,7 @@ from digitsmith.evaluation.metrics import Moments
 from digitsmith.evaluation.real import MOST
 from digitsmith.models.digitnet import FEATURES, digit_net, usual_scale
 from digitsmith.models.noise import noise
-from digitsmith.training.samples import sample
+from digitsmith.training.gans.samples import sample
 
 _SHARE = 10  # one in so many training images is held out
 _FIRST = 2**31  # of the images to measure, in the seed's series: no evaluation or sample grid gets so far

@@ -22,9 +22,9 @@ from digitsmith.errors import ConfigError, DataError, ModelError, RunError
 from digitsmith.models.generator import load, shipped
 from digitsmith.records.base import DataRecord, ReadOptions
 from digitsmith.records.run import Run, StartRecord
-from digitsmith.training import checkpoint
-from digitsmith.training.state import State
-from digitsmith.training.weights import read_weights
+from digitsmith.training.gans import checkpoint
+from digitsmith.training.gans.state import State
+from digitsmith.training.gans.weights import read_weights
 
 Weights = Mapping[str, Tensor]
 """Of a network, by name."""

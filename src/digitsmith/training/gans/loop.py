@@ -15,14 +15,14 @@ from digitsmith.data.images.pixels import to_planes, to_unit
 from digitsmith.errors import DivergedError
 from digitsmith.progress import Progress
 from digitsmith.records.run import MetricsLine, Run
-from digitsmith.training import checkpoint, samples
-from digitsmith.training.meter import Meter
-from digitsmith.training.metrics_log import MetricsLog, raised_once
+from digitsmith.training.gans import checkpoint, samples
+from digitsmith.training.gans.meter import Meter
+from digitsmith.training.gans.metrics_log import MetricsLog, raised_once
+from digitsmith.training.gans.start import Start
+from digitsmith.training.gans.state import State, set_learning_rates, steps_per_epoch, update_ema
+from digitsmith.training.gans.step import adversarial_step
+from digitsmith.training.gans.validation import Validation
 from digitsmith.training.ranks import ALONE, Ranks
-from digitsmith.training.start import Start
-from digitsmith.training.state import State, set_learning_rates, steps_per_epoch, update_ema
-from digitsmith.training.step import adversarial_step
-from digitsmith.training.validation import Validation
 
 _SILENCE = 2.0  # seconds after which progress is told, though no line of metrics is due
 

@@ -6,23 +6,15 @@ from pathlib import Path
 
 import torch
 
-from digitsmith import interrupts
 from digitsmith.config.schema import TrainConfig
 from digitsmith.data.dataset import Dataset
 from digitsmith.progress import Silent
 from digitsmith.records.run import Run
-from digitsmith.training import checkpoint, teaching
-from digitsmith.training.loop import Batches, Job, flushed_denormals, make_step
-from digitsmith.training.ranks import DONE, Group, Message
-from digitsmith.training.state import Position, State, new_state
-
-
-def follow(ranks: Group) -> Message:
-    """Take part in all that the first rank trains, until it is done; its last message."""
-    with torch.random.fork_rng(), interrupts.noted(patient=True):  # signals are heeded together with the others
-        while (message := ranks.hear()).work != DONE:
-            {"train": _train, "teach": teaching.follow}[message.work](ranks, message)
-    return message
+from digitsmith.training.gans import checkpoint
+from digitsmith.training.gans.loop import Batches, Job, flushed_denormals, make_step
+from digitsmith.training.gans.state import Position, State, new_state
+from digitsmith.training.ranks import Group, Message, Works
+from digitsmith.training.readers import teaching
 
 
 def invite(job: Job, state: State) -> None:
@@ -63,3 +55,7 @@ def _train(ranks: Group, message: Message) -> None:
             position.epoch, position.epoch_step = divmod(position.step, job.steps_per_epoch)
             if interrupted():
                 break
+
+
+WORKS: Works = {**teaching.WORKS, "train": _train}
+"""Readers, too: one may label images for the training."""

@@ -16,7 +16,7 @@ from digitsmith.models.noise import whole
 from digitsmith.progress import Progress
 from digitsmith.records.base import DataRecord, ReadOptions
 from digitsmith.records.reader import MOST_DRAWN
-from digitsmith.training.mixing import draw_places, shuffled_places
+from digitsmith.training.readers.mixing import draw_places, shuffled_places
 
 _HELD_OUT = 0.2  # of labelled images, to say how sure is sure enough
 _MOST_HELD_OUT = 1000  # of each class

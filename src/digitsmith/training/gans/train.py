@@ -22,16 +22,16 @@ from digitsmith.files import require_new
 from digitsmith.progress import Progress, listening
 from digitsmith.records.base import LabelsRecord, ReadOptions, Versions
 from digitsmith.records.run import Run, RunRecord, find_record
-from digitsmith.training import checkpoint, folder, samples
-from digitsmith.training.export import export_state
-from digitsmith.training.few_labels import FewLabels, keep_few
-from digitsmith.training.following import follow, invite
-from digitsmith.training.loop import Job, train_epochs
+from digitsmith.training.gans import checkpoint, folder, samples
+from digitsmith.training.gans.export import export_state
+from digitsmith.training.gans.few_labels import FewLabels, keep_few
+from digitsmith.training.gans.following import WORKS, invite
+from digitsmith.training.gans.loop import Job, train_epochs
+from digitsmith.training.gans.setup import prepare, relabelled
+from digitsmith.training.gans.start import find_start
+from digitsmith.training.gans.state import Position, State, new_state
+from digitsmith.training.gans.styles import find_styles
 from digitsmith.training.ranks import DONE
-from digitsmith.training.setup import prepare, relabelled
-from digitsmith.training.start import find_start
-from digitsmith.training.state import Position, State, new_state
-from digitsmith.training.styles import find_styles
 from digitsmith.training.torchrun import joined
 from digitsmith.untrusted import reading
 
@@ -113,7 +113,7 @@ def train(
     """
     with joined() as ranks, listening(progress) as progress:
         if ranks.follows:
-            return Outcome(Run(Path(out)), **follow(ranks.follows).said, rank=ranks.rank)
+            return Outcome(Run(Path(out)), **ranks.follows.follow(WORKS).said, rank=ranks.rank)
         changes = _plain(changes)
         run = Run(Path(out))
         folder.require_text(run.folder)

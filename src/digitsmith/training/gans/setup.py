@@ -13,13 +13,13 @@ from digitsmith.data.reading import listed
 from digitsmith.errors import ConfigError, DataError
 from digitsmith.progress import Progress
 from digitsmith.records.run import Run
-from digitsmith.training.learner import bfloat16_is_fast
-from digitsmith.training.loop import Job
+from digitsmith.training.device import bfloat16_is_fast, find_device
+from digitsmith.training.gans.loop import Job
+from digitsmith.training.gans.start import Start
+from digitsmith.training.gans.state import steps_per_epoch
+from digitsmith.training.gans.styles import most_styles
+from digitsmith.training.gans.validation import Validation, hold_out
 from digitsmith.training.ranks import ALONE, Ranks
-from digitsmith.training.start import Start
-from digitsmith.training.state import steps_per_epoch
-from digitsmith.training.styles import most_styles
-from digitsmith.training.validation import Validation, hold_out
 
 _S = TypeVar("_S", bound=Section)
 
@@ -132,25 +132,3 @@ def settle(config: TrainConfig, data: Dataset, device: torch.device, *, started:
 
 def _changed(section: _S, **values: object) -> _S:
     return section.model_copy(update=values)
-
-
-def find_device(name: str) -> torch.device:
-    """The device of that name; `auto` is a GPU if there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise _no_device(name) from error
-    if device.type not in ("cpu", "cuda"):
-        raise _no_device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        found = torch.cuda.device_count()
-        raise ConfigError(
-            f"{name}: torch finds {found} CUDA GPUs here; use cpu, or a CUDA build of torch.", parameter="device"
-        )
-    return device
-
-
-def _no_device(name: str) -> ConfigError:
-    return ConfigError(f"{name}: use auto, cpu, cuda or cuda:N.", parameter="device")

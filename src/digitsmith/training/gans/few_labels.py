@@ -20,10 +20,10 @@ from digitsmith.models.reader import VERDICTS, Reader, load_reader
 from digitsmith.progress import Progress
 from digitsmith.records.base import DataRecord, LabelsRecord
 from digitsmith.records.run import Run, RunRecord
-from digitsmith.training.gather import divide, draw
-from digitsmith.training.learn import USUAL, is_learned, learn_from
+from digitsmith.training.gans.start import Start
 from digitsmith.training.ranks import Ranks
-from digitsmith.training.start import Start
+from digitsmith.training.readers.gather import divide, draw
+from digitsmith.training.readers.learn import USUAL, is_learned, learn_from
 
 _NO_CLASS = [VERDICTS.index("no digit"), VERDICTS.index("empty")]
 

@@ -14,7 +14,7 @@ from digitsmith.errors import ModelError
 from digitsmith.models.generator import Model, load
 from digitsmith.models.noise import noise
 from digitsmith.records.run import Run
-from digitsmith.training import checkpoint
+from digitsmith.training.gans import checkpoint
 from digitsmith.training.networks import new_networks
 from digitsmith.training.networks.blocks import ClassNorm
 from digitsmith.untrusted import reading

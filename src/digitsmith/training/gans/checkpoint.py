@@ -22,11 +22,11 @@ from digitsmith.errors import RunError
 from digitsmith.files import staged_file
 from digitsmith.records.base import DataRecord
 from digitsmith.records.run import Run
+from digitsmith.training.gans.state import Position, State, new_state, steps_per_epoch
+from digitsmith.training.gans.step import SCALARS
+from digitsmith.training.gans.styles import Styles
 from digitsmith.training.learner import moments_of_one
 from digitsmith.training.networks import outline
-from digitsmith.training.state import Position, State, new_state, steps_per_epoch
-from digitsmith.training.step import SCALARS
-from digitsmith.training.styles import Styles
 from digitsmith.untrusted import read_bytes, reading
 
 _FORMAT = 2
