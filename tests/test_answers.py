@@ -90,6 +90,21 @@ def test_what_is_refused_has_no_label(made: Dataset) -> None:
     assert (rows["bad"]["label"], rows["bad"]["likeliest"], rows["bad"]["verdict"]) == ("", "", "unreadable")
 
 
+@pytest.mark.parametrize("option", ["--csv", "--json"])
+def test_answers_go_to_standard_output_alone(made: Dataset, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    save(made.images[3], Path("three.png"))
+    Path("bad.png").write_bytes(b"no picture")
+    for to in ("answers", "-"):
+        with pytest.raises(SystemExit, match=r"^0$"):
+            main(["read", "three.png", "bad.png", option, to])
+    said, told = capsys.readouterr()
+    assert said.endswith(Path("answers").read_text())
+    assert "1 of 2 images read" in told
+    assert not Path("-").exists()
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["read", "three.png", "--csv", "-", "--json", "-"])
+
+
 def test_nothing_that_can_be_read_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     Path("bad.png").write_bytes(b"no picture")
     with pytest.raises(SystemExit, match=r"^2$"):

@@ -1,18 +1,21 @@
 """`digitsmith read`."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 import digitsmith
 from digitsmith.cli.reading import Read, reads
-from digitsmith.errors import printable
+from digitsmith.errors import ConfigError, printable
 
 if TYPE_CHECKING:
     from digitsmith import Tally
     from digitsmith.answers.files import Answer
 
+_STDOUT = Path("-")
 _SHOWN = 30  # answers; of more, files have them all
 
 
@@ -58,8 +61,12 @@ def read(
             "is no proof.",
         ),
     ] = False,
-    csv: Annotated[Path | None, typer.Option(help="Write all answers as CSV.", metavar="FILE")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write all answers as lines of JSON.", metavar="FILE")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write all answers as CSV; - is standard output.", metavar="FILE")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write all answers as lines of JSON; - is standard output.", metavar="FILE")
+    ] = None,
     sheet: Annotated[
         Path | None,
         typer.Option(
@@ -75,6 +82,7 @@ def read(
     \b
     digitsmith read scan.png
     digitsmith read scans --csv answers.csv --sheet sheet.png
+    digitsmith read scans --json - | jq .label
     digitsmith read cells --min-probability 0.999 --csv answers.csv
     digitsmith read digits:test --reader my-reader --error 0.05
     digitsmith read cheque.png --verify 7
@@ -85,24 +93,31 @@ def read(
     The reader in the box finds the ink of each image, and scales and centres it; --frame and --resize are for readers
     that were taught otherwise.
     """
-    shown = 0
+    shown, piped = 0, _STDOUT in (csv, json)
+    if csv == json == _STDOUT:
+        raise ConfigError("both cannot be written there: name a file.", parameter="json")
 
     def tell(answer: "Answer") -> None:
         nonlocal shown
         shown += 1
-        if shown <= _SHOWN:
+        if shown <= _SHOWN and not piped:
             typer.echo(_line(answer, verify, machine_made))
 
     tally = digitsmith.read(
         subjects, reader, error=error, min_probability=min_probability, verify=verify, machine_made=machine_made,
-        csv_file=csv, json_file=json, sheet=sheet, read=read, told=tell,
+        csv_file=_place(csv), json_file=_place(json), sheet=sheet, read=read, told=tell,
     )  # fmt: skip
-    if shown > _SHOWN:
+    if shown > _SHOWN and not piped:
         typer.echo(f"… and {shown - _SHOWN:,} more{'' if csv or json else ': --csv FILE has all of them'}.")
-    _summarise(tally, verify, machine_made)
+    for said in _summary(tally, verify, machine_made):
+        typer.echo(said, err=piped)
     for place in (csv, json, sheet):
-        if place is not None:
-            typer.echo(f"  {place}")
+        if place not in (None, _STDOUT):
+            typer.echo(f"  {place}", err=piped)
+
+
+def _place(file: Path | None) -> Path | TextIO | None:
+    return sys.stdout if file == _STDOUT else file
 
 
 def _line(answer: "Answer", claim: str | None, machine_made: bool) -> str:
@@ -118,24 +133,22 @@ def _line(answer: "Answer", claim: str | None, machine_made: bool) -> str:
     return f"{line}  machine-made {'-' if answer.machine_made is None else f'{answer.machine_made:.4f}'}"
 
 
-def _summarise(tally: "Tally", claim: str | None, machine_made: bool) -> None:
+def _summary(tally: "Tally", claim: str | None, machine_made: bool) -> Iterator[str]:
     total, accepted = tally.verdicts.total(), tally.verdicts["read"]
     refused = ", ".join(f"{number:,} {verdict}" for verdict, number in tally.verdicts.items() if verdict != "read")
-    typer.echo(f"\n{accepted:,} of {total:,} images read{f'; refused: {refused}' if refused else ''}.")
+    yield f"\n{accepted:,} of {total:,} images read{f'; refused: {refused}' if refused else ''}."
     if claim is not None:
-        typer.echo(f"{tally.confirmed:,} show {claim}, {tally.denied:,} show another.")
+        yield f"{tally.confirmed:,} show {claim}, {tally.denied:,} show another."
     if tally.labelled:
-        typer.echo(
+        yield (
             f"Of {tally.labelled:,} with a label, {tally.right / tally.labelled:.2%} are right if none is refused"
             + (f", and {tally.accepted_right / tally.accepted:.2%} of those that are read." if tally.accepted else ".")
         )
     if machine_made and not tally.scored:
-        typer.echo(
-            "None of the images is grey and of 28x28 pixels: of no other it is said how likely a generator made it."
-        )
+        yield "None of the images is grey and of 28x28 pixels: of no other it is said how likely a generator made it."
     elif machine_made:
-        typer.echo(
+        yield (
             f"Of {tally.scored:,} of the images it is said how likely a generator made them; for {tally.suspect:,} it "
             "is more likely than not."
         )
-        typer.echo("That is no proof: docs/readers.md says what the score can be wrong about.")
+        yield "That is no proof: docs/readers.md says what the score can be wrong about."
