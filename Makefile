@@ -1,6 +1,6 @@
 # Two commands do all the set-up on a fresh machine with Python 3.11+ and make:
 #   make quickstart   train on the embedded digits, generate 1,000 labelled ones, measure and report
-#   make test         run the tests
+#   make test         run the quick tests (make test-all: all)
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -34,11 +34,11 @@ PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 
 TESTS := --doctest-modules tests src README.md --doctest-glob='README.md'
 
 test: .venv/.dev
-	$(PYTEST) $(TESTS)
+	$(PYTEST) -m 'not slow and not cluster and not remote' $(TESTS)
 
 # With those of six seconds and more: twice as long.
 test-all: .venv/.dev
-	$(PYTEST) -m 'not cluster and not remote' $(TESTS)
+	$(PYTEST) $(TESTS)
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .

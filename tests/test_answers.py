@@ -1,6 +1,7 @@
 """What is said of files that are read: answers and refusals, ink of both kinds, and what folders say."""
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -90,19 +91,23 @@ def test_what_is_refused_has_no_label(made: Dataset) -> None:
     assert (rows["bad"]["label"], rows["bad"]["likeliest"], rows["bad"]["verdict"]) == ("", "", "unreadable")
 
 
-@pytest.mark.parametrize("option", ["--csv", "--json"])
-def test_answers_go_to_standard_output_alone(made: Dataset, capsys: pytest.CaptureFixture[str], option: str) -> None:
-    save(made.images[3], Path("three.png"))
+def test_lines_of_json_go_to_standard_output_alone(made: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["three.png", "3 \N{NARROW NO-BREAK SPACE}\u202e.png", "bad.png"]
+    for name in names[:2]:
+        save(made.images[3], Path(name))
     Path("bad.png").write_bytes(b"no picture")
-    for to in ("answers", "-"):
+    for place in ("answers", "-"):
+        capsys.readouterr()
         with pytest.raises(SystemExit, match=r"^0$"):
-            main(["read", "three.png", "bad.png", option, to])
+            main(["read", *names, "--json", place, "--csv", "table", "--sheet", "sheet.png"])
     said, told = capsys.readouterr()
-    assert said.endswith(Path("answers").read_text())
-    assert "1 of 2 images read" in told
-    assert not Path("-").exists()
+    assert said == Path("answers").read_text()
+    assert [json.loads(line)["file"] for line in said.splitlines()] == names
+    assert "2 of 3 images read" in told
     with pytest.raises(SystemExit, match=r"^2$"):
-        main(["read", "three.png", "--csv", "-", "--json", "-"])
+        main(["read", *names, "--csv", "-"])
+    assert "use --json -, or name a file" in capsys.readouterr().err
+    assert not Path("-").exists()
 
 
 def test_nothing_that_can_be_read_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:

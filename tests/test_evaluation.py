@@ -139,17 +139,28 @@ def _one_image(data: Dataset) -> Dataset:
     return data.take(np.zeros(len(data), int))
 
 
-@pytest.mark.slow
 @needs_mnist
 @pytest.mark.parametrize(
     ("spoil", "fails", "holds"),
     [
-        (_noise, {"frechet_ratio", "kid", "precision", "density", "two_sample", "recall", "coverage"}, {"copies"}),
-        (_blurred, {"frechet_ratio", "kid", "precision", "two_sample"}, {"spread", "copies"}),
+        pytest.param(
+            _noise,
+            {"frechet_ratio", "kid", "precision", "density", "two_sample", "recall", "coverage"},
+            {"copies"},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            _blurred, {"frechet_ratio", "kid", "precision", "two_sample"}, {"spread", "copies"}, marks=pytest.mark.slow
+        ),
         (_shuffled_labels, {"agreement"}, {"frechet_ratio", "precision", "recall", "recognisable", "near_duplicates"}),
-        (_one_image, {"frechet_ratio", "recall", "coverage", "near_duplicates", "imbalance"}, {"precision", "copies"}),
+        pytest.param(
+            _one_image,
+            {"frechet_ratio", "recall", "coverage", "near_duplicates", "imbalance"},
+            {"precision", "copies"},
+            marks=pytest.mark.slow,
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_with_images_fails_on_the_measure_that_is_for_it(
     judged: Judged,
     mnist_unseen: RealImages,

@@ -18,8 +18,9 @@ from digitsmith.errors import ModelError, RunError
 from digitsmith.models.noise import noise
 from digitsmith.models.operators import OPSET
 from digitsmith.records.run import Run
-from digitsmith.training.gans.export import TOLERANCE, export
+from digitsmith.training.gans.export import export
 from digitsmith.training.networks import new_networks
+from digitsmith.training.onnx_graph import TOLERANCE
 
 TORCHS_OWN = torch.onnx.export
 

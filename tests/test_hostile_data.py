@@ -395,8 +395,7 @@ class TestParquet:
         pq.write_table(table, tmp_path / "train.parquet")
         refused(tmp_path, "train.parquet")
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize("dictionary", [False, True])
+    @pytest.mark.parametrize("dictionary", [False, pytest.param(True, marks=pytest.mark.slow)])
     @pytest.mark.parametrize("codec", ["zstd", "gzip", "brotli", "lz4"])
     def test_images_that_decompress_to_far_more_than_they_are(self, tmp_path, codec, dictionary) -> None:
         bomb = png() + bytes(2**27)

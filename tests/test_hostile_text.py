@@ -195,6 +195,7 @@ STREAMS = """
 digitsmith() { "$0" -m digitsmith.cli "$@"; }
 digitsmith evaluate run --count 129 2>err >/dev/full; echo "$? $(cat err)"
 digitsmith --help 2>err >/dev/full; echo "$? $(cat err)"
+digitsmith read digits:test --json - --csv table 2>err >/dev/full; echo "$? $(tail -n 1 err) $(wc -l <table)"
 digitsmith data 2>err | true; echo "${PIPESTATUS[0]} $(cat err)"
 digitsmith generate made --count 3 2>/dev/full >out; echo "$? $(grep -c images out)"
 digitsmith generate made --count 3 2>/dev/full >out; echo "$? $(cat out)"
@@ -208,7 +209,7 @@ def test_full_and_closed_streams_end_in_a_line_or_quietly(micro_run: Run) -> Non
     shutil.copytree(micro_run.folder, "run")
     done = subprocess.run(["bash", "-c", STREAMS, sys.executable], capture_output=True, text=True)
     full = "2 digitsmith: cannot write to the standard output: No space left on device."
-    assert done.stdout.splitlines() == [full, full, "1 ", "0 1", "2 ", "0"]
+    assert done.stdout.splitlines() == [full, full, f"{full} 360", "1 ", "0 1", "2 ", "0"]
     assert load_result(Path("run/evaluation.json")).subject == "run"
     assert formats.read(Path("closed"), "train").images.shape == (3, 28, 28)
 

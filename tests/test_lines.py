@@ -13,9 +13,11 @@ from digitsmith.data.reading import Reading
 from digitsmith.records.base import ReadOptions
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("side", "width", "margin"), [(28, 1, 0), (40, 2, 1), (64, 3, 2), (100, 3, 0)])
+@pytest.mark.parametrize(
+    ("side", "width", "margin"),
+    [(28, 1, 0), *(pytest.param(*cell, marks=pytest.mark.slow) for cell in ((40, 2, 1), (64, 3, 2), (100, 3, 0)))],
+)
 def test_digits_in_cells_are_read(kind: str, side: int, width: int, margin: int) -> None:
     """Without taking the lines out, half of those beside one line are read, and two thirds of these wrongly."""
     truth = np.arange(60) % 10

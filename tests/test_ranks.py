@@ -18,7 +18,7 @@ from digitsmith.progress import Silent
 from digitsmith.records.run import Run
 from digitsmith.report.commands import command as command_line
 from digitsmith.report.commands import launched
-from digitsmith.training.gans.following import WORKS
+from digitsmith.training.gans.following import PARTS
 from digitsmith.training.gans.state import new_state
 from digitsmith.training.gans.step import adversarial_step
 from digitsmith.training.networks import new_networks
@@ -109,7 +109,6 @@ def train(preset: str, out: str) -> list[str]:
     return ["train", preset, "--data", "few", "--out", out, *(f"--set={change}" for change in changes)]
 
 
-@pytest.mark.slow
 def test_when_a_rank_is_killed_all_end_and_they_go_on_to_the_same_weights(few: Path, tmp_path: Path) -> None:
     (tmp_path / "few").symlink_to(few)
     whole = Launched(tmp_path, command, train("cgan", "whole"))
@@ -149,8 +148,8 @@ def learn_thrice(few: Path) -> None:
         assert len(found.sure) == small.epochs < len(found.losses)
 
     with joined() as ranks:
-        if ranks.follows:
-            ranks.follows.follow(WORKS)
+        if ranks.follower:
+            ranks.follower.follow(PARTS)
             return
         taught("whole", Silent())
         with pytest.raises(KeyboardInterrupt):

@@ -142,7 +142,6 @@ def test_a_classifier_learns_and_repeats_and_keeps_its_best_epoch(digits: Datase
     assert max(accuracies) > 0.8
 
 
-@pytest.mark.slow
 def test_digits_that_are_never_recognised_are_studied_without_the_filter(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -248,7 +248,6 @@ def test_a_drawing_is_read_and_compared(page: Any, served: Running) -> None:
     page.get_by_text("Choose 5 digits").wait_for()
 
 
-@pytest.mark.slow
 def test_an_exported_site_works_below_any_path(page: Any, tmp_path: Path) -> None:
     export_site(studio(), tmp_path / "web/below/this path")
 
@@ -269,9 +268,10 @@ def test_an_exported_site_works_below_any_path(page: Any, tmp_path: Path) -> Non
         server.shutdown()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["index.html", "play.html", "learn.html", "judge.html"])
-@pytest.mark.parametrize(("width", "height", "scheme"), [(360, 740, "dark"), (1280, 900, "light")])
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"), [(360, 740, "dark"), pytest.param(1280, 900, "light", marks=pytest.mark.slow)]
+)
 def test_pages_fit_and_are_accessible(
     browser: Any, served: Running, name: str, width: int, height: int, scheme: Any
 ) -> None:

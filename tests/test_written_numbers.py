@@ -48,7 +48,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(number_lines, "LENGTHS", (2, 5))
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_the_study_tests_all_on_the_same_numbers_and_goes_on_after_a_kill(
     source: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -22,7 +22,7 @@ from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.digitnet import as_input
 from digitsmith.progress import listening
 from digitsmith.records.base import Versions
-from digitsmith.training.graph import to_onnx
+from digitsmith.training.onnx_graph import to_onnx
 
 CHANNELS = (1, 16, 32)
 EPOCHS, BATCH, LR, SEED, VALIDATION = 20, 128, 2e-3, 0, 5000

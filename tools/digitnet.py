@@ -24,7 +24,7 @@ from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.digitnet import DigitNet
 from digitsmith.progress import listening
 from digitsmith.records.base import Versions
-from digitsmith.training.graph import to_onnx
+from digitsmith.training.onnx_graph import to_onnx
 from digitsmith.training.readers.classifier import Classifier, Recipe, classify
 from digitsmith.training.readers.teaching import train_classifier
 

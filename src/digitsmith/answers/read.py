@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -82,8 +82,8 @@ def read(
     min_probability: float = 0.0,
     verify: str | None = None,
     machine_made: bool = False,
-    csv_file: str | Path | TextIO | None = None,
-    json_file: str | Path | TextIO | None = None,
+    csv_file: str | Path | None = None,
+    json_file: str | Path | None = None,
     sheet: str | Path | None = None,
     read: ReadOptions | Mapping[str, Any] | None = None,
     told: Callable[[Answer], None] = lambda _: None,
@@ -99,7 +99,7 @@ def read(
         verify: a label, of which each image is asked whether it shows it; files get a column `shows`.
         machine_made: say of images of 28x28 pixels how likely a generator made them, as `load_detector` does; files get
             a column `machine_made`, which is empty for others.
-        csv_file: where to write all answers as CSV: a file, or a stream of text.
+        csv_file: where to write all answers as CSV.
         json_file: where to write them as lines of JSON.
         sheet: where to draw up to 400 images with their answers, and their places among all, counted from 1. Refused
             ones (red) and those whose answer is known to be wrong (amber) are chosen before others.
@@ -124,9 +124,9 @@ def read(
     if not all(isinstance(subject, str | Path) for subject in subjects):
         message = "give the names of files, folders or data sets; load_reader().read(images) reads arrays."
         raise DataError(message, parameter="subjects")
-    table, lines = (Path(place) if isinstance(place, str) else place for place in (csv_file, json_file))
-    picture = None if sheet is None else Path(sheet)
-    _require_places([place for place in (table, lines, picture) if isinstance(place, Path)], subjects)
+    places = [None if place is None else Path(place) for place in (csv_file, json_file, sheet)]
+    _require_places([place for place in places if place], subjects)
+    table, lines, picture = places
     if picture and picture.suffix.lower() != ".png":
         raise ConfigError(f"{picture}: a sheet is a PNG file: let its name end in .png.", parameter="sheet")
     asked = Asked(reader, error, min_probability, load_detector() if machine_made else None)
@@ -192,29 +192,16 @@ def _row(answer: Answer, columns: _Columns) -> dict[str, str | float | None]:
 
 
 @contextlib.contextmanager
-def _text(place: Path | TextIO) -> Iterator[TextIO]:
-    """A file that is whole or not there; or the stream itself."""
-    if not isinstance(place, Path):
-        yield place
-        return
-    with (
-        staged_file(place) as staged,
-        staged.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
-    ):
-        yield file
-
-
-@contextlib.contextmanager
-def _csv(place: Path | TextIO, columns: _Columns) -> Iterator[Callable[[Answer], object]]:
-    with _text(place) as file:
-        writer = csv.DictWriter(file, list(columns), lineterminator="\r\n" if isinstance(place, Path) else "\n")
+def _csv(path: Path, columns: _Columns) -> Iterator[Callable[[Answer], object]]:
+    with staged_file(path) as staged, staged.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        writer = csv.DictWriter(file, list(columns))
         writer.writeheader()
         yield lambda answer: writer.writerow(_row(answer, columns))
 
 
 @contextlib.contextmanager
-def _json(place: Path | TextIO, columns: _Columns) -> Iterator[Callable[[Answer], object]]:
-    with _text(place) as file:
+def _json(path: Path, columns: _Columns) -> Iterator[Callable[[Answer], object]]:
+    with staged_file(path) as staged, staged.open("w", encoding="utf-8", errors="backslashreplace") as file:
         yield lambda answer: file.write(json.dumps(_row(answer, columns)) + "\n")
 
 

@@ -1,9 +1,9 @@
 """`digitsmith read`."""
 
-import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from digitsmith.answers.files import Answer
 
 _STDOUT = Path("-")
+_CHUNK = 2**16  # characters
 _SHOWN = 30  # answers; of more, files have them all
 
 
@@ -61,11 +62,12 @@ def read(
             "is no proof.",
         ),
     ] = False,
-    csv: Annotated[
-        Path | None, typer.Option(help="Write all answers as CSV; - is standard output.", metavar="FILE")
-    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write all answers as CSV.", metavar="FILE")] = None,
     json: Annotated[
-        Path | None, typer.Option(help="Write all answers as lines of JSON; - is standard output.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Write all answers as lines of JSON; - writes nothing else to standard output.", metavar="FILE"
+        ),
     ] = None,
     sheet: Annotated[
         Path | None,
@@ -93,9 +95,9 @@ def read(
     The reader in the box finds the ink of each image, and scales and centres it; --frame and --resize are for readers
     that were taught otherwise.
     """
-    shown, piped = 0, _STDOUT in (csv, json)
-    if csv == json == _STDOUT:
-        raise ConfigError("both cannot be written there: name a file.", parameter="json")
+    if _STDOUT in (csv, sheet):
+        raise ConfigError("standard output takes lines of JSON only: use --json -, or name a file.")
+    shown, piped = 0, json == _STDOUT
 
     def tell(answer: "Answer") -> None:
         nonlocal shown
@@ -103,10 +105,16 @@ def read(
         if shown <= _SHOWN and not piped:
             typer.echo(_line(answer, verify, machine_made))
 
-    tally = digitsmith.read(
-        subjects, reader, error=error, min_probability=min_probability, verify=verify, machine_made=machine_made,
-        csv_file=_place(csv), json_file=_place(json), sheet=sheet, read=read, told=tell,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        lines = Path(folder) / "answers.json" if piped else json
+        tally = digitsmith.read(
+            subjects, reader, error=error, min_probability=min_probability, verify=verify, machine_made=machine_made,
+            csv_file=csv, json_file=lines, sheet=sheet, read=read, told=tell,
+        )  # fmt: skip
+        if piped and lines is not None:
+            with lines.open(encoding="ascii") as file:  # at the end, so that a closed pipe costs no other file
+                while chunk := file.read(_CHUNK):
+                    typer.echo(chunk, nl=False)
     if shown > _SHOWN and not piped:
         typer.echo(f"… and {shown - _SHOWN:,} more{'' if csv or json else ': --csv FILE has all of them'}.")
     for said in _summary(tally, verify, machine_made):
@@ -114,10 +122,6 @@ def read(
     for place in (csv, json, sheet):
         if place not in (None, _STDOUT):
             typer.echo(f"  {place}", err=piped)
-
-
-def _place(file: Path | None) -> Path | TextIO | None:
-    return sys.stdout if file == _STDOUT else file
 
 
 def _line(answer: "Answer", claim: str | None, machine_made: bool) -> str:

@@ -1,1 +1,1 @@
-"""Training: the only place that knows torch."""
+"""Training, the only place that knows torch: of generators (`gans`), of readers (`readers`), and what both use."""

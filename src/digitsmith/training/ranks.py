@@ -1,7 +1,7 @@
 """The processes of one training. As a rule it is one; under torchrun they are several, the ranks.
 
 Each rank sees its share of every batch, and all have the same weights. The first one, number 0, reads, measures, shows
-and writes; the others get from it what is trained, and take part (`follow`). Random numbers that go with a batch
+and writes; the others get from it what is trained, and take part (`Group.follow`). Random numbers that go with a batch
 are drawn for all of it, from the same state in all ranks, and each uses those of its share. So a checkpoint of the
 first rank is one of all, for any number of them.
 """
@@ -38,11 +38,11 @@ class Ranks:
     Attributes:
         rank: the number of this process.
         count: how many there are.
-        follows: itself, if it is to be told by the first one what to do.
+        follower: itself, if it is to be told by the first one what to do.
     """
 
     rank, count = 0, 1
-    follows: "Group | None" = None
+    follower: "Group | None" = None
 
     def part(self, whole: Tensor) -> Tensor:
         """This rank's share of a tensor that has a row for each image of a batch, or of several one after the other."""
@@ -113,7 +113,7 @@ class Message:
     tensors: dict[str, Tensor]
 
 
-Works = Mapping[str, Callable[["Group", Message], None]]
+Parts = Mapping[str, Callable[["Group", Message], None]]
 """How another rank takes part in what the first one trains, by the name that the first one tells."""
 
 
@@ -122,7 +122,7 @@ class Group(Ranks):
 
     def __init__(self, rank: int, count: int, on_machine: int) -> None:
         self.rank, self.count, self._on_machine = rank, count, on_machine
-        self.follows = self if rank else None
+        self.follower = self if rank else None
         self._block = 1  # images that follow one another in the batch and in the share
 
     def part(self, whole: Tensor) -> Tensor:
@@ -182,11 +182,11 @@ class Group(Ranks):
         words = json.loads(tensors.pop("").numpy().tobytes())
         return Message(words["work"], words["said"], tensors)
 
-    def follow(self, works: Works) -> Message:
+    def follow(self, parts: Parts) -> Message:
         """Take part in all that the first rank trains, until it is done; its last message."""
         with torch.random.fork_rng(), interrupts.noted(patient=True):  # signals are heeded together with the others
             while (message := self.hear()).work != DONE:
-                works[message.work](self, message)
+                parts[message.work](self, message)
         return message
 
     def introduce(self, device: torch.device, progress: Progress) -> None:

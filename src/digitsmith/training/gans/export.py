@@ -23,7 +23,7 @@ from digitsmith.records.run import Run, RunRecord
 from digitsmith.training.gans import checkpoint
 from digitsmith.training.gans.state import State
 from digitsmith.training.gans.styles import StyledGenerator
-from digitsmith.training.graph import TOLERANCE, fold, to_onnx
+from digitsmith.training.onnx_graph import TOLERANCE, fold, to_onnx
 
 
 def export(run: str | Path, path: str | Path, *, half: bool = False, truncation: float = 1.0) -> Model:

@@ -13,7 +13,7 @@ from digitsmith.records.run import Run
 from digitsmith.training.gans import checkpoint
 from digitsmith.training.gans.loop import Batches, Job, flushed_denormals, make_step
 from digitsmith.training.gans.state import Position, State, new_state
-from digitsmith.training.ranks import Group, Message, Works
+from digitsmith.training.ranks import Group, Message, Parts
 from digitsmith.training.readers import teaching
 
 
@@ -57,5 +57,5 @@ def _train(ranks: Group, message: Message) -> None:
                 break
 
 
-WORKS: Works = {**teaching.WORKS, "train": _train}
-"""Readers, too: one may label images for the training."""
+PARTS: Parts = {**teaching.PARTS, "train": _train}
+"""For `Group.follow`; a reader may label images before the training."""

@@ -25,7 +25,7 @@ from digitsmith.records.run import Run, RunRecord, find_record
 from digitsmith.training.gans import checkpoint, folder, samples
 from digitsmith.training.gans.export import export_state
 from digitsmith.training.gans.few_labels import FewLabels, keep_few
-from digitsmith.training.gans.following import WORKS, invite
+from digitsmith.training.gans.following import PARTS, invite
 from digitsmith.training.gans.loop import Job, train_epochs
 from digitsmith.training.gans.setup import prepare, relabelled
 from digitsmith.training.gans.start import find_start
@@ -112,8 +112,8 @@ def train(
         (1, 28, 28)
     """
     with joined() as ranks, listening(progress) as progress:
-        if ranks.follows:
-            return Outcome(Run(Path(out)), **ranks.follows.follow(WORKS).said, rank=ranks.rank)
+        if ranks.follower:
+            return Outcome(Run(Path(out)), **ranks.follower.follow(PARTS).said, rank=ranks.rank)
         changes = _plain(changes)
         run = Run(Path(out))
         folder.require_text(run.folder)

@@ -13,7 +13,7 @@ from digitsmith.files import staged_file
 from digitsmith.models.check import METADATA_KEY
 from digitsmith.models.reader import Reader
 from digitsmith.records.reader import Accuracy, Calibration, ReaderRecord, ReaderTraining
-from digitsmith.training.graph import TOLERANCE, fold, to_onnx
+from digitsmith.training.onnx_graph import TOLERANCE, fold, to_onnx
 from digitsmith.training.readers.classifier import Classifier, logits_of
 from digitsmith.training.readers.gather import Given
 

@@ -111,8 +111,8 @@ def learn(
     options = read_over(USUAL, read)
     folder = Path(out)
     with joined() as ranks:
-        if ranks.follows:
-            last = ranks.follows.follow(teaching.WORKS)
+        if ranks.follower:
+            last = ranks.follower.follow(teaching.PARTS)
             reader = Reader(READER, last.tensors["reader"].numpy().tobytes())
             return Learned(reader, folder, Learning.model_validate_json(last.said["result"]), ranks.rank)
         _require_unfinished(folder)

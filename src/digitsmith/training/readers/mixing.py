@@ -1,4 +1,4 @@
-"""How few real examples and generated digits are put together for a classifier: the rule of `study scarce`."""
+"""How few real examples and generated digits are put together for a classifier, by `learn` and `study scarce`."""
 
 from collections.abc import Sequence
 from dataclasses import replace

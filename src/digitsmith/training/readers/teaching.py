@@ -11,7 +11,7 @@ from torch import Tensor
 from digitsmith.data.dataset import Dataset
 from digitsmith.progress import Progress
 from digitsmith.training.distortion import Distortion
-from digitsmith.training.ranks import ALONE, Group, Message, Ranks, Works
+from digitsmith.training.ranks import ALONE, Group, Message, Parts, Ranks
 from digitsmith.training.readers.classifier import Classifier, Recipe, classify
 from digitsmith.training.readers.classifier_training import ClassifierTraining, Extras
 
@@ -84,7 +84,7 @@ def teach(
         checkpoint: a file for its state after each epoch, from which it goes on if it is there.
         progress: told of each epoch.
         work: its name for the progress.
-        ranks: the processes that share its batches; the others `follow`, with `WORKS`.
+        ranks: the processes that share its batches; the others `follow`, with `PARTS`.
 
     Raises:
         RunError: the checkpoint is damaged, or that of another training.
@@ -129,11 +129,12 @@ def _take_part(ranks: Group, message: Message) -> None:
         interrupted()  # as the first rank asks
 
 
-WORKS: Works = {"teach": _take_part}
+PARTS: Parts = {"teach": _take_part}
+"""For `Group.follow`."""
 
 
 def _invite(ranks: Ranks, training: ClassifierTraining, data: Dataset) -> None:
-    """Tell the other ranks all that it takes to `follow`."""
+    """Tell the other ranks all that it takes to take part."""
     extras = training.extras
     tensors = {"data.images": torch.tensor(data.images), "data.labels": torch.tensor(data.labels)}
     if extras.unlabelled is not None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from digitsmith.models.operators import OPSET
 
 TOLERANCE = 1e-4
-"""The largest difference between a pixel of the file and of the torch generator, on a scale of [-1, 1]."""
+"""The largest difference between what the file and the torch network compute."""
 
 
 def fold(module: nn.Module) -> nn.Module:
