@@ -174,6 +174,7 @@ def test_what_is_wrong_with_images_fails_on_the_measure_that_is_for_it(
     assert "fails" not in {found[key] for key in holds}
 
 
+@pytest.mark.slow
 @needs_mnist
 def test_noise_that_the_digit_net_is_sure_of_is_not_passed_off_as_digits(judged: Judged) -> None:
     result = judged(_noise)
@@ -206,6 +207,7 @@ def test_collapses_are_called_by_name(judged: Judged, mnist_unseen: RealImages, 
     assert [reason for reason in judge(stuck, mnist_unseen).collapse.reasons if " 5 " in reason]
 
 
+@pytest.mark.slow
 @needs_mnist
 def test_a_covariance_without_full_rank_is_said(judged: Judged) -> None:
     assert any("has a rank of 0, not 128" in note for note in judged(_one_image).notes)
@@ -452,6 +454,7 @@ def test_dark_ink_on_bright_paper_is_said(digits: Dataset) -> None:
     assert any("invert them" in note for note in digitsmith.evaluate(inverted, "digits").notes)
 
 
+@pytest.mark.slow
 def test_what_a_subject_shares_with_its_reference_is_said(digits: Dataset) -> None:
     of_reference = digitsmith.evaluate("digits:train", "digits")
     assert any("images of the reference itself" in note for note in of_reference.notes)

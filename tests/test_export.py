@@ -109,6 +109,7 @@ def test_the_exported_file_makes_the_averaged_generators_images(
     assert np.abs(made.astype(int) - expected).max() <= 1  # grey level
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["cgan", "residual"])
 def test_truncation_scales_the_noise(preset: str, request: pytest.FixtureRequest) -> None:
     run: Run = request.getfixturevalue("micro_run" if preset == "cgan" else "micro_residual")

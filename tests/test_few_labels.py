@@ -133,6 +133,7 @@ def test_its_digits_teach_a_reader_of_the_same_labels_and_no_other(few: Path, wh
     assert training.generated.sha256 == model.sha256
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_wherever_it_was_stopped(few: Path, whole: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run, listener = Run(Path("run")), Listener()
 

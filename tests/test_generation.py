@@ -241,6 +241,7 @@ def test_the_series_of_a_seed_is_fixed_for_good() -> None:
     assert drawn_labels(7, 1000, 8, np.arange(10)).tolist() == [7, 9, 8, 4, 9, 6, 6, 5]
 
 
+@pytest.mark.slow
 def test_confident_digits_are_all_recognised_as_labelled_and_the_rest_is_made_again() -> None:
     model = digitsmith.load()
     plain, labels = made(model, Request(1000, seed=4))

@@ -549,6 +549,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
+@pytest.mark.slow
 def test_small_files_do_not_take_much_memory(tmp_path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, *map(str, bombs(tmp_path))], capture_output=True, text=True, check=True

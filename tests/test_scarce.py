@@ -133,6 +133,7 @@ def test_numbers_arms_and_seeds_are_added_to_a_study(few: Path, monkeypatch: pyt
     assert digitsmith.scarce(few, "study", per_class=[1], seeds=2, arms=["real"], progress=False) == more
 
 
+@pytest.mark.slow
 def test_images_without_labels_are_arms_of_their_own(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixing, "IMAGES", 320)
     arms = ["unlabelled", "discriminator"]

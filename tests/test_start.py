@@ -98,6 +98,7 @@ def test_the_model_in_the_box_starts_with_readable_digits_and_a_discriminator() 
     assert len(file.read_bytes()) < 2_000_000
 
 
+@pytest.mark.slow
 def test_a_training_from_a_run_takes_fewer_images_than_a_batch(micro_residual: Run, digits: Dataset) -> None:
     few = digits.take(slice(0, 5)).images
     data = Dataset(few, np.array([0, 1, 0, 1, 0]), ("0", "new"))

@@ -103,6 +103,7 @@ def test_the_rest_of_the_noise_is_the_generators(styled_run: Run) -> None:
     assert np.abs(images[2] - images[0]).max() > 0.01
 
 
+@pytest.mark.slow
 def test_the_best_generator_is_exported_with_its_styles_in_float16_too(styled_run: Run) -> None:
     assert styled_run.read_metrics()[-1].frechet_distance is not None
     half = export(styled_run.folder, "half.onnx", half=True)
