@@ -106,12 +106,12 @@ def read(
             typer.echo(_line(answer, verify, machine_made))
 
     with tempfile.TemporaryDirectory() as folder:
-        lines = Path(folder) / "answers.json" if piped else json
+        lines = Path(folder) / "answers.json"
         tally = digitsmith.read(
             subjects, reader, error=error, min_probability=min_probability, verify=verify, machine_made=machine_made,
-            csv_file=csv, json_file=lines, sheet=sheet, read=read, told=tell,
+            csv_file=csv, json_file=lines if piped else json, sheet=sheet, read=read, told=tell,
         )  # fmt: skip
-        if piped and lines is not None:
+        if piped:
             with lines.open(encoding="ascii") as file:  # at the end, so that a closed pipe costs no other file
                 while chunk := file.read(_CHUNK):
                     typer.echo(chunk, nl=False)

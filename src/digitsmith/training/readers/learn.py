@@ -103,8 +103,8 @@ def learn(
 
     Examples:
         >>> import digitsmith
-        >>> learned = digitsmith.learn("digits", "my-reader", epochs=1)  # doctest: +SKIP
-        >>> learned.reader.record.classes  # doctest: +SKIP
+        >>> learned = digitsmith.learn("digits", "my-reader", epochs=1, progress=False)
+        >>> learned.reader.record.classes
         ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
     """
     seed = check_seed(seed)
