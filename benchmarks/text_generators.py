@@ -1,7 +1,7 @@
 """Numbers for OCR from three programs: `digitsmith write`, TextRecognitionDataGenerator (TRDG) and SynthTIGER.
 
     python benchmarks/text_generators.py [--count N] [--rounds N] [--trdg PYTHON]
-        [--synthtiger PYTHON --checkout FOLDER] [--only NAMES] [--keep FOLDER]
+        [--synthtiger PYTHON --checkout FOLDER] [--only NAME ...] [--keep FOLDER]
 
 The two others are named by the Python of their own environments; one that is not named is left out. They need older
 libraries than their packages ask for. SynthTIGER's package has neither its template nor its fonts and pictures: these
@@ -106,8 +106,7 @@ def makers(arguments: argparse.Namespace) -> dict[str, Maker]:
         found["trdg"] = trdg(python, "-k", "5", "-rk", "-bl", "1", "-rbl", "-d", "3")  # turned, blurred, bent, noisy
     if arguments.synthtiger and arguments.checkout:
         found["synthtiger"] = synthtiger(arguments.synthtiger.absolute(), arguments.checkout.absolute())
-    only = arguments.only.split(",") if arguments.only else found
-    return {name: make for name, make in found.items() if name in only}
+    return {name: make for name, make in found.items() if name in (arguments.only or found)}
 
 
 def measured(make: Maker, folder: Path, texts: Path, count: int) -> tuple[float, float]:
@@ -129,7 +128,7 @@ def main() -> None:
     parser.add_argument("--trdg", type=Path, help="the Python of an environment with TRDG")
     parser.add_argument("--synthtiger", type=Path, help="the Python of an environment with SynthTIGER")
     parser.add_argument("--checkout", type=Path, help="a checkout of SynthTIGER's repository")
-    parser.add_argument("--only", help="some of the rows, such as trdg,synthtiger")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="some of the rows, such as trdg synthtiger")
     parser.add_argument("--keep", type=Path, help="leave what the last round made there")
     arguments = parser.parse_args()
     found, times = makers(arguments), dict[str, list[tuple[float, float]]]()
