@@ -333,6 +333,7 @@ def test_models_and_data_sets_are_listed(run: Runner) -> None:
         (["evaluate", "full"], "full holds no images"),
         (["evaluate", "none.onnx"], "SUBJECT: there is no model 'none.onnx'"),
         (["evaluate", "mnist", "--json", "."], ". is a folder: name a file"),
+        (["evaluate", "mnist", "--json", "-"], "- is no place for a file, and this is not written to standard output"),
         (["evaluate", "mnist", "--count", "100"], "--count: at least 129 images"),
         (["evaluate", "mnist", "--reference", "nothing"], "--reference: there is no data set 'nothing'"),
         (["evaluate", "mnist", "--inception-weights", "x"], "--inception-weights: weights of Inception v3"),

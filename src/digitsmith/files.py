@@ -53,6 +53,8 @@ def writing(what: Path, whole: str = "") -> Iterator[None]:
 def require_file_place(path: Path) -> None:
     """Refuse, before any work is done, a path at which no file can be written."""
     with writing(path):  # a path may be too long, or lead through folders that are not to be looked into
+        if path == Path("-"):  # the sign for standard output
+            raise OutputError("- is no place for a file, and this is not written to standard output: name a file.")
         if path.is_dir():
             raise OutputError(f"{path} is a folder: name a file in it.")
         stream = path.is_symlink() and str(path.readlink()).startswith("/proc/")  # as /dev/stdout, wherever it leads
