@@ -1,6 +1,6 @@
 """Settings of `gan` and `cgan` beside those of the presets: what a training with each makes.
 
-    python benchmarks/settings.py {gan,cgan} [--epochs N] [--seeds N] [--only NAMES] [--share 1/2] [--out FOLDER]
+    python benchmarks/settings.py {gan,cgan} [--epochs N] [--seeds N] [--only NAME ...] [--share 1/2] [--out FOLDER]
 
 The layers stay those of the source works. What they leave to others to try is tried: dropout, batch size, learning
 rates, the discriminator's optimizer; and an averaged generator (`ema`), rates that fall (`final_lr`), distortion before
@@ -27,6 +27,7 @@ from taking_up import finish
 
 _AVERAGED = {"ema": 0.999}
 _STEADY = _AVERAGED | {"generator.dropout": 0.0}
+_FASTER = {"generator.lr": 1e-3, "discriminator.lr": 1e-3, "final_lr": 0.01}
 
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "gan": {
@@ -41,6 +42,7 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "discriminator by RMSprop": _STEADY | {"discriminator.name": "rmsprop"},
         "no label smoothing": _STEADY | {"label_smoothing": 0.0},
         "rates that fall": _STEADY | {"final_lr": 0.01},
+        "faster, rates that fall": _STEADY | _FASTER,
         "distorted": _STEADY | {"augment": 0.3},
     },
     "cgan": {
@@ -51,6 +53,7 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "slower discriminator": _AVERAGED | {"discriminator.lr": 1e-4},
         "slower generator": _AVERAGED | {"generator.lr": 1e-4},
         "rates that fall": _AVERAGED | {"final_lr": 0.01},
+        "faster, rates that fall": _AVERAGED | _FASTER,
         "distorted": _AVERAGED | {"augment": 0.3},
     },
 }
@@ -85,12 +88,12 @@ def main() -> None:
     parser.add_argument("preset", choices=SETTINGS)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--only", help="names of settings, with commas between them")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="some of the settings")
     parser.add_argument("--share", default="1/1")
     parser.add_argument("--out", type=Path, default=Path("runs/settings"))
     asked = parser.parse_args()
     part, parts = map(int, asked.share.split("/"))
-    names = asked.only.split(",") if asked.only else list(SETTINGS[asked.preset])
+    names = asked.only or list(SETTINGS[asked.preset])
     data, found = images(asked.out), dict[str, list[dict[str, float]]]()
     for place, (seed, name) in enumerate((seed, name) for seed in range(asked.seeds) for name in names):
         if place % parts == part - 1:

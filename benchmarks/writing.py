@@ -26,7 +26,7 @@ def run(wear: str, count: int, workers: int = 1) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--count", type=int, default=24_576)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=cores(), help="processes; one for each core by default")
     parser.add_argument("--long", default="20000,200000", help="counts of the runs whose memory is compared")

@@ -78,6 +78,29 @@ def test_folders_named_as_all_digits_say_what_their_files_show(made: Dataset) ->
     assert {answer.truth for answer in answers_of("scans")} == {""}  # pages with numbers for names, it may be
 
 
+def test_what_was_made_of_some_classes_says_what_its_files_show() -> None:
+    digitsmith.generate("some", 6, labels=[0, 7], format="png", progress=False)
+    assert sorted(entry.name for entry in Path("some/train").iterdir()) == ["0", "7"]  # none that is empty
+    assert [answer.truth for answer in answers_of("some")] == ["0", "0", "0", "7", "7", "7"]
+    Path("some/dataset.json").write_text("no record of ours")
+    assert {answer.truth for answer in answers_of("some")} == {""}
+
+
+def test_a_table_beside_images_is_named(made: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    save(made.images[3], Path("scans/three.png"))
+    Path("scans/labels.csv").write_text("image,label\nthree.png,3\n")
+    digitsmith.read("scans")
+    table = str(Path("scans/labels.csv"))
+    assert f"If labels.csv says what the images show, read {table}" in capsys.readouterr().err
+    assert digitsmith.read(table, progress=False).right == 1
+
+
+@pytest.mark.parametrize("subjects", ["", ["", "scans"]])
+def test_an_empty_name_is_refused(subjects: str | list[str]) -> None:
+    with refused(DataError, "an empty name is no file", "subjects"):
+        digitsmith.read(subjects, progress=False)
+
+
 def test_what_is_refused_has_no_label(made: Dataset) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
     save(noise, Path("scans/noise.png"))

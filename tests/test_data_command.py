@@ -127,6 +127,20 @@ def test_class_folders_with_splits_and_what_systems_leave(digits: Dataset, show:
     assert not Path("mine-sheet.png").exists()
 
 
+def test_a_sheet_never_lies_among_the_images(digits: Dataset, show: Show, run, monkeypatch: pytest.MonkeyPatch) -> None:
+    class_folders(digits.images, ["1", "2"], 3, "mine")
+    before = sorted(Path("mine").rglob("*"))
+    assert "would lie among the images" in run("data", "mine", "--sheet", "mine/1/look.png")[2]
+    assert "let its name end in .png" in run("data", "mine", "--sheet", "look.jpg")[2]
+    monkeypatch.chdir("mine")
+    for _ in range(2):
+        show(".")
+    show("1/..")
+    monkeypatch.chdir("..")
+    assert sorted(Path("mine").rglob("*")) == before
+    assert Path("mine-sheet.png").is_file()
+
+
 def test_images_without_labels_or_of_one_class_go_to_a_model_without(digits: Dataset, show: Show) -> None:
     Path("bare").mkdir()
     for i in range(12):

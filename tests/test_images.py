@@ -208,7 +208,7 @@ class TestMany:
         assert caught.value.parameter == "skip_bad"
         assert caught.value.message == (
             "3 of 11 images cannot be read: 3.png (it is no image of a format that is known), "
-            "7.png (it is no image of a format that is known), empty (it is empty): replace them, or leave them out."
+            "7.png (it is no image of a format that is known), empty (it is empty): replace them, or take them out."
         )
 
     def test_they_can_be_left_out_which_is_noted(self) -> None:

@@ -499,7 +499,7 @@ def test_files_that_are_added_removed_or_changed_are_seen() -> None:
         ),
     ):
         change()
-        with refused(DataError, r"made is not what its dataset\.json says \(its files were changed\): make it again"):
+        with refused(DataError, r"made is not what its dataset\.json says \(files were changed, added or taken away\)"):
             verify(folder, progress=False)
         undo()
     (folder / "preview.png").unlink()

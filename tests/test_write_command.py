@@ -97,6 +97,7 @@ def test_all_that_is_made_is_named(run: Runner, fake_pen: None) -> None:
         (["--pattern", "#{2", "--count", "3"], "--pattern: at character 2"),
         (["--text", "1", "--locale", "de-DE"], "--locale: it is for kinds of numbers"),
         (["--text", "12£"], "--text: '12£' has '£' (character 3): it is unknown"),
+        (["--text", "b1a"], "--text: 'b1a' has 'b' (character 1): it is unknown"),
         (["--text", "1", "--shard", "1/2000000000"], "--shard: part 1 of 2000000000 is empty: there are 1 images in"),
         (["--text", "1" * 30], "'111111111111111111111111111111' is too long for the width. The option: --width"),
         (["--text", "1", "--count", "0"], "--count: 0 is too few: ask for at least one image"),

@@ -17,6 +17,7 @@ from digitsmith.data.assemble import fit
 from digitsmith.data.dataset import Dataset
 from digitsmith.data.downloads.catalogue import TITLES
 from digitsmith.data.folders import is_image, walk
+from digitsmith.data.formats import read_record
 from digitsmith.data.images.decoding import Picture, decode_picture
 from digitsmith.data.images.ink import Images, settle_ink
 from digitsmith.data.images.many import note_changes
@@ -30,6 +31,7 @@ from digitsmith.records.base import ReadOptions
 from digitsmith.untrusted import exists, read_bytes
 
 _AT_ONCE = 1000  # images
+_TABLES = frozenset([".csv", ".tsv", ".jsonl"])  # as may be of labels
 _BYTES_AT_ONCE = 2**28
 
 
@@ -85,8 +87,8 @@ def read_subject(subject: str | Path, asked: Asked, options: ReadOptions, progre
 
     Whether ink is dark or bright is found out from up to a thousand files together, the next thousand, and so on; if
     there are both among them, from each file by itself. Files that lie in folders named as all classes of the reader
-    are taken to show what these say. The name of a data set means that data set, whatever lies in a folder of that
-    name.
+    are taken to show what these say, and so are those that `generate` made, if they are of some classes only. The name
+    of a data set means that data set, whatever lies in a folder of that name.
 
     Raises:
         DataError: there is no such file, or no image in it.
@@ -109,6 +111,10 @@ def _images_in(folder: Path, progress: Progress) -> list[Path]:
     images = [folder / name for name in names if is_image(name)]
     if images and (others := [name for name in names if not is_image(name)]):
         progress.note(f"{folder}: what is no image file is passed over: {listed(others, 3)}.")
+        if table := next((name for name in others if Path(name).suffix.lower() in _TABLES), ""):
+            progress.note(
+                f"If {table} says what the images show, read {folder / table}, and answers are counted as right."
+            )
     return images
 
 
@@ -120,7 +126,8 @@ def _read_files(
             message = f"{what} is read file by file, without a table: leave this out."
             raise ConfigError(message, parameter=name)
     reading, done = Reading(options, progress), 0
-    sorted_by_class = {file.parent.name for file in files} == set(asked.reader.record.classes)
+    folders, classes = {file.parent.name for file in files}, set(asked.reader.record.classes)
+    sorted_by_class = folders == classes or folders <= classes.intersection(_made_classes(what))
     changes, readable = Counter[str](), 0
     for decoded in _decoded_in_parts(files):
         pictures = [picture for _, picture in decoded if isinstance(picture, Picture)]
@@ -137,6 +144,14 @@ def _read_files(
         done += len(decoded)
         progress.update("reading", done, len(files))
     note_changes(changes, readable, what, reading)
+
+
+def _made_classes(folder: Path) -> tuple[str, ...]:
+    """The classes of what `generate` made, of some of which there may be no image; none of other folders."""
+    with contextlib.suppress(DataError):
+        if folder.is_dir() and (record := read_record(folder)):
+            return record.classes
+    return ()
 
 
 def _settle_ink(images: list[NDArray[np.uint8]], reading: Reading, what: Path) -> Images:

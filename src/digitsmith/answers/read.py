@@ -124,6 +124,10 @@ def read(
     if not all(isinstance(subject, str | Path) for subject in subjects):
         message = "give the names of files, folders or data sets; load_reader().read(images) reads arrays."
         raise DataError(message, parameter="subjects")
+    if "" in map(str, subjects):
+        raise DataError(
+            "an empty name is no file: give one, or . for the folder that you are in.", parameter="subjects"
+        )
     places = [None if place is None else Path(place) for place in (csv_file, json_file, sheet)]
     _require_places([place for place in places if place], subjects)
     table, lines, picture = places

@@ -90,7 +90,10 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"color": True},  # else Click takes escape sequences out of paths, where ours are spelled out
+    context_settings={
+        "color": True,
+        "help_option_names": ["-h", "--help"],
+    },  # else Click takes escape sequences out of paths, where ours are spelled out
 )
 studies = typer.Typer(help="Experiments: what digits and numbers teach.", no_args_is_help=True)
 

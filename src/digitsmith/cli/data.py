@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import digitsmith
+from digitsmith.addresses import is_address
 from digitsmith.cli.reading import Read, reads, short_name
-from digitsmith.errors import ConfigError
+from digitsmith.errors import ConfigError, OutputError
 from digitsmith.report.commands import command, read_words
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def data(
     sheet: Annotated[
         Path | None,
         typer.Option(
-            help="Where to save the contact sheet, a PNG. Default: SOURCE-sheet.png in the folder that you are in.",
+            help="Where to save the contact sheet, a PNG. Default: SOURCE-sheet.png in the folder that you are in, or "
+            "beside SOURCE if you are in that.",
             metavar="FILE",
         ),
     ] = None,
@@ -67,8 +69,12 @@ def data(
     from digitsmith.progress import listening
 
     options = read_options(**(read or {}))
-    place = sheet or Path(f"{short_name(source)}-sheet.png")
+    place = sheet or _beside(source) / f"{short_name(source)}-sheet.png"
+    if place.suffix.lower() != ".png":
+        raise ConfigError(f"{place}: a sheet is a PNG file: let its name end in .png.", parameter="sheet")
     require_file_place(place)
+    if _lies_in(place, source):
+        raise OutputError(f"{place} would lie among the images that are read: choose another place.", parameter="sheet")
     with listening(True) as progress:
         summary = examine(source, options, progress)
     _show(summary)
@@ -84,9 +90,21 @@ def data(
         )
 
 
+def _beside(source: str) -> Path:
+    """The folder that one is in; if its files are those of the source, the one around the source."""
+    return Path(source, "..") if _lies_in(Path("sheet.png"), source) else Path()
+
+
+def _lies_in(place: Path, source: str) -> bool:
+    """Whether a file is, or would be, one of those of a source."""
+    return not is_address(source) and Path(source).resolve() in place.resolve().parents
+
+
 def _verify(source: str) -> None:
     verified = digitsmith.verify(source)
-    what = f"its {verified.shards:,} shards are" if verified.shards else "its files are"
+    what = "its files are"
+    if verified.shards:
+        what = "its shard is" if verified.shards == 1 else f"its {verified.shards:,} shards are"
     images = f"{verified.images:,} images, " if verified.images is not None else ""
     typer.echo(f"{source}: {what} all there, and as they were made: {images}{verified.bytes:,} bytes.")
 

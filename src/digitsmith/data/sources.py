@@ -211,7 +211,7 @@ def _load(source: Source, reading: Reading) -> Dataset:
         options = reading.options.model_copy(update={"frame": None if frame_of(name) else reading.options.frame})
         images = settle_ink(data.images, reading, name, known=True)
         return Dataset(fit(images, options, name), data.labels, data.classes)
-    if not any(mark in name for mark in "/\\.") and not exists(name):  # it looks like a name
+    if not name or not (any(mark in name for mark in "/\\.") or exists(name)):  # it looks like a name
         known, _, ending = name.partition(":")
         if ending and known in TITLES:
             raise DataError(f"{known} has no split {ending!r}: use {known}:train or {known}:test.", parameter="source")

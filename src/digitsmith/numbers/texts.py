@@ -80,7 +80,7 @@ class Lines:
         content: all of them, in UTF-8, with an end of line after each.
         ends: int64[n], the places of these.
         lines: int64[n], where each stands in its file, counted from 1; empty if they are of none.
-        characters: all that they have.
+        characters: all that they have, in order of appearance.
         longest: characters of the longest.
     """
 
@@ -174,5 +174,5 @@ def _lines(text: str, *, in_file: bool) -> Lines:
     ):
         if wrong.any():
             raise ValueError(f"line {lines[wrong.argmax()]:,} {what}" if in_file else f"it {what}")
-    characters = "".join(sorted(set(text) - {"\n"}))
+    characters = "".join(dict.fromkeys(text)).replace("\n", "")
     return Lines(found.tobytes(), ends, lines if in_file else lines[:0], characters, int(lengths.max()))

@@ -86,7 +86,9 @@ def place_of(where: str | Path, kind: type[DigitsmithError] = OutputError) -> Pl
         kind: of the errors of a store.
 
     Raises:
-        DigitsmithError: of `kind`, an address that is none, or of a kind that nobody knows.
+        DigitsmithError: of `kind`, an empty name, an address that is none, or of a kind that nobody knows.
         DependencyError: the library for it is not installed.
     """
+    if not str(where):
+        raise kind("the name of the folder is empty: give one.")
     return Bucket(Store.at(str(where), kind)) if is_address(where) else Folder(Path(where))

@@ -61,7 +61,7 @@ def verify(folder: str | Path, *, progress: Progress | bool = True) -> Verified:
     with listening(progress) as progress:
         wrong = _wrong(place, record, progress)
     if wrong:
-        mend = "resume, and these are made again" if record.shards else "make it again"
+        mend = "resume, and these are made again" if record.shards else "take out what is not of it, or make it again"
         if record.shards and isinstance(place, Bucket):  # where resuming does not read what it finds
             mend = "remove these, and resume"
         raise DataError(f"{place} is not what its {RECORD} says ({listed(wrong)}): {mend}.")
@@ -75,7 +75,11 @@ def _wrong(place: Place, record: DatasetRecord, progress: Progress) -> list[str]
     if not record.shards:
         if record.content is None:
             raise DataError(f"{place}/{RECORD} does not say what its files hold: they cannot be verified.")
-        return [] if _holds(place, record.content.bytes, record.content.sha256) else ["its files were changed"]
+        return (
+            []
+            if _holds(place, record.content.bytes, record.content.sha256)
+            else ["files were changed, added or taken away"]
+        )
     wrong = []
     for done, shard in enumerate(record.shards, 1):
         if problem := _problem(place, shard):

@@ -100,7 +100,7 @@ def _tell(bad: list[tuple[str, Exception]], count: int, reading: Reading) -> Non
     """Refuse images that cannot be read, or note that they are left out."""
     which = listed([f"{name} ({reason(error)})" for name, error in bad])
     if not reading.options.skip_bad or len(bad) == count:
-        them = "replace it, or leave it out" if len(bad) == 1 else "replace them, or leave them out"
+        them = "replace it, or take it out" if len(bad) == 1 else "replace them, or take them out"
         raise DataError(
             f"{len(bad):,} of {count:,} images cannot be read: {which}: {them}.", parameter="skip_bad"
         ) from bad[0][1]
