@@ -74,7 +74,7 @@ def lines(content: bytes) -> Lines:
 def test_lines_take_turns() -> None:
     texts = lines("\ufeff12\r\n3,50 €\r\n7\r\n".encode())
     assert [texts.of(i) for i in range(5)] == ["12", "3,50 €", "7", "12", "3,50 €"]
-    assert (len(texts), texts.longest, texts.characters) == (3, 6, " ,012357€")
+    assert (len(texts), texts.longest, texts.characters) == (3, 6, "123,50 €7")
     assert [texts.where(c) for c in "17€"] == [
         "line 1, '12', has '1' (character 1)", "line 3, '7', has '7' (character 1)",
         "line 2, '3,50 €', has '€' (character 6)",
