@@ -106,6 +106,8 @@ def makers(arguments: argparse.Namespace) -> dict[str, Maker]:
         found["trdg"] = trdg(python, "-k", "5", "-rk", "-bl", "1", "-rbl", "-d", "3")  # turned, blurred, bent, noisy
     if arguments.synthtiger and arguments.checkout:
         found["synthtiger"] = synthtiger(arguments.synthtiger.absolute(), arguments.checkout.absolute())
+    if unknown := set(arguments.only or ()) - found.keys():
+        sys.exit(f"there are no rows {', '.join(unknown)}; there are {', '.join(map(repr, found))}")
     return {name: make for name, make in found.items() if name in (arguments.only or found)}
 
 

@@ -136,6 +136,10 @@ def test_a_sheet_never_lies_among_the_images(digits: Dataset, show: Show, run, m
     for _ in range(2):
         show(".")
     show("1/..")
+    show(".:train")
+    monkeypatch.chdir("2")
+    show("..")
+    monkeypatch.chdir("..")
     monkeypatch.chdir("..")
     assert sorted(Path("mine").rglob("*")) == before
     assert Path("mine-sheet.png").is_file()

@@ -499,7 +499,9 @@ def test_files_that_are_added_removed_or_changed_are_seen() -> None:
         ),
     ):
         change()
-        with refused(DataError, r"made is not what its dataset\.json says \(files were changed, added or taken away\)"):
+        with refused(
+            DataError, r"made is not what its dataset\.json says \(files were changed, added or taken away\): take out"
+        ):
             verify(folder, progress=False)
         undo()
     (folder / "preview.png").unlink()

@@ -112,9 +112,8 @@ def _images_in(folder: Path, progress: Progress) -> list[Path]:
     if images and (others := [name for name in names if not is_image(name)]):
         progress.note(f"{folder}: what is no image file is passed over: {listed(others, 3)}.")
         if table := next((name for name in others if Path(name).suffix.lower() in _TABLES), ""):
-            progress.note(
-                f"If {table} says what the images show, read {folder / table}, and answers are counted as right."
-            )
+            says = f"If {table} says what the images show, read {folder / table}"
+            progress.note(f"{says}: then it is said how many answers are right.")
     return images
 
 
@@ -149,7 +148,7 @@ def _read_files(
 def _made_classes(folder: Path) -> tuple[str, ...]:
     """The classes of what `generate` made, of some of which there may be no image; none of other folders."""
     with contextlib.suppress(DataError):
-        if folder.is_dir() and (record := read_record(folder)):
+        if folder.is_dir() and (record := read_record(folder)) and record.generated:
             return record.classes
     return ()
 

@@ -91,9 +91,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={
-        "color": True,
+        "color": True,  # else Click takes escape sequences out of paths, where ours are spelled out
         "help_option_names": ["-h", "--help"],
-    },  # else Click takes escape sequences out of paths, where ours are spelled out
+    },
 )
 studies = typer.Typer(help="Experiments: what digits and numbers teach.", no_args_is_help=True)
 

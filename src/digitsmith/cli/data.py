@@ -36,7 +36,8 @@ def data(
     verify: Annotated[
         bool,
         typer.Option(
-            "--verify", help="Check the files of what `generate` or `write` made: all are there, and none was changed."
+            "--verify",
+            help="Check the files of what `generate` or `write` made: all are there, and none was changed or added.",
         ),
     ] = False,
     read: Read = None,
@@ -91,20 +92,26 @@ def data(
 
 
 def _beside(source: str) -> Path:
-    """The folder that one is in; if its files are those of the source, the one around the source."""
-    return Path(source, "..") if _lies_in(Path("sheet.png"), source) else Path()
+    """The folder that one is in, or the nearest around it whose files are not those of the source."""
+    around = (Path(*[".."] * up) for up in range(len(Path.cwd().parts)))
+    return next((folder for folder in around if not _lies_in(folder / "sheet.png", source)), Path())
 
 
 def _lies_in(place: Path, source: str) -> bool:
-    """Whether a file is, or would be, one of those of a source."""
-    return not is_address(source) and Path(source).resolve() in place.resolve().parents
+    """Whether a file would be in a folder of images, or beside a file of them."""
+    from digitsmith.data.downloads.catalogue import TITLES
+    from digitsmith.data.sources import Source
+
+    name = Source.parse(source).name
+    if not name or name in TITLES or is_address(name):
+        return False
+    folder = (Path(name).parent if Path(name).is_file() else Path(name)).resolve()
+    return folder in (place.parent.resolve(), *place.parent.resolve().parents)
 
 
 def _verify(source: str) -> None:
     verified = digitsmith.verify(source)
-    what = "its files are"
-    if verified.shards:
-        what = "its shard is" if verified.shards == 1 else f"its {verified.shards:,} shards are"
+    what = f"its {verified.shards:,} shards are" if verified.shards else "its files are"
     images = f"{verified.images:,} images, " if verified.images is not None else ""
     typer.echo(f"{source}: {what} all there, and as they were made: {images}{verified.bytes:,} bytes.")
 

@@ -91,7 +91,8 @@ def read(
     digitsmith read found --machine-made --csv scores.csv
 
     A folder is read file by file. Of a data set with labels, such as digits:test, and of a folder with one folder for
-    each digit, it is said how many answers are right. Files that cannot be read are named, and the others are read.
+    each digit, it is said how many answers are right; so it is of what `digitsmith generate` made. Files that cannot be
+    read are named, and the others are read.
     The reader in the box finds the ink of each image, and scales and centres it; --frame and --resize are for readers
     that were taught otherwise.
     """

@@ -153,10 +153,7 @@ def _resolve(key: str) -> str:
         return matches[0]
     if matches:
         raise ConfigError(f"{key!r} can be {' or '.join(matches)}: write the whole key.", parameter="changes")
-    raise ConfigError(
-        f"there is no key {key[:200]!r}{_nearest(key, known) or ': `digitsmith train --keys` lists all'}.",
-        parameter="changes",
-    )
+    raise ConfigError(f"there is no key {key[:200]!r}{_nearest(key, known)}.", parameter="changes")
 
 
 def _explain(error: ValidationError) -> Iterator[str]:

@@ -52,14 +52,13 @@ class Writer:
         split_folder = folder / header.split
         unlabelled = split_folder / UNLABELLED_FOLDER if header.classes else split_folder
         self._folders = [*(split_folder / name for name in header.classes), unlabelled]  # the last is that of label -1
-        split_folder.mkdir(parents=True)
+        for class_folder in self._folders if header.unlabelled or not header.classes else self._folders[:-1]:
+            class_folder.mkdir(parents=True)
         write_record(folder, header)
 
     def write(self, images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> None:
         """Append a batch."""
         labels = np.full(len(images), UNLABELLED) if labels is None else labels
-        for label in np.unique(labels):  # an empty class folder is an error for torchvision
-            self._folders[label].mkdir(exist_ok=True)
         for image, label in zip(images, labels, strict=True):
             (self._folders[label] / f"{self._index:08d}.png").write_bytes(encode(image))
             self._index += 1
