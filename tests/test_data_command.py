@@ -143,6 +143,14 @@ def test_a_sheet_never_lies_among_the_images(digits: Dataset, show: Show, run, m
     monkeypatch.chdir("..")
     assert sorted(Path("mine").rglob("*")) == before
     assert Path("mine-sheet.png").is_file()
+    monkeypatch.chdir(scans(digits))
+    show("dataset.csv")
+    assert not Path("dataset-sheet.png").exists()
+    monkeypatch.chdir("..")
+    assert Path("dataset-sheet.png").is_file()
+    np.savez("arrays.npz", images=digits.images[:9], labels=np.arange(9) % 3)
+    show("arrays.npz")
+    assert Path("arrays-sheet.png").is_file()
 
 
 def test_images_without_labels_or_of_one_class_go_to_a_model_without(digits: Dataset, show: Show) -> None:

@@ -98,15 +98,21 @@ def _beside(source: str) -> Path:
 
 
 def _lies_in(place: Path, source: str) -> bool:
-    """Whether a file would be in a folder of images, or beside a file of them."""
+    """Whether a file would be in a folder of images, or beside a table of them."""
+    from digitsmith.data.class_folders import has_images
     from digitsmith.data.downloads.catalogue import TITLES
     from digitsmith.data.sources import Source
+    from digitsmith.data.tables.text import ENDINGS
 
     name = Source.parse(source).name
     if not name or name in TITLES or is_address(name):
         return False
-    folder = (Path(name).parent if Path(name).is_file() else Path(name)).resolve()
-    return folder in (place.parent.resolve(), *place.parent.resolve().parents)
+    folder = Path(name)
+    if folder.is_file():
+        if folder.suffix.lower() not in ENDINGS or not has_images(folder.parent):
+            return False
+        folder = folder.parent
+    return folder.resolve() in (place.parent.resolve(), *place.parent.resolve().parents)
 
 
 def _verify(source: str) -> None:
