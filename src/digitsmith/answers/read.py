@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from digitsmith.answers.files import Answer, Asked, read_subject
-from digitsmith.data.folders import is_image
-from digitsmith.data.images.grid import save_png
+from digitsmith.data.folders import is_image, is_in
+from digitsmith.data.images.grid import require_png, save_png
 from digitsmith.data.sources import read_over
 from digitsmith.errors import ConfigError, DataError, OutputError
 from digitsmith.files import require_file_place, staged_file
@@ -131,8 +131,8 @@ def read(
     places = [None if place is None else Path(place) for place in (csv_file, json_file, sheet)]
     _require_places([place for place in places if place], subjects)
     table, lines, picture = places
-    if picture and picture.suffix.lower() != ".png":
-        raise ConfigError(f"{picture}: a sheet is a PNG file: let its name end in .png.", parameter="sheet")
+    if picture:
+        require_png(picture)
     asked = Asked(reader, error, min_probability, load_detector() if machine_made else None)
     columns = _columns(verify, machine_made)
     tally, drawn = Tally(), _Sheet()
@@ -165,7 +165,7 @@ def _require_places(places: Sequence[Path], subjects: Sequence[str | Path]) -> N
         require_file_place(place)
         if place.resolve() in taken:
             raise OutputError(f"{place} is read, or written already: choose another place.")
-        if is_image(place.name) and any(folder in place.resolve().parents for folder in taken):
+        if is_image(place.name) and any(is_in(place, folder) for folder in taken):
             raise OutputError(f"{place} would lie among the images that are read: choose another place.")
         taken.add(place.resolve())
 

@@ -1,5 +1,6 @@
 """`digitsmith data`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,7 +63,8 @@ def data(
     if verify:
         _verify(source)
         return
-    from digitsmith.data.images.grid import save_png
+    from digitsmith.data.folders import is_in
+    from digitsmith.data.images.grid import require_png, save_png
     from digitsmith.data.sheet import sheet as contact_sheet
     from digitsmith.data.sources import read_options
     from digitsmith.data.summary import examine
@@ -70,11 +72,12 @@ def data(
     from digitsmith.progress import listening
 
     options = read_options(**(read or {}))
-    place = sheet or _beside(source) / f"{short_name(source)}-sheet.png"
-    if place.suffix.lower() != ".png":
-        raise ConfigError(f"{place}: a sheet is a PNG file: let its name end in .png.", parameter="sheet")
+    folder, place = _folder_of(source), sheet or Path(f"{short_name(source)}-sheet.png")
+    if folder and not sheet and is_in(place, folder):
+        place = Path(os.path.relpath(folder.parent)) / place
+    require_png(place)
     require_file_place(place)
-    if _lies_in(place, source):
+    if folder and is_in(place, folder):
         raise OutputError(f"{place} would lie among the images that are read: choose another place.", parameter="sheet")
     with listening(True) as progress:
         summary = examine(source, options, progress)
@@ -91,14 +94,8 @@ def data(
         )
 
 
-def _beside(source: str) -> Path:
-    """The folder that one is in, or the nearest around it whose files are not those of the source."""
-    around = (Path(*[".."] * up) for up in range(len(Path.cwd().parts)))
-    return next((folder for folder in around if not _lies_in(folder / "sheet.png", source)), Path())
-
-
-def _lies_in(place: Path, source: str) -> bool:
-    """Whether a file would be in a folder of images, or beside a table of them."""
+def _folder_of(source: str) -> Path | None:
+    """The folder of images that a source is, or whose images a table names; None if it is neither."""
     from digitsmith.data.class_folders import has_images
     from digitsmith.data.downloads.catalogue import TITLES
     from digitsmith.data.sources import Source
@@ -106,13 +103,11 @@ def _lies_in(place: Path, source: str) -> bool:
 
     name = Source.parse(source).name
     if not name or name in TITLES or is_address(name):
-        return False
-    folder = Path(name)
-    if folder.is_file():
-        if folder.suffix.lower() not in ENDINGS or not has_images(folder.parent):
-            return False
-        folder = folder.parent
-    return folder.resolve() in (place.parent.resolve(), *place.parent.resolve().parents)
+        return None
+    path = Path(name)
+    if not path.is_file():
+        return path.resolve()
+    return path.parent.resolve() if path.suffix.lower() in ENDINGS and has_images(path.parent) else None
 
 
 def _verify(source: str) -> None:

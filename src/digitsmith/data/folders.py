@@ -31,6 +31,12 @@ def counts(name: str) -> bool:
     return not name.startswith(".") and name.lower() not in _JUNK
 
 
+def is_in(path: Path, folder: Path) -> bool:
+    """Whether a file lies, or would lie, in a folder or in one of the folders in it."""
+    parent = path.parent.resolve()  # not of what a link leads to, which is not what is written
+    return folder.resolve() in (parent, *parent.parents)
+
+
 def is_image(name: str) -> bool:
     """Whether that is the name of an image."""
     return _ending(name) in ENDINGS or is_phone_photo(name)

@@ -75,11 +75,8 @@ def _wrong(place: Place, record: DatasetRecord, progress: Progress) -> list[str]
     if not record.shards:
         if record.content is None:
             raise DataError(f"{place}/{RECORD} does not say what its files hold: they cannot be verified.")
-        return (
-            []
-            if _holds(place, record.content.bytes, record.content.sha256)
-            else ["files were changed, added or taken away"]
-        )
+        held = _holds(place, record.content.bytes, record.content.sha256)
+        return [] if held else ["files were changed, added or taken away"]
     wrong = []
     for done, shard in enumerate(record.shards, 1):
         if problem := _problem(place, shard):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digitsmith.errors import ConfigError
 from digitsmith.files import staged_file
 
 GAP = 2
@@ -34,6 +35,12 @@ def untile(sheet: NDArray[np.uint8], image_size: tuple[int, int]) -> NDArray[np.
     rows, columns = (sheet.shape[0] - GAP) // (h + GAP), (sheet.shape[1] - GAP) // (w + GAP)
     cells = sheet[GAP:, GAP:].reshape(rows, h + GAP, columns, w + GAP, *sheet.shape[2:])
     return cells[:, :h, :, :w].swapaxes(1, 2)
+
+
+def require_png(path: Path) -> None:
+    """Refuse a name for a sheet that says that it is no PNG."""
+    if path.suffix.lower() != ".png":
+        raise ConfigError(f"{path}: a sheet is a PNG file: let its name end in .png.", parameter="sheet")
 
 
 def save_png(path: Path, sheet: NDArray[np.uint8], scale: int = 1) -> None:
